@@ -1,0 +1,50 @@
+# make demo and make test need Python 3.11 and nothing else; both build their own virtual environment.
+PYTHON ?= python3.11
+VENV ?= .venv
+PORT ?= 8000
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: help demo test lint types check bench shots messages clean
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+$(BIN)/.demo: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt "pip>=25.1"
+	$(BIN)/python -m pip install -q -c constraints.txt -e . --group demo
+	@touch $@
+
+$(BIN)/.dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt "pip>=25.1"
+	$(BIN)/python -m pip install -q -c constraints.txt -e . --group dev
+	@touch $@ $(BIN)/.demo
+
+demo: $(BIN)/.demo  ## serve the demo site with its worker and beat on 127.0.0.1:$(PORT)
+	$(BIN)/python manage.py demo --port $(PORT)
+
+test: $(BIN)/.dev  ## run the tests; what needs a browser or a server is skipped where there is none
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+lint: $(BIN)/.dev  ## ruff and the import rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(BIN)/.dev  ## mypy, strict
+	$(BIN)/mypy
+
+check: lint types test  ## lint, types, tests
+
+bench: $(BIN)/.dev  ## the figures that the docs quote
+	$(BIN)/python -m benchmarks
+
+shots: $(BIN)/.dev  ## the screenshots under docs/
+	$(BIN)/python -m tests.e2e.shots
+
+messages: $(BIN)/.dev  ## collect and compile the translations
+	cd trusted_devices && ../$(BIN)/django-admin makemessages --all && ../$(BIN)/django-admin compilemessages
+
+clean:  ## remove what these commands made
+	rm -rf $(VENV) .demo .coverage* .pytest_cache .mypy_cache .ruff_cache
