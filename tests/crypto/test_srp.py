@@ -158,9 +158,7 @@ def test_our_server_rebuilds_every_value_without_the_password(vector):
 @pytest.mark.parametrize("vector", SIGN_INS)
 def test_our_server_accepts_the_real_clients_claims(vector):
     verify_claim(**claim_of(vector))
-    assert parse_timestamp(vector["outputs"]["TIMESTAMP"]) == datetime.fromisoformat(
-        vector["inputs"]["utc_time"]
-    )
+    assert parse_timestamp(vector["outputs"]["TIMESTAMP"]) == datetime.fromisoformat(vector["inputs"]["utc_time"])
 
 
 @implementations
@@ -225,9 +223,7 @@ def test_a_client_with_the_password_always_convinces_the_server(data, first, sec
     registered = make_verifier(identity=identity, password=password, random_bytes=random_bytes)
     client = ClientSession.start(random_bytes=random_bytes)
     client_public = parse_srp_a(client.srp_a)
-    ephemeral = server_ephemeral(
-        verifier=registered.verifier, client_public=client_public, random_bytes=random_bytes
-    )
+    ephemeral = server_ephemeral(verifier=registered.verifier, client_public=client_public, random_bytes=random_bytes)
     signature = client.sign(
         identity=identity,
         password=password,
@@ -356,9 +352,7 @@ def test_the_server_never_uses_an_a_that_fixes_the_key(client_public, counted):
 
 def test_the_server_never_uses_its_own_b_of_zero(counted):
     with pytest.raises(PublicValueError, match="SRP_B"):
-        server_session_key(
-            verifier=5, client_public=5, ephemeral=ServerEphemeral(private=5, public=N), powmod=counted
-        )
+        server_session_key(verifier=5, client_public=5, ephemeral=ServerEphemeral(private=5, public=N), powmod=counted)
     assert counted.calls == 0
 
 
@@ -463,9 +457,7 @@ def test_neither_half_uses_a_u_of_zero(monkeypatch, counted):
     with pytest.raises(PublicValueError, match="hash of both public values"):
         session.session_key(identity=ALICE, password="p", salt=5, server_public=5, powmod=counted)
     with pytest.raises(PublicValueError, match="hash of both public values"):
-        server_session_key(
-            verifier=5, client_public=5, ephemeral=ServerEphemeral(private=5, public=5), powmod=counted
-        )
+        server_session_key(verifier=5, client_public=5, ephemeral=ServerEphemeral(private=5, public=5), powmod=counted)
     assert counted.calls == 0
 
 
@@ -477,9 +469,7 @@ def test_zero_is_never_drawn():
 # Names
 
 
-@pytest.mark.parametrize(
-    "pool_id", ["", "_", "us-east-1", "us-east-1_", "_AbC", "us_east_1", "us-east-1_A_b"]
-)
+@pytest.mark.parametrize("pool_id", ["", "_", "us-east-1", "us-east-1_", "_AbC", "us_east_1", "us-east-1_A_b"])
 def test_a_pool_id_has_exactly_one_underscore(pool_id):
     with pytest.raises(PoolIdError, match="one underscore"):
         pool_name_of(pool_id=pool_id)

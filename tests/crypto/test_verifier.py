@@ -38,9 +38,7 @@ def test_a_device_secret_is_the_one_that_the_real_clients_make(vector, implement
     )
     assert made.password == outputs["device_password"]
     assert made.verifier.to_config() == {name: outputs[name] for name in ("Salt", "PasswordVerifier")}
-    assert parse_device_verifier(salt=outputs["Salt"], password_verifier=outputs["PasswordVerifier"]) == (
-        made.verifier
-    )
+    assert parse_device_verifier(salt=outputs["Salt"], password_verifier=outputs["PasswordVerifier"]) == (made.verifier)
 
 
 @pytest.mark.parametrize("vector", vectors("user_srp"))
@@ -74,9 +72,7 @@ def test_a_password_without_a_utf8_form_makes_no_verifier():
 def test_a_registration_survives_the_wire(salt, verifier):
     registered = SrpVerifier(salt=salt, verifier=verifier)
     config = registered.to_config()
-    assert parse_device_verifier(salt=config["Salt"], password_verifier=config["PasswordVerifier"]) == (
-        registered
-    )
+    assert parse_device_verifier(salt=config["Salt"], password_verifier=config["PasswordVerifier"]) == (registered)
     assert int(registered.salt_hex, 16) == salt
     assert not registered.salt_hex.startswith("0")
 
@@ -158,6 +154,4 @@ def test_the_salt_and_the_identity_both_change_the_password_hash():
 def test_passwords_and_verifiers_stay_out_of_every_repr():
     registered = SrpVerifier(salt=123456789, verifier=987654321)
     assert repr(registered) == "SrpVerifier()"
-    assert repr(DeviceSecret(password="a secret", verifier=registered)) == (
-        "DeviceSecret(verifier=SrpVerifier())"
-    )
+    assert repr(DeviceSecret(password="a secret", verifier=registered)) == ("DeviceSecret(verifier=SrpVerifier())")

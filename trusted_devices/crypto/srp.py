@@ -201,9 +201,7 @@ def verify_claim(
     if len(claimed) != _SIGNATURE_BYTES:
         raise LengthError(f"PASSWORD_CLAIM_SIGNATURE is not {_SIGNATURE_BYTES} bytes long.")
     message = claim_message(identity=identity, secret_block=secret_block, timestamp=timestamp)
-    key = server_session_key(
-        verifier=verifier, client_public=client_public, ephemeral=ephemeral, powmod=powmod
-    )
+    key = server_session_key(verifier=verifier, client_public=client_public, ephemeral=ephemeral, powmod=powmod)
     if not hmac.compare_digest(claim_signature(session_key=key, message=message), claimed):
         raise ClaimError("The claim signature does not match.")
 

@@ -1,0 +1,59 @@
+"""Fixtures that many tests share: users, a second factor, clients."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from trusted_devices.types import ClientInfo, MfaVerification
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment at which tests of rules and services take place."""
+    return NOW
+
+
+@pytest.fixture
+def user(db: None) -> Any:
+    """A user without a second factor; the password is "correct horse"."""
+    return get_user_model().objects.create_user("maria", "maria@example.com", "correct horse")
+
+
+@pytest.fixture
+def other_user(db: None) -> Any:
+    """Somebody else."""
+    return get_user_model().objects.create_user("tom", "tom@example.com", "battery staple")
+
+
+@pytest.fixture
+def totp(user: Any) -> TOTPDevice:
+    """A confirmed TOTP factor of ``user``."""
+    return TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
+
+
+@pytest.fixture
+def client_info() -> ClientInfo:
+    """Chrome on Windows."""
+    return ClientInfo(ip_address="203.0.113.77", user_agent=CHROME)
+
+
+@pytest.fixture
+def verified() -> MfaVerification:
+    """A second factor that was verified just now."""
+    return MfaVerification(kind="totp", factor_id="otp_totp.totpdevice/1", at=NOW)
+
+
+@pytest.fixture
+def sixty_days() -> timedelta:
+    """The default period."""
+    return timedelta(days=60)

@@ -1,0 +1,19 @@
+"""Routes of the test project."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """A page that asks nothing about trust."""
+    return HttpResponse("home")
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("", include("trusted_devices.urls")),
+    path("admin/", admin.site.urls),
+]

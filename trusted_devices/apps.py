@@ -1,0 +1,15 @@
+"""The application's configuration: names it, and connects receivers and checks."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class TrustedDevicesConfig(AppConfig):
+    """``trusted_devices`` in ``INSTALLED_APPS``."""
+
+    name = "trusted_devices"
+    label = "trusted_devices"
+    verbose_name = _("Trusted devices")
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,22 @@
+"""Who owns the devices. ``get_backend()`` returns the one that the settings name."""
+
+from __future__ import annotations
+
+from django.utils.module_loading import import_string
+
+from trusted_devices import conf
+from trusted_devices.backends.base import BaseDeviceBackend
+
+NAMES = {
+    "local": "trusted_devices.backends.local.LocalBackend",
+    "cognito": "trusted_devices.backends.cognito.CognitoBackend",
+}
+
+
+def get_backend() -> BaseDeviceBackend:
+    """Return the backend of ``TRUSTED_DEVICES["BACKEND"]``."""
+    chosen = conf.get_settings().BACKEND
+    backend = import_string(NAMES.get(chosen, chosen))()
+    if not isinstance(backend, BaseDeviceBackend):
+        raise TypeError(f"{chosen} is not a {BaseDeviceBackend.__module__}.BaseDeviceBackend.")
+    return backend

@@ -1,0 +1,24 @@
+"""What a request tells of whoever sent it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from trusted_devices import conf, useragents
+from trusted_devices.types import ClientInfo
+
+HIJACK_SESSION_KEY = "hijack_history"
+
+
+def client_info(request: HttpRequest) -> ClientInfo:
+    """Return the client behind ``request``. The address is ``REMOTE_ADDR`` unless ``CLIENT_IP`` names a function."""
+    resolver = conf.get_settings().CLIENT_IP
+    address = import_string(resolver)(request) if resolver else request.META.get("REMOTE_ADDR")
+    session = getattr(request, "session", None)
+    return ClientInfo(
+        ip_address=address or None,
+        user_agent=useragents.clean(request.headers.get("User-Agent", "")),
+        impersonated=session is not None and bool(session.get(HIJACK_SESSION_KEY)),
+        request=request,
+    )

@@ -1,0 +1,1 @@
+"""Cryptography in bytes, integers and text: no framework, no settings, no clock."""

@@ -1,0 +1,120 @@
+"""A request's device credentials: read from cookie or header when asked, written to the response when changed."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import patch_cache_control, patch_vary_headers
+
+from trusted_devices import conf, cookies
+from trusted_devices.cookies import DeviceCookie
+from trusted_devices.types import DeviceCredential, Presented
+
+_ATTRIBUTE = "_trusted_devices_jar"
+
+current_request: ContextVar[HttpRequest | None] = ContextVar("trusted_devices_request", default=None)
+"""The request in hand, for receivers of signals that carry none."""
+
+
+class DeviceKeyJar:
+    """The device-key cookie of one request, or the header that stands in for it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._changed: DeviceCookie | None = None
+
+    @property
+    def by_header(self) -> bool:
+        """Whether this client carries its credentials in the header."""
+        return conf.get_settings().HEADER_NAME in self._request.headers
+
+    @cached_property
+    def _read(self) -> DeviceCookie:
+        if self.by_header:
+            return cookies.load(self._request.headers[conf.get_settings().HEADER_NAME])
+        return cookies.load(self._request.COOKIES.get(cookies.name()))
+
+    @property
+    def cookie(self) -> DeviceCookie:
+        """What the client holds once it has the response."""
+        return self._read if self._changed is None else self._changed
+
+    def present(self, user: Any) -> Presented:
+        """Return what the client brings along for ``user``."""
+        return self.cookie.present(str(user.pk))
+
+    def keep(self, credential: DeviceCredential) -> None:
+        """Hand ``credential`` to the client in place of its user's earlier one."""
+        self._changed = self.cookie.put(credential)
+
+    def discard(self, user: Any) -> None:
+        """Take the credential of ``user`` from the client, if it has one."""
+        if self.present(user).credential is not None:
+            self._changed = self.cookie.drop(str(user.pk))
+
+    def tidy(self) -> None:
+        """Replace what cannot be read, or was sealed under a key that has been rotated."""
+        if self.cookie.unreadable or self.cookie.outdated:
+            self._changed = DeviceCookie(self.cookie.entries)
+
+    def sealed(self) -> str:
+        """Return the sealed value as the client should hold it; empty when it holds nothing."""
+        return cookies.dump(self.cookie) if self.cookie.entries else ""
+
+    def apply(self, response: HttpResponseBase) -> None:
+        """Write what changed to ``response``, and keep shared caches away from it. Otherwise touch nothing."""
+        if self._changed is None:
+            return
+        options = conf.get_settings()
+        patch_cache_control(response, private=True)
+        if self.by_header:
+            response.headers[options.HEADER_NAME] = self.sealed()
+            patch_vary_headers(response, [options.HEADER_NAME])
+            return
+        patch_vary_headers(response, ["Cookie"])
+        samesite: Any = options.COOKIE_SAMESITE
+        if not self._changed.entries:
+            response.delete_cookie(
+                cookies.name(), path=options.COOKIE_PATH, domain=options.COOKIE_DOMAIN, samesite=samesite
+            )
+            return
+        response.set_cookie(
+            cookies.name(),
+            self.sealed(),
+            max_age=cookies.max_age(self._changed, timezone.now()),
+            path=options.COOKIE_PATH,
+            domain=options.COOKIE_DOMAIN,
+            secure=conf.cookie_is_secure(),
+            httponly=True,
+            samesite=samesite,
+        )
+
+
+def get_jar(request: HttpRequest) -> DeviceKeyJar:
+    """Return the request's jar, always the same one."""
+    jar = getattr(request, _ATTRIBUTE, None)
+    if jar is None:
+        jar = DeviceKeyJar(request)
+        setattr(request, _ATTRIBUTE, jar)
+    return jar
+
+
+def apply_changes(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Write the jar's changes to ``response``, if the request ever asked for its jar."""
+    jar = getattr(request, _ATTRIBUTE, None)
+    if jar is not None:
+        jar.apply(response)
+
+
+def key_in_hand(user: Any) -> str:
+    """Return the device key that the request in hand holds of ``user``, if it is theirs; else an empty text."""
+    request = current_request.get()
+    if request is None or not hasattr(request, "user") or request.user.pk != user.pk:
+        return ""
+    credential = get_jar(request).present(user).credential
+    return credential.device_key if credential else ""

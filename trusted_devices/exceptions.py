@@ -1,0 +1,84 @@
+"""One tree of errors. A door turns each into its own words; none carries a secret or says who exists.
+
+A wrong configuration is deliberately outside the tree: it is Django's ``ImproperlyConfigured``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class TrustedDevicesError(Exception):
+    """Base of all errors of this app. ``code`` is stable and safe to show."""
+
+    code = "error"
+
+
+class InvalidCredentials(TrustedDevicesError):
+    """The first factor was not accepted; never says whether the user exists."""
+
+    code = "invalid_credentials"
+
+
+class TooManyAttempts(TrustedDevicesError):
+    """Guessing protection refused to look. ``retry_at`` is aware, ``None`` when it is not known."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, retry_at: datetime | None = None) -> None:
+        super().__init__("Too many attempts.")
+        self.retry_at = retry_at
+
+
+class CodeMismatch(TrustedDevicesError):
+    """The second factor's code was wrong, used up or malformed (Cognito: ``CodeMismatchException``)."""
+
+    code = "code_mismatch"
+
+
+class UnknownMethod(TrustedDevicesError):
+    """The named second factor is not one of the user's."""
+
+    code = "unknown_method"
+
+
+class SignInExpired(TrustedDevicesError):
+    """There is no half-finished sign-in, or it is too old, already finished, or no longer this user's."""
+
+    code = "sign_in_expired"
+
+
+class DeviceNotFound(TrustedDevicesError):
+    """No such device among the user's (Cognito: ``ResourceNotFoundException``)."""
+
+    code = "device_not_found"
+
+
+class InvalidDeviceName(TrustedDevicesError):
+    """A device name that is empty, too long or not printable."""
+
+    code = "invalid_device_name"
+
+
+class TrustNotAllowed(TrustedDevicesError):
+    """Trust may not be given here: by policy, tracking mode, impersonation, or without a real second factor."""
+
+    code = "trust_not_allowed"
+
+
+class InvalidPeriod(TrustedDevicesError):
+    """The period is not one that the policy offers this user."""
+
+    code = "invalid_period"
+
+
+class AlreadyAnswered(TrustedDevicesError):
+    """This question was answered before, in another tab or by a repeated request."""
+
+    code = "already_answered"
+
+
+class BackendUnavailable(TrustedDevicesError):
+    """Whoever owns the devices cannot be reached. Trust is never assumed then."""
+
+    code = "backend_unavailable"

@@ -1,0 +1,98 @@
+"""Turning a finished sign-in into a Django session, the same way behind every door that has sessions."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from django.contrib import auth
+from django.http import HttpRequest
+from django.utils import timezone
+
+from trusted_devices import verification
+from trusted_devices.clientinfo import client_info
+from trusted_devices.devicejar import get_jar
+from trusted_devices.mfa import get_provider
+from trusted_devices.models import Device
+from trusted_devices.services import sessions, trust
+from trusted_devices.services.sign_in import SignedIn
+from trusted_devices.types import MfaVerification, VerifiedBy
+from trusted_devices.verification import Verification
+
+STATE_SESSION_KEY = "_trusted_devices_sign_in"
+
+
+def finish(request: HttpRequest, outcome: SignedIn) -> None:
+    """Sign ``outcome.user`` in: a new session key, the note of how they were verified, the device's credential."""
+    client = client_info(request)
+    request.session.pop(STATE_SESSION_KEY, None)
+    auth.login(request, outcome.user, backend=outcome.auth_backend or None)
+    jar = get_jar(request)
+    jar.tidy()
+    if outcome.credential is not None:
+        jar.keep(outcome.credential)
+    if outcome.verification is not None:
+        get_provider().on_verified(request, outcome.user, outcome.verification)
+    session_key = note_verification(request, outcome.user, by=outcome.by, device=outcome.device)
+    trust.signed_in(user=outcome.user, by=outcome.by, device=outcome.device, session_key=session_key, client=client)
+
+
+def note_verification(request: HttpRequest, user: Any, *, by: VerifiedBy, device: Device | None) -> str:
+    """Write the session's note for ``user`` as of now; return the session's key."""
+    if not request.session.session_key:
+        request.session.save()
+    session_key: str = request.session.session_key or ""
+    verification.write(
+        request.session,
+        Verification(
+            user_id=str(user.pk),
+            by=by,
+            at=timezone.now(),
+            device_key=device.device_key if device else "",
+            session_digest=sessions.digest(session_key) if device else "",
+        ),
+    )
+    return session_key
+
+
+def renew_verification(request: HttpRequest, user: Any, verified: MfaVerification) -> None:
+    """Note that a signed-in user has just used a second factor again; the device of the session stays the same."""
+    earlier = verification.read(request.session, str(user.pk))
+    verification.write(
+        request.session,
+        Verification(
+            user_id=str(user.pk),
+            by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
+            at=timezone.now(),
+            device_key=earlier.device_key if earlier else "",
+            session_digest=earlier.session_digest if earlier else "",
+        ),
+    )
+    get_provider().on_verified(request, user, verified)
+
+
+def moved_session(request: HttpRequest) -> Verification | None:
+    """Return the note of a session that came from a device and has been given a new key since; costs no query.
+
+    Django gives a session a new key when a password changes, among others.
+    """
+    session = getattr(request, "session", None)
+    if session is None or not session.modified or not session.session_key:
+        return None
+    raw = session.get(verification.SESSION_KEY)
+    note = verification.read(session, raw["user"]) if isinstance(raw, dict) and "user" in raw else None
+    if note is None or not note.device_key or note.session_digest == sessions.digest(session.session_key):
+        return None
+    return note
+
+
+def follow_session(request: HttpRequest, note: Verification) -> None:
+    """Attach the session's new key to the device that it came from."""
+    device = Device.objects.filter(device_key=note.device_key).first()
+    if device is None or str(device.user_id) != note.user_id:
+        return
+    session_key = request.session.session_key or ""
+    now = timezone.now()
+    sessions.attach(device=device, session_key=session_key, replaces=note.session_digest, now=now)
+    moved = dataclasses.replace(note, session_digest=sessions.digest(session_key))
+    verification.write(request.session, moved)

@@ -1,0 +1,57 @@
+"""What a second-factor provider must do. ``trusted_devices.testing.MfaProviderContract`` tests any of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
+
+
+class BaseMfaProvider(ABC):
+    """The second factors of a site's users. Instances are cheap, hold no state and may be made for each request."""
+
+    @abstractmethod
+    def methods(self, user: Any) -> Sequence[MfaMethod]:
+        """Return the factors that ``user`` can be asked for, preferred first, recovery last.
+
+        Empty means that MFA is not active for this user. Only factors whose set-up is complete count.
+        """
+
+    @abstractmethod
+    def verify(self, user: Any, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime) -> MfaVerification:
+        """Verify ``code`` (as typed) against one factor of ``user`` and use it up.
+
+        Raises ``CodeMismatch`` for a wrong, used or malformed code and ``TooManyAttempts`` when guessing protection
+        refuses to look. Must be safe against the same code arriving twice at once: at most one succeeds.
+        """
+
+    def send_code(self, user: Any, method: MfaMethod, *, client: ClientInfo) -> None:  # noqa: B027
+        """Send a code for a method with ``needs_sending``. Raises ``TooManyAttempts`` when asked too often."""
+
+    def on_verified(self, request: Any, user: Any, verification: MfaVerification) -> None:  # noqa: B027
+        """Tell the provider's own stack of a finished sign-in, so that its decorators accept the session."""
+
+    def factor_models(self) -> Iterable[type[Any]]:
+        """Return the models whose rows are second factors; changing one of them ends its user's trust."""
+        return ()
+
+    def factor_fingerprint(self, factor: Any) -> tuple[object, ...] | None:
+        """Return what identifies a factor's set-up, ``None`` for one that is not set up or never earns trust.
+
+        ``factor`` is an instance of one of :meth:`factor_models`. Two different fingerprints of one row mean that
+        the factor was added, removed or reset; counters, throttles and times of use must not be part of it.
+        """
+        return None
+
+
+class NoMfaProvider(BaseMfaProvider):
+    """No second factor: nobody is asked, and nobody is offered trust."""
+
+    def methods(self, user: Any) -> Sequence[MfaMethod]:
+        return ()
+
+    def verify(self, user: Any, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime) -> MfaVerification:
+        raise NotImplementedError("There is no second factor to verify.")

@@ -1,0 +1,99 @@
+"""Second factors from django-otp: TOTP and HOTP, codes by e-mail, static recovery codes, and any other plug-in.
+
+django-otp's own row-level throttling guards each factor against guessing; its row lock makes a code good for once.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import django_otp
+from django.utils.translation import gettext as _
+from django_otp.models import Device as OTPDevice
+from django_otp.models import SideChannelDevice
+
+from trusted_devices.exceptions import CodeMismatch, TooManyAttempts, UnknownMethod
+from trusted_devices.mfa.base import BaseMfaProvider
+from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
+
+RECOVERY_APP = "otp_static"
+KINDS = {"otp_totp": "totp", "otp_hotp": "hotp", "otp_email": "email", RECOVERY_APP: "recovery"}
+LONGEST_CODE = 64
+
+
+class OTPProvider(BaseMfaProvider):
+    """``TRUSTED_DEVICES = {"MFA": "trusted_devices.mfa.otp.OTPProvider"}``."""
+
+    def methods(self, user: Any) -> Sequence[MfaMethod]:
+        factors = [self._method(device) for device in django_otp.devices_for_user(user, confirmed=True)]
+        if all(method.recovery for method in factors):
+            return ()  # recovery codes stand in for a factor; alone they are none
+        return tuple(sorted(factors, key=lambda method: (method.recovery, method.needs_sending)))
+
+    def verify(self, user: Any, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime) -> MfaVerification:
+        allowed, why_not = self._device(user, method).verify_is_allowed()
+        if not allowed:
+            raise TooManyAttempts((why_not or {}).get("locked_until"))
+        token = normalise(code)
+        if method.recovery:
+            token = token.lower()
+        if not token or django_otp.verify_token(user, method.id, token) is None:
+            raise CodeMismatch
+        return MfaVerification(kind=method.kind, factor_id=method.id, at=now, recovery=method.recovery)
+
+    def send_code(self, user: Any, method: MfaMethod, *, client: ClientInfo) -> None:
+        device = self._device(user, method)
+        allowed, why_not = device.generate_is_allowed()
+        if not allowed:
+            raise TooManyAttempts((why_not or {}).get("next_generation_at"))
+        device.generate_challenge()
+
+    def on_verified(self, request: Any, user: Any, verification: MfaVerification) -> None:
+        device = OTPDevice.from_persistent_id(verification.factor_id)
+        if device is not None:
+            django_otp.login(request, device)
+
+    def factor_models(self) -> Iterable[type[Any]]:
+        return list(django_otp.device_classes())
+
+    def factor_fingerprint(self, factor: Any) -> tuple[object, ...] | None:
+        if not factor.confirmed or factor._meta.app_label == RECOVERY_APP:
+            return None
+        seed = (getattr(factor, name, None) for name in ("key", "email", "number", "public_id"))
+        return (factor.user_id, *seed)
+
+    def _method(self, device: Any) -> MfaMethod:
+        app = device._meta.app_label
+        kind = KINDS.get(app, app)
+        labels = {
+            "totp": _("Code from your authenticator app"),
+            "hotp": _("Code from your token"),
+            "email": _("Code by e-mail"),
+            "recovery": _("Recovery code"),
+        }
+        return MfaMethod(
+            id=device.persistent_id,
+            kind=kind,
+            label=labels.get(kind, device.name),
+            recovery=kind == "recovery",
+            needs_sending=isinstance(device, SideChannelDevice),
+        )
+
+    def _device(self, user: Any, method: MfaMethod) -> Any:
+        device = OTPDevice.from_persistent_id(method.id)
+        if device is None or device.user_id != user.pk or not device.confirmed:
+            raise UnknownMethod(method.id)
+        return device
+
+
+def normalise(code: str) -> str:
+    """Return ``code`` without spaces and hyphens and in plain digits; empty if it cannot be a code.
+
+    Normalising first means that one code has one spelling, so that it cannot be used twice under two.
+    """
+    plain = unicodedata.normalize("NFKC", code)
+    plain = "".join(character for character in plain if not character.isspace() and character not in "-\u2010\u2011")
+    return plain if plain.isascii() and 0 < len(plain) <= LONGEST_CODE else ""

@@ -1,0 +1,74 @@
+"""``DeviceKeyMiddleware``: ``request.trusted_device`` on the way in, the device-key cookie on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+
+from trusted_devices import devicejar, logins
+from trusted_devices.models import Device
+from trusted_devices.services import trust
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+class DeviceKeyMiddleware:
+    """Put it anywhere behind ``AuthenticationMiddleware``.
+
+    ``request.trusted_device`` is the device that this browser holds for the signed-in user, lazily and in one query;
+    it is falsy when there is none (in async views: ``await request.atrusted_device()``). Recognised is not the same
+    as remembered: ask ``is_remembered``. A request that asks for nothing costs no query and changes no header.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response: Any = get_response
+        self._async = iscoroutinefunction(get_response)
+        if self._async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self._acall(request) if self._async else self._call(request)
+
+    def _call(self, request: HttpRequest) -> HttpResponseBase:
+        token = self._prepare(request)
+        try:
+            response: HttpResponseBase = self.get_response(request)
+        finally:
+            devicejar.current_request.reset(token)
+        if note := logins.moved_session(request):
+            logins.follow_session(request, note)
+        devicejar.apply_changes(request, response)
+        return response
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        token = self._prepare(request)
+        try:
+            response: HttpResponseBase = await self.get_response(request)
+        finally:
+            devicejar.current_request.reset(token)
+        if note := logins.moved_session(request):
+            await sync_to_async(logins.follow_session)(request, note)
+        devicejar.apply_changes(request, response)
+        return response
+
+    def _prepare(self, request: HttpRequest) -> Any:
+        extended: Any = request
+        extended.trusted_device = SimpleLazyObject(partial(_recognise, request))
+        extended.atrusted_device = partial(sync_to_async(_recognise), request)
+        return devicejar.current_request.set(request)
+
+
+def _recognise(request: HttpRequest) -> Device | None:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return None
+    return trust.recognise(user=user, credential=devicejar.get_jar(request).present(user).credential)

@@ -1,0 +1,190 @@
+"""Device, DeviceSession and DeviceEvent. Facts only: who may change them and when is in ``services``."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from trusted_devices import useragents
+from trusted_devices.querysets import DeviceEventQuerySet, DeviceQuerySet
+from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason
+
+DIGEST_LENGTH = 64
+
+STATUS_LABELS = {
+    DeviceStatus.REMEMBERED: _("Remembered"),
+    DeviceStatus.NOT_REMEMBERED: _("Not remembered"),
+}
+STATUS_REASON_LABELS = {
+    StatusReason.CONFIRMED: _("Confirmed, not asked yet"),
+    StatusReason.USER_TRUSTED: _("Trusted by its user"),
+    StatusReason.TRACKING_ALWAYS: _("Every device is remembered"),
+    StatusReason.STAFF_TRUSTED: _("Trusted by staff"),
+    StatusReason.USER_STOPPED: _("Trust stopped by its user"),
+    StatusReason.STAFF_STOPPED: _("Trust stopped by staff"),
+    StatusReason.EXPIRED: _("Trust has ended"),
+    StatusReason.PASSWORD_CHANGED: _("Password changed"),
+    StatusReason.MFA_CHANGED: _("Second factor changed"),
+    StatusReason.ACCOUNT_DISABLED: _("Account disabled"),
+    StatusReason.COMPROMISED: _("Its key was copied"),
+}
+BINDING_LABELS = {
+    Binding.COOKIE: _("Recognised by a cookie"),
+    Binding.SRP: _("Proves a device password"),
+    Binding.KEY: _("Bound to this browser"),
+    Binding.DBSC: _("Bound to the hardware"),
+}
+ACTION_LABELS = {
+    EventAction.SIGNED_IN: _("Signed in"),
+    EventAction.SIGN_IN_FAILED: _("Sign-in failed"),
+    EventAction.TRUST_REFUSED: _("Trust refused"),
+    EventAction.CONFIRMED: _("Confirmed"),
+    EventAction.REMEMBERED: _("Trusted"),
+    EventAction.NOT_REMEMBERED: _("Trust stopped"),
+    EventAction.RENAMED: _("Renamed"),
+    EventAction.FORGOTTEN: _("Forgotten"),
+    EventAction.EXPIRED: _("Trust ended"),
+    EventAction.COMPROMISED: _("Key copied"),
+}
+
+
+class Device(models.Model):
+    """One user's browser or app installation.
+
+    ``device_key`` is its public identifier, never a secret. Of the device secret only digests are kept: the current
+    one, and the successor's until that has been seen. ``trust_granted_at`` and ``trust_period`` are what was chosen,
+    ``trust_expires_at`` what came of it; the effective expiry may be earlier (``policy.effective_expiry``).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="trusted_devices",
+        verbose_name=_("user"),
+        db_index=False,
+    )
+    device_key = models.CharField(_("device key"), max_length=55, unique=True, editable=False)
+    device_group_key = models.CharField(_("device group key"), max_length=16, editable=False)
+    name = models.CharField(_("name"), max_length=1024, blank=True)
+    binding = models.CharField(
+        _("binding"), max_length=8, choices=BINDING_LABELS, default=Binding.COOKIE, editable=False
+    )
+
+    status = models.CharField(
+        _("status"), max_length=16, choices=STATUS_LABELS, default=DeviceStatus.NOT_REMEMBERED, editable=False
+    )
+    status_reason = models.CharField(
+        _("why"), max_length=20, choices=STATUS_REASON_LABELS, default=StatusReason.CONFIRMED, editable=False
+    )
+    status_changed_at = models.DateTimeField(_("status since"), default=timezone.now, editable=False)
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, editable=False)
+    trust_granted_at = models.DateTimeField(_("trusted since"), null=True, editable=False)
+    trust_period = models.DurationField(_("chosen period"), null=True, editable=False)
+    trust_expires_at = models.DateTimeField(_("trusted until"), null=True, editable=False)
+    mfa_factor = models.CharField(_("earned by"), max_length=255, blank=True, editable=False)
+
+    secret_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True, editable=False)
+    next_secret_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True, editable=False)
+    secret_generation = models.PositiveIntegerField(default=0, editable=False)
+    rotation_nonce = models.BinaryField(default=bytes, editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
+    srp_salt = models.BinaryField(null=True, editable=False)
+    srp_verifier = models.BinaryField(null=True, editable=False)
+    public_key = models.BinaryField(null=True, editable=False)
+    password_stamp = models.CharField(max_length=DIGEST_LENGTH, blank=True, editable=False)
+    grant_id = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)
+
+    last_authenticated_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    last_ip = models.GenericIPAddressField(_("last network address"), null=True, editable=False)
+    user_agent = models.CharField(_("user agent"), max_length=useragents.MAX_LENGTH, blank=True, editable=False)
+    created_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
+    modified_at = models.DateTimeField(_("modified"), default=timezone.now, editable=False)
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        indexes = [
+            models.Index(fields=["user", "status"], name="td_device_user_status"),
+            models.Index(
+                fields=["trust_expires_at"], name="td_device_due", condition=Q(status=DeviceStatus.REMEMBERED)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """The name that its user gave it, or else browser and system in words."""
+        return self.name or self.description
+
+    @property
+    def description(self) -> str:
+        """Browser and system in words, such as "Chrome on Windows"."""
+        return useragents.describe(self.user_agent)
+
+    @property
+    def is_remembered(self) -> bool:
+        """Whether its status is remembered; trust may have ended all the same."""
+        return self.status == DeviceStatus.REMEMBERED
+
+
+class DeviceSession(models.Model):
+    """Which live session came from which device. The session key, a credential, is kept sealed and as a digest."""
+
+    device = models.ForeignKey(Device, models.CASCADE, related_name="sessions", verbose_name=_("device"))
+    session_digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
+    sealed_session_key = models.TextField(editable=False)
+    created_at = models.DateTimeField(_("signed in"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("device session")
+        verbose_name_plural = _("device sessions")
+
+    def __str__(self) -> str:
+        return f"session {self.session_digest[:8]}"
+
+
+class DeviceEvent(models.Model):
+    """One entry of the append-only activity log: who did what to which device, with what outcome."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="trusted_device_events",
+        verbose_name=_("user"),
+        db_index=False,
+    )
+    device = models.ForeignKey(
+        Device, models.SET_NULL, null=True, related_name="events", verbose_name=_("device"), db_index=False
+    )
+    device_key = models.CharField(_("device key"), max_length=55, blank=True)
+    action = models.CharField(_("action"), max_length=20, choices=ACTION_LABELS)
+    reason = models.CharField(_("reason"), max_length=32, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
+    note = models.CharField(_("note"), max_length=255, blank=True)
+    ip_address = models.GenericIPAddressField(_("network address"), null=True)
+    user_agent = models.CharField(_("user agent"), max_length=useragents.MAX_LENGTH, blank=True)
+    created_at = models.DateTimeField(_("when"), default=timezone.now)
+
+    objects = DeviceEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activity log")
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="td_event_user_time"),
+            models.Index(fields=["device", "-created_at"], name="td_event_device_time"),
+            models.Index(fields=["created_at"], name="td_event_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.device_key}".strip()

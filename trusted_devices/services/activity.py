@@ -1,0 +1,108 @@
+"""The activity log: who did what to which device, and for how long that is kept."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import Signal
+
+from trusted_devices import conf, useragents
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.types import ClientInfo, EventAction
+
+logger = logging.getLogger(__name__)
+
+NOBODY = ClientInfo()
+
+
+def record(
+    action: EventAction,
+    *,
+    user: Any = None,
+    device: Device | None = None,
+    reason: str = "",
+    actor: Any = None,
+    note: str = "",
+    client: ClientInfo = NOBODY,
+    now: datetime,
+) -> DeviceEvent:
+    """Append one entry to the log, in the transaction that it belongs to; ``user`` defaults to the device's."""
+    event = build(action, user=user, device=device, reason=reason, actor=actor, note=note, client=client, now=now)
+    event.save(force_insert=True)
+    return event
+
+
+def build(
+    action: EventAction,
+    *,
+    user: Any = None,
+    device: Device | None = None,
+    reason: str = "",
+    actor: Any = None,
+    note: str = "",
+    client: ClientInfo = NOBODY,
+    now: datetime,
+) -> DeviceEvent:
+    """Return an entry that is not saved yet, for those who append many at once."""
+    user_id = device.user_id if user is None and device is not None else getattr(user, "pk", None)
+    logger.info("%s user=%s device=%s reason=%s", action, user_id, device.device_key if device else "-", reason or "-")
+    return DeviceEvent(
+        action=action,
+        user_id=user_id,
+        device_id=device.pk if device else None,
+        device_key=device.device_key if device else "",
+        reason=reason,
+        actor=actor if actor is not None and actor.pk is not None else None,
+        note=useragents.clean(note)[:255],
+        ip_address=stored_ip(client.ip_address),
+        user_agent=useragents.clean(client.user_agent),
+        created_at=now,
+    )
+
+
+def stored_ip(address: str | None) -> str | None:
+    """Return what is kept of a network address: by default its /24 or /48 (GDPR, article 5(1)(c))."""
+    mode = conf.get_settings().STORED_IP
+    if not address or mode == "none":
+        return None
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    if mode == "truncated":
+        prefix = 24 if parsed.version == 4 else 48  # noqa: PLR2004
+        return str(ipaddress.ip_network((parsed, prefix), strict=False).network_address)
+    return str(parsed)
+
+
+def announce(signal: Signal, **arguments: Any) -> None:
+    """Send ``signal`` once the running transaction has committed; a receiver that fails is logged."""
+
+    def send() -> None:
+        for receiver, result in signal.send_robust(sender=Device, **arguments):
+            if isinstance(result, Exception):
+                logger.error("Receiver %r failed.", receiver, exc_info=result)
+
+    transaction.on_commit(send)
+
+
+def prune(*, before: datetime, batch_size: int = 1000) -> Iterator[int]:
+    """Delete the entries from before ``before``, oldest first; yield how many each batch deleted."""
+    while True:
+        oldest = list(DeviceEvent.objects.older_than(before).values_list("pk", flat=True)[:batch_size])
+        if not oldest:
+            return
+        deleted, _ = DeviceEvent.objects.filter(pk__in=oldest).delete()
+        yield deleted
+
+
+def erase(user: Any) -> None:
+    """Strip what identifies ``user`` from the log before the account is deleted (GDPR, article 17)."""
+    DeviceEvent.objects.filter(user=user).update(ip_address=None, user_agent="", note="")

@@ -1,0 +1,284 @@
+"""What is done to devices: confirm, rename, stop trusting, forget, end all trust."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import string
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from trusted_devices import conf, signals, useragents
+from trusted_devices.backends import get_backend
+from trusted_devices.crypto import device_secret
+from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import activity, sessions
+from trusted_devices.types import (
+    Binding,
+    ClientInfo,
+    DeviceCredential,
+    DeviceStatus,
+    EventAction,
+    StatusReason,
+)
+
+NOBODY = activity.NOBODY
+
+
+def clean_name(name: str) -> str:
+    """Return ``name`` in the form in which it is stored. Raises ``InvalidDeviceName``."""
+    if len(name) > 4 * conf.get_settings().MAX_NAME_LENGTH:
+        raise InvalidDeviceName("The name is too long.")
+    name = " ".join(unicodedata.normalize("NFC", name).split())
+    if not name:
+        raise InvalidDeviceName("The name is empty.")
+    if len(name) > conf.get_settings().MAX_NAME_LENGTH:
+        raise InvalidDeviceName("The name is too long.")
+    # Cc and Cf hold control characters and the marks that turn the direction of text around.
+    if any(
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in name.replace("\u200d", "")
+    ):
+        raise InvalidDeviceName("The name has characters that cannot be shown.")
+    return name
+
+
+def new_device_key() -> str:
+    """Return a fresh device key, ``<region>_<uuid>``."""
+    return f"{conf.get_settings().REGION}_{uuid.uuid4()}"
+
+
+def new_group_key() -> str:
+    """Return a fresh device group key: ``-`` and eight letters or digits."""
+    return "-" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(8))
+
+
+def get(*, user: Any, device_key: str) -> Device:
+    """Return one of the user's devices. Raises ``DeviceNotFound``, also for somebody else's."""
+    device: Device | None = Device.objects.of(user).filter(device_key=device_key).first()
+    if device is None:
+        raise DeviceNotFound
+    return device
+
+
+def confirm(
+    *,
+    user: Any,
+    client: ClientInfo,
+    name: str = "",
+    binding: Binding = Binding.COOKIE,
+    now: datetime | None = None,
+) -> tuple[Device, DeviceCredential]:
+    """Register a new device with a secret of its own; it is not remembered yet.
+
+    The longest unused device makes room where the user has as many as are allowed.
+    """
+    now = now or timezone.now()
+    secret = device_secret.new_secret()
+    device = Device(
+        user=user,
+        device_key=new_device_key(),
+        device_group_key=new_group_key(),
+        name=name,
+        binding=binding,
+        status_changed_at=now,
+        confirmed_at=now,
+        secret_digest=device_secret.digest(secret),
+        last_authenticated_at=now,
+        last_ip=activity.stored_ip(client.ip_address),
+        user_agent=useragents.clean(client.user_agent),
+        created_at=now,
+        modified_at=now,
+    )
+    with transaction.atomic():
+        make_room(user, now=now)
+        get_backend().confirm_device(device)
+        device.save(force_insert=True)
+        activity.record(EventAction.CONFIRMED, user=user, device=device, client=client, now=now)
+        activity.announce(signals.device_confirmed, device=device, client=client)
+    credential = DeviceCredential(
+        user_id=str(user.pk),
+        device_key=device.device_key,
+        secret=secret,
+        generation=0,
+        group_key=device.device_group_key,
+    )
+    return device, credential
+
+
+def make_room(user: Any, *, now: datetime) -> None:
+    """Forget what is too many once one more device comes: not-remembered ones first, then the longest unused."""
+    limit = conf.get_settings().MAX_DEVICES_PER_USER
+    count = Device.objects.of(user).count()
+    if count < limit:
+        return
+    # "not_remembered" sorts before "remembered".
+    surplus = Device.objects.of(user).order_by("status", F("last_authenticated_at").asc(nulls_first=True), "pk")
+    _forget(list(surplus[: count - limit + 1]), actor=None, note="limit", client=NOBODY, spare="", now=now)
+
+
+def with_expiry(credential: DeviceCredential, expires_at: datetime | None) -> DeviceCredential:
+    """Return ``credential`` with another expiry."""
+    return dataclasses.replace(credential, expires_at=expires_at)
+
+
+def rename(
+    *, device: Device, name: str, actor: Any, client: ClientInfo = NOBODY, now: datetime | None = None
+) -> Device:
+    """Give a device a name. Raises ``InvalidDeviceName``, and ``DeviceNotFound`` if it was forgotten meanwhile."""
+    now = now or timezone.now()
+    name = clean_name(name)
+    with transaction.atomic():
+        if not Device.objects.filter(pk=device.pk).update(name=name, modified_at=now):
+            raise DeviceNotFound
+        activity.record(EventAction.RENAMED, device=device, actor=actor, client=client, now=now)
+    device.name, device.modified_at = name, now
+    return device
+
+
+def stop_trusting(
+    devices: Sequence[Device],
+    *,
+    reason: StatusReason,
+    actor: Any = None,
+    note: str = "",
+    end_sessions: bool = False,
+    client: ClientInfo = NOBODY,
+    now: datetime | None = None,
+) -> int:
+    """Make devices not remembered; return how many were remembered. MFA is asked at their next sign-in."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        keys = [device.pk for device in devices]
+        stopped = list(Device.objects.select_for_update().filter(pk__in=keys).remembered())
+        _stop(stopped, reason=reason, actor=actor, note=note, client=client, now=now)
+        if end_sessions:
+            sessions.end(devices)
+    return len(stopped)
+
+
+def end_trust(
+    *,
+    user: Any,
+    reason: StatusReason,
+    actor: Any = None,
+    except_key: str = "",
+    end_sessions: bool = False,
+    now: datetime | None = None,
+) -> int:
+    """End the trust in all of a user's devices except the one with ``except_key``; return how many were remembered."""
+    remembered = Device.objects.of(user).remembered().exclude(device_key=except_key)
+    found = list(remembered)
+    if not found:
+        return 0
+    return stop_trusting(found, reason=reason, actor=actor, end_sessions=end_sessions, now=now)
+
+
+def mark_compromised(device: Device, *, client: ClientInfo, now: datetime) -> None:
+    """End trust and sessions of a device whose superseded secret came back, and tell the user and the log."""
+    with transaction.atomic():
+        _stop([device], reason=StatusReason.COMPROMISED, actor=None, note="", client=client, now=now)
+        sessions.end([device])
+        activity.record(
+            EventAction.COMPROMISED,
+            device=device,
+            reason=StatusReason.COMPROMISED,
+            client=client,
+            now=now,
+        )
+        activity.announce(signals.device_compromised, device=device, client=client)
+
+
+def forget(
+    devices: Sequence[Device],
+    *,
+    actor: Any = None,
+    note: str = "",
+    client: ClientInfo = NOBODY,
+    spare_session: str = "",
+    now: datetime | None = None,
+) -> int:
+    """Remove devices from their users' profiles and end their live sessions; return how many there were.
+
+    ``spare_session`` is the key of a session that the caller ends by itself. Forgetting twice is no error.
+    """
+    with transaction.atomic():
+        return _forget(devices, actor=actor, note=note, client=client, spare=spare_session, now=now or timezone.now())
+
+
+def forget_all(
+    *,
+    user: Any,
+    except_key: str = "",
+    actor: Any = None,
+    client: ClientInfo = NOBODY,
+    now: datetime | None = None,
+) -> int:
+    """Forget all of a user's devices except the one with ``except_key``; return how many there were."""
+    return forget(list(Device.objects.of(user).exclude(device_key=except_key)), actor=actor, client=client, now=now)
+
+
+def restamp(*, user: Any, old_stamp: str, new_stamp: str) -> None:
+    """Carry trust over to a new hash of the same password (Django upgrades hashes at sign-in)."""
+    Device.objects.of(user).filter(password_stamp=old_stamp).update(password_stamp=new_stamp)
+
+
+def _stop(
+    devices: Sequence[Device],
+    *,
+    reason: StatusReason,
+    actor: Any,
+    note: str,
+    client: ClientInfo,
+    now: datetime,
+) -> None:
+    backend = get_backend()
+    changes = {
+        "status": DeviceStatus.NOT_REMEMBERED,
+        "status_reason": reason,
+        "status_changed_at": now,
+        "modified_at": now,
+    }
+    events = []
+    for device in devices:
+        backend.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
+        for field, value in changes.items():
+            setattr(device, field, value)
+        events.append(
+            activity.build(
+                EventAction.NOT_REMEMBERED,
+                device=device,
+                reason=reason,
+                actor=actor,
+                note=note,
+                client=client,
+                now=now,
+            )
+        )
+        activity.announce(signals.device_not_remembered, device=device, reason=reason, actor=actor)
+    Device.objects.filter(pk__in=[device.pk for device in devices]).update(**changes)
+    DeviceEvent.objects.bulk_create(events)
+
+
+def _forget(devices: Sequence[Device], *, actor: Any, note: str, client: ClientInfo, spare: str, now: datetime) -> int:
+    if not devices:
+        return 0
+    backend = get_backend()
+    sessions.end(devices, spare=spare)
+    events = []
+    for device in devices:
+        backend.forget_device(device)
+        events.append(
+            activity.build(EventAction.FORGOTTEN, device=device, actor=actor, note=note, client=client, now=now)
+        )
+        activity.announce(signals.device_forgotten, device=device, actor=actor)
+    DeviceEvent.objects.bulk_create(events)
+    deleted = Device.objects.filter(pk__in=[device.pk for device in devices]).delete()[1]
+    return deleted.get(Device._meta.label, 0)

@@ -1,0 +1,76 @@
+"""Which live session came from which device, and ending those of a device that is trusted no longer."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from importlib import import_module
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from trusted_devices import conf
+from trusted_devices.crypto.sealing import Sealer, Unsealable
+from trusted_devices.models import Device, DeviceSession
+
+logger = logging.getLogger(__name__)
+
+CONTEXT = "device session v1"
+
+
+def digest(session_key: str) -> str:
+    """Return what a session key is found by: SHA-256 in hex."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+def attach(*, device: Device, session_key: str, replaces: str = "", now: datetime) -> None:
+    """Note that the session came from ``device``. ``replaces`` is the digest of the key it had before a new one."""
+    sealed = _sealer().seal(session_key.encode())
+    values = {"device": device, "sealed_session_key": sealed, "created_at": now}
+    if replaces:
+        DeviceSession.objects.filter(session_digest=replaces).delete()
+    try:
+        with transaction.atomic():
+            DeviceSession.objects.update_or_create(session_digest=digest(session_key), defaults=values)
+    except IntegrityError:
+        # The device was forgotten in this very moment: what it must not leave behind is a live session.
+        _end(session_key)
+
+
+def detach(*, session_digest: str) -> None:
+    """Forget about a session that ended by itself."""
+    DeviceSession.objects.filter(session_digest=session_digest).delete()
+
+
+def count(devices: Iterable[Device]) -> int:
+    """Return how many sessions are noted for these devices."""
+    return DeviceSession.objects.filter(device__in=list(devices)).count()
+
+
+def end(devices: Iterable[Device], *, spare: str = "") -> int:
+    """End the live sessions of these devices except the one with the key ``spare``; return how many were noted.
+
+    Sessions go before the transaction commits: should it fail, somebody has to sign in again, and nobody who was
+    to be signed out stays.
+    """
+    found = DeviceSession.objects.filter(device__in=list(devices))
+    if spare:
+        found = found.exclude(session_digest=digest(spare))
+    ended = list(found)
+    for session in ended:
+        try:
+            _end(_sealer().open(session.sealed_session_key).plaintext.decode())
+        except Unsealable:
+            logger.warning("The key of a device session can no longer be read; the session was not ended.")
+    DeviceSession.objects.filter(pk__in=[session.pk for session in ended]).delete()
+    return len(ended)
+
+
+def _end(session_key: str) -> None:
+    import_module(settings.SESSION_ENGINE).SessionStore(session_key).delete()
+
+
+def _sealer() -> Sealer:
+    return Sealer(keys=conf.secret_keys(), context=CONTEXT)

@@ -1,0 +1,316 @@
+"""Sign-in as a small state machine that every backend serves.
+
+``begin`` takes the first factor; ``answer`` takes the answer to the challenge in hand. Both return a
+:class:`Challenge` to put to the user or :class:`SignedIn`. Between two steps the door keeps :class:`SignInState`:
+ids and a time, never a password.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_login_failed
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from trusted_devices import conf
+from trusted_devices.backends import get_backend
+from trusted_devices.cookies import DeviceCookie
+from trusted_devices.exceptions import (
+    BackendUnavailable,
+    CodeMismatch,
+    SignInExpired,
+    UnknownMethod,
+)
+from trusted_devices.models import Device
+from trusted_devices.services import activity, trust
+from trusted_devices.types import (
+    ClientInfo,
+    DeviceCredential,
+    EventAction,
+    MfaMethod,
+    MfaVerification,
+    TrackingMode,
+    TrustDecision,
+    TrustOffer,
+    VerifiedBy,
+)
+
+
+class Step(StrEnum):
+    """What the user is being asked."""
+
+    SECOND_FACTOR = "second_factor"
+    OFFER_TRUST = "offer_trust"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInState:
+    """A half-finished sign-in. Bound to one user with one password, and to a time."""
+
+    id: str
+    user_id: str
+    auth_backend: str
+    password_stamp: str = field(repr=False)
+    started_at: datetime
+    step: Step
+    method_id: str = ""
+    verified: MfaVerification | None = None
+    backend_state: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def dump(self) -> dict[str, Any]:
+        """Return the state as something that any session serializer can store."""
+        verified = self.verified
+        return {
+            "id": self.id,
+            "user": self.user_id,
+            "auth_backend": self.auth_backend,
+            "stamp": self.password_stamp,
+            "started": self.started_at.timestamp(),
+            "step": self.step.value,
+            "method": self.method_id,
+            "verified": verified and [verified.kind, verified.factor_id, verified.at.timestamp(), verified.recovery],
+            "backend": dict(self.backend_state),
+        }
+
+    @classmethod
+    def load(cls, raw: Any) -> SignInState:
+        """Read what :meth:`dump` made. Raises ``SignInExpired`` for anything else."""
+        try:
+            verified = raw["verified"]
+            return cls(
+                id=raw["id"],
+                user_id=raw["user"],
+                auth_backend=raw["auth_backend"],
+                password_stamp=raw["stamp"],
+                started_at=datetime.fromtimestamp(raw["started"], UTC),
+                step=Step(raw["step"]),
+                method_id=raw["method"],
+                verified=verified
+                and MfaVerification(
+                    kind=verified[0],
+                    factor_id=verified[1],
+                    at=datetime.fromtimestamp(verified[2], UTC),
+                    recovery=verified[3],
+                ),
+                backend_state=raw["backend"],
+            )
+        except (TypeError, KeyError, ValueError, IndexError) as error:
+            raise SignInExpired from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """What to ask the user next: a second factor (one of ``methods``, now ``method``), or the ``offer``."""
+
+    state: SignInState
+    user: Any
+    methods: Sequence[MfaMethod] = ()
+    method: MfaMethod | None = None
+    offer: TrustOffer | None = None
+    device: Device | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """The end of the road: make a session for ``user`` and hand ``credential``, if any, to the client.
+
+    ``trust_failed`` says that the user wanted to trust the device and something went wrong; the sign-in stands.
+    """
+
+    user: Any
+    by: VerifiedBy
+    auth_backend: str
+    device: Device | None = None
+    credential: DeviceCredential | None = None
+    verification: MfaVerification | None = None
+    decision: TrustDecision | None = None
+    mfa_active: bool = True
+    trust_failed: bool = False
+
+
+def begin(
+    *, credentials: Mapping[str, str], cookie: DeviceCookie, client: ClientInfo, now: datetime | None = None
+) -> Challenge | SignedIn:
+    """Take the first factor. Raises ``InvalidCredentials``, ``TooManyAttempts``, ``BackendUnavailable``."""
+    now = now or timezone.now()
+    checked: trust.TrustCheck | None = None
+
+    def assess(user: Any, mfa_active: bool) -> TrustDecision:
+        nonlocal checked
+        checked = trust.check(
+            user=user, presented=cookie.present(str(user.pk)), client=client, mfa_active=mfa_active, now=now
+        )
+        return checked.decision
+
+    first = get_backend().first_factor(credentials=credentials, client=client, assess=assess)
+    auth_backend = getattr(first.user, "backend", "")
+    if not first.methods:
+        trusted = checked is not None and checked.decision.allowed
+        return SignedIn(
+            user=first.user,
+            by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
+            auth_backend=auth_backend,
+            device=checked.device if checked and trusted else None,
+            credential=checked.credential if checked else None,
+            decision=first.decision,
+            mfa_active=first.mfa_active,
+        )
+    method = first.methods[0]
+    state = SignInState(
+        id=secrets.token_hex(16),
+        user_id=str(first.user.pk),
+        auth_backend=auth_backend,
+        password_stamp=trust.password_stamp(first.user),
+        started_at=now,
+        step=Step.SECOND_FACTOR,
+        method_id=method.id,
+        backend_state=dict(first.state),
+    )
+    return Challenge(state=state, user=first.user, methods=first.methods, method=method)
+
+
+def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now: datetime | None = None) -> Challenge:
+    """Return the challenge in hand again, to show it. Raises ``SignInExpired``."""
+    user = _user(state, now or timezone.now())
+    if state.step is Step.OFFER_TRUST and state.verified is not None:
+        offer = trust.offer(user=user, verification=state.verified, client=client)
+        if offer is None:
+            raise SignInExpired
+        known = trust.recognise(user=user, credential=cookie.present(state.user_id).credential)
+        return Challenge(state=state, user=user, offer=offer, device=known)
+    methods = get_backend().methods(user)
+    if not methods:
+        raise SignInExpired
+    return Challenge(state=state, user=user, methods=methods, method=_method(methods, state.method_id))
+
+
+def choose_method(state: SignInState, *, method_id: str, client: ClientInfo, now: datetime | None = None) -> Challenge:
+    """Ask for another of the user's factors; send the code where it needs one.
+
+    Raises ``UnknownMethod``, ``TooManyAttempts`` (codes asked for too often), ``SignInExpired``.
+    """
+    user = _user(state, now or timezone.now())
+    if state.step is not Step.SECOND_FACTOR:
+        raise SignInExpired
+    backend = get_backend()
+    methods = backend.methods(user)
+    method = _method(methods, method_id)
+    backend_state = state.backend_state
+    if method.needs_sending:
+        backend_state = backend.send_code(user, method, state=backend_state, client=client)
+    state = dataclasses.replace(state, method_id=method.id, backend_state=dict(backend_state))
+    return Challenge(state=state, user=user, methods=methods, method=method)
+
+
+def answer_code(
+    state: SignInState, *, code: str, cookie: DeviceCookie, client: ClientInfo, now: datetime | None = None
+) -> Challenge | SignedIn:
+    """Take the second factor. Raises ``CodeMismatch``, ``TooManyAttempts``, ``SignInExpired``, ``BackendUnavailable``.
+
+    A wrong code is announced as Django's ``user_login_failed``, so that what guards passwords guards codes as well.
+    """
+    now = now or timezone.now()
+    user = _user(state, now)
+    if state.step is not Step.SECOND_FACTOR:
+        raise SignInExpired
+    backend = get_backend()
+    method = _method(backend.methods(user), state.method_id)
+    try:
+        verified = backend.second_factor(user, method, code, state=state.backend_state, client=client)
+    except CodeMismatch:
+        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, client=client, now=now)
+        user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=client.request)
+        raise
+    offer = trust.offer(user=user, verification=verified, client=client)
+    if offer is None:
+        return _signed_in(state, user, verified)
+    if trust.get_policy().tracking(user) is TrackingMode.ALWAYS:
+        return _grant(state, user, verified, offer.default, "", cookie, client, now)
+    state = dataclasses.replace(state, step=Step.OFFER_TRUST, verified=verified)
+    known = trust.recognise(user=user, credential=cookie.present(state.user_id).credential)
+    return Challenge(state=state, user=user, offer=offer, device=known)
+
+
+def answer_offer(
+    state: SignInState,
+    *,
+    period: timedelta | None,
+    name: str = "",
+    cookie: DeviceCookie,
+    client: ClientInfo,
+    now: datetime | None = None,
+) -> SignedIn:
+    """Take the answer to "trust this device?": a period that was offered, or ``None`` for not now.
+
+    Raises ``InvalidPeriod``, ``InvalidDeviceName``, ``TrustNotAllowed``, ``AlreadyAnswered``, ``SignInExpired``.
+    """
+    now = now or timezone.now()
+    user = _user(state, now)
+    if state.step is not Step.OFFER_TRUST or state.verified is None:
+        raise SignInExpired
+    if period is None:
+        return _signed_in(state, user, state.verified)
+    return _grant(state, user, state.verified, period, name, cookie, client, now)
+
+
+def _grant(
+    state: SignInState,
+    user: Any,
+    verified: MfaVerification,
+    period: timedelta,
+    name: str,
+    cookie: DeviceCookie,
+    client: ClientInfo,
+    now: datetime,
+) -> SignedIn:
+    try:
+        granted = trust.grant(
+            user=user,
+            period=period,
+            verification=verified,
+            presented=cookie.present(state.user_id),
+            client=client,
+            name=name,
+            grant_id=state.id,
+            now=now,
+        )
+    except (DatabaseError, BackendUnavailable):
+        return dataclasses.replace(_signed_in(state, user, verified), trust_failed=True)
+    return dataclasses.replace(_signed_in(state, user, verified), device=granted.device, credential=granted.credential)
+
+
+def _signed_in(state: SignInState, user: Any, verified: MfaVerification) -> SignedIn:
+    return SignedIn(
+        user=user,
+        by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
+        auth_backend=state.auth_backend,
+        verification=verified,
+    )
+
+
+def _user(state: SignInState, now: datetime) -> Any:
+    """Return the user of a half-finished sign-in as stored now. Raises ``SignInExpired``."""
+    if not timedelta(0) <= now - state.started_at < conf.get_settings().SIGN_IN_TIMEOUT:
+        raise SignInExpired
+    user = get_user_model()._default_manager.filter(pk=state.user_id).first()
+    if user is None or not user.is_active:
+        raise SignInExpired
+    if not constant_time_compare(trust.password_stamp(user), state.password_stamp):
+        raise SignInExpired
+    return user
+
+
+def _method(methods: Sequence[MfaMethod], method_id: str) -> MfaMethod:
+    found = next((method for method in methods if method.id == method_id), None)
+    if found is None:
+        raise UnknownMethod
+    return found

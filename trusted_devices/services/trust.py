@@ -1,0 +1,348 @@
+"""Checking trust at sign-in, granting it after MFA, and offering it.
+
+Sites whose sign-in belongs to another library call :func:`check` after the first factor, :func:`offer` and
+:func:`grant` after the second, and :func:`signed_in` once the session exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from trusted_devices import conf, signals, useragents
+from trusted_devices.backends import get_backend
+from trusted_devices.crypto import device_secret
+from trusted_devices.exceptions import AlreadyAnswered, InvalidPeriod, TrustNotAllowed
+from trusted_devices.models import Device
+from trusted_devices.policy import TrustPolicy, evaluate_trust
+from trusted_devices.services import activity, devices, sessions
+from trusted_devices.types import (
+    ClientInfo,
+    DeviceCredential,
+    DeviceFacts,
+    DeviceStatus,
+    EventAction,
+    MfaVerification,
+    Presented,
+    SecretMatch,
+    StatusReason,
+    TrackingMode,
+    TrustDecision,
+    TrustOffer,
+    TrustReason,
+    VerifiedBy,
+)
+
+ROTATION_GRACE = timedelta(seconds=60)
+"""How long a rotation goes on handing out the same successor: two tabs that sign in at once must end up with the
+same secret, whichever answer the browser keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustCheck:
+    """What came of a check: the decision, the device that was recognised, and the credential that replaces the
+    one presented (hand it to the client whenever there is one)."""
+
+    decision: TrustDecision
+    device: Device | None = None
+    credential: DeviceCredential | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A device that is trusted now, and the credential to hand to the client."""
+
+    device: Device
+    credential: DeviceCredential
+
+
+def get_policy() -> TrustPolicy:
+    """Return the site's policy."""
+    settings = conf.get_settings()
+    policy: TrustPolicy = import_string(settings.POLICY)(settings)
+    return policy
+
+
+def password_stamp(user: Any) -> str:
+    """Return what tells one stored password hash from another: a digest of the hash, itself salted and slow."""
+    return hashlib.sha256(b"trusted_devices:password\0" + user.password.encode()).hexdigest()
+
+
+def check(
+    *, user: Any, presented: Presented, client: ClientInfo, mfa_active: bool, now: datetime | None = None
+) -> TrustCheck:
+    """Decide whether this sign-in may skip MFA; if so, rotate the device's secret.
+
+    Costs one indexed read, and one narrow write when the answer is yes. Call it only after the first factor. Whatever
+    goes wrong, the answer is to ask for MFA.
+    """
+    now = now or timezone.now()
+    try:
+        for _attempt in range(3):
+            found = _check_once(user, presented, client, mfa_active=mfa_active, now=now)
+            if found is not None:
+                break
+        else:
+            found = TrustCheck(decision=TrustDecision(allowed=False, reason=TrustReason.WRONG_SECRET))
+    except DatabaseError:
+        return TrustCheck(decision=TrustDecision(allowed=False, reason=TrustReason.BACKEND_UNAVAILABLE))
+    if not found.decision.allowed and presented.credential is not None:
+        _refused(user, found, client, now)
+    return found
+
+
+def recognise(*, user: Any, credential: DeviceCredential | None) -> Device | None:
+    """Return the user's device that holds this credential, remembered or not; ``None`` for anything else. One read."""
+    if credential is None:
+        return None
+    device = Device.objects.filter(device_key=credential.device_key).first()
+    if device is None or device.user_id != user.pk or credential.user_id != str(user.pk):
+        return None
+    return device if match(device, credential) in (SecretMatch.CURRENT, SecretMatch.SUCCESSOR) else None
+
+
+def match(device: Device, credential: DeviceCredential) -> SecretMatch:
+    """Tell how the secret in ``credential`` relates to those that ``device`` knows."""
+    return device_secret.match(
+        credential.secret,
+        generation=credential.generation,
+        current_digest=device.secret_digest,
+        next_digest=device.next_secret_digest,
+        current_generation=device.secret_generation,
+    )
+
+
+def offer(*, user: Any, verification: MfaVerification, client: ClientInfo) -> TrustOffer | None:
+    """Return the periods to offer after that second factor, or ``None`` where trust may not be offered."""
+    return get_policy().offer(user, verification, client)
+
+
+def grant(
+    *,
+    user: Any,
+    period: timedelta,
+    verification: MfaVerification,
+    presented: Presented,
+    client: ClientInfo,
+    name: str = "",
+    grant_id: str = "",
+    now: datetime | None = None,
+) -> Grant:
+    """Trust the device in front of the user for ``period``. Only in the same flow, right after a second factor.
+
+    A device that the client still holds the secret of is revived with its name and history; otherwise a new one is
+    confirmed. ``grant_id`` identifies the question that is answered, so that it is answered once.
+
+    Raises ``TrustNotAllowed``, ``InvalidPeriod``, ``InvalidDeviceName``, ``AlreadyAnswered``, ``BackendUnavailable``.
+    """
+    now = now or timezone.now()
+    policy = get_policy()
+    if not policy.may_trust(user, verification, client):
+        raise TrustNotAllowed
+    if period not in policy.periods(user):
+        raise InvalidPeriod
+    name = devices.clean_name(name) if name else ""
+    reason = StatusReason.USER_TRUSTED
+    if policy.tracking(user) is TrackingMode.ALWAYS:
+        reason = StatusReason.TRACKING_ALWAYS
+    try:
+        with transaction.atomic():
+            return _grant(
+                user, period, verification, presented, client, name, grant_id or uuid.uuid4().hex, reason, now
+            )
+    except IntegrityError as error:
+        raise AlreadyAnswered from error
+
+
+def signed_in(
+    *,
+    user: Any,
+    by: VerifiedBy,
+    device: Device | None,
+    session_key: str,
+    client: ClientInfo,
+    now: datetime | None = None,
+) -> None:
+    """Note that ``user`` has a session now, from which device, and how it was verified."""
+    now = now or timezone.now()
+    activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=by, client=client, now=now)
+    if device is not None:
+        sessions.attach(device=device, session_key=session_key, now=now)
+
+
+def _check_once(
+    user: Any, presented: Presented, client: ClientInfo, *, mfa_active: bool, now: datetime
+) -> TrustCheck | None:
+    """Check against what is stored now; ``None`` if that changed before the rotation could be written."""
+    credential = presented.credential
+    device = facts = None
+    if credential is not None and mfa_active:
+        device = Device.objects.filter(device_key=credential.device_key).first()
+        if device is not None:
+            facts = _facts(user, device, credential)
+    policy = get_policy()
+    decision = evaluate_trust(
+        user_id=str(user.pk),
+        presented=presented,
+        device=facts,
+        limits=policy.limits(user),
+        mfa_active=mfa_active,
+        at_risk=device is not None and policy.at_risk(user, device, client),
+        now=now,
+    )
+    if not decision.allowed or device is None or credential is None or facts is None:
+        return TrustCheck(decision=decision, device=device)
+    replacement = _rotate(device, credential, facts.secret, now)
+    changes = {**replacement.changes, **_seen(device, client, now)}
+    unchanged = Device.objects.filter(
+        pk=device.pk,
+        status=DeviceStatus.REMEMBERED,
+        secret_digest=device.secret_digest,
+        next_secret_digest=device.next_secret_digest,
+    )
+    if not unchanged.update(**changes):
+        return None
+    return TrustCheck(decision=decision, device=_apply(device, changes), credential=replacement.credential)
+
+
+def _facts(user: Any, device: Device, credential: DeviceCredential) -> DeviceFacts:
+    return DeviceFacts(
+        user_id=str(device.user_id),
+        confirmed=device.confirmed_at is not None,
+        status=DeviceStatus(device.status),
+        trust_granted_at=device.trust_granted_at,
+        trust_expires_at=device.trust_expires_at,
+        secret=match(device, credential),
+        credentials_changed=device.password_stamp != password_stamp(user),
+    )
+
+
+def _refused(user: Any, found: TrustCheck, client: ClientInfo, now: datetime) -> None:
+    device, reason = found.device, found.decision.reason
+    if reason is TrustReason.MFA_INACTIVE:
+        return
+    owned = device if device is not None and device.user_id == user.pk else None
+    with transaction.atomic():
+        activity.record(EventAction.TRUST_REFUSED, user=user, device=owned, reason=reason, client=client, now=now)
+        if (
+            reason is TrustReason.SUPERSEDED_SECRET
+            and owned is not None
+            and owned.status_reason != StatusReason.COMPROMISED
+        ):
+            devices.mark_compromised(owned, client=client, now=now)
+        activity.announce(signals.trust_refused, user=user, device=owned, reason=reason, client=client)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rotation:
+    credential: DeviceCredential
+    changes: dict[str, Any]
+
+
+def _rotate(device: Device, presented: DeviceCredential, how: SecretMatch, now: datetime) -> _Rotation:
+    """Work out the successor of the presented secret. The presented one stays good until the successor is seen."""
+    key = conf.secret_keys()[0]
+    changes: dict[str, Any] = {}
+    generation = device.secret_generation
+    nonce = bytes(device.rotation_nonce)
+    if how is SecretMatch.SUCCESSOR:
+        generation += 1
+        changes |= {"secret_digest": device.next_secret_digest, "secret_generation": generation}
+        nonce = b""
+    elif device.rotated_at is None or now - device.rotated_at >= ROTATION_GRACE:
+        nonce = b""
+    successor = device_secret.successor(presented.secret, key=key, nonce=nonce) if nonce else ""
+    if not successor or device_secret.digest(successor) != device.next_secret_digest:
+        nonce = device_secret.new_nonce()
+        successor = device_secret.successor(presented.secret, key=key, nonce=nonce)
+        changes |= {
+            "rotation_nonce": nonce,
+            "rotated_at": now,
+            "next_secret_digest": device_secret.digest(successor),
+        }
+    return _Rotation(
+        credential=DeviceCredential(
+            user_id=str(device.user_id),
+            device_key=device.device_key,
+            secret=successor,
+            generation=generation + 1,
+            group_key=device.device_group_key,
+            expires_at=device.trust_expires_at,
+        ),
+        changes=changes,
+    )
+
+
+def _seen(device: Device, client: ClientInfo, now: datetime) -> dict[str, Any]:
+    return {
+        "last_authenticated_at": now,
+        "last_ip": activity.stored_ip(client.ip_address),
+        "user_agent": useragents.clean(client.user_agent) or device.user_agent,
+        "modified_at": now,
+    }
+
+
+def _apply(device: Device, changes: dict[str, Any]) -> Device:
+    for name, value in changes.items():
+        setattr(device, name, value)
+    return device
+
+
+def _grant(
+    user: Any,
+    period: timedelta,
+    verification: MfaVerification,
+    presented: Presented,
+    client: ClientInfo,
+    name: str,
+    grant_id: str,
+    reason: StatusReason,
+    now: datetime,
+) -> Grant:
+    if Device.objects.filter(grant_id=grant_id).exists():
+        raise AlreadyAnswered
+    device, credential = _revived(user, presented, now) or devices.confirm(user=user, client=client, name=name, now=now)
+    new = device.trust_granted_at is None
+    get_backend().update_device_status(device, DeviceStatus.REMEMBERED)
+    changes: dict[str, Any] = {
+        "status": DeviceStatus.REMEMBERED,
+        "status_reason": reason,
+        "status_changed_at": now,
+        "trust_granted_at": now,
+        "trust_period": period,
+        "trust_expires_at": now + period,
+        "mfa_factor": verification.factor_id,
+        "password_stamp": password_stamp(user),
+        "grant_id": grant_id,
+        **({"name": name} if name else {}),
+        **_seen(device, client, now),
+    }
+    Device.objects.filter(pk=device.pk).update(**changes)
+    _apply(device, changes)
+    activity.record(EventAction.REMEMBERED, user=user, device=device, reason=reason, actor=user, client=client, now=now)
+    activity.announce(signals.device_remembered, device=device, client=client, new=new)
+    return Grant(device=device, credential=devices.with_expiry(credential, now + period))
+
+
+def _revived(user: Any, presented: Presented, now: datetime) -> tuple[Device, DeviceCredential] | None:
+    """Return the device whose secret the client still holds, with its secret rotated; ``None`` if there is none."""
+    credential = presented.credential
+    device = recognise(user=user, credential=credential)
+    if device is None or credential is None:
+        return None
+    device = Device.objects.select_for_update().filter(pk=device.pk).first()
+    if device is None:
+        return None
+    how = match(device, credential)
+    if how not in (SecretMatch.CURRENT, SecretMatch.SUCCESSOR):
+        return None
+    rotation = _rotate(device, credential, how, now)
+    Device.objects.filter(pk=device.pk).update(**rotation.changes)
+    return _apply(device, rotation.changes), rotation.credential
