@@ -1,0 +1,143 @@
+"""``manage.py demo``: the whole demo with one command."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from demo_site import accounts
+from demo_site.processes import ProcessEnded, Program, StopRequested, Supervisor
+
+HOST = "127.0.0.1"
+START_TIMEOUT = 60
+
+
+class Command(BaseCommand):
+    """Migrate, seed, and run web server, Celery worker and Celery beat until Ctrl-C."""
+
+    help = "Serve the demo site with its Celery worker and beat. Ctrl-C ends everything it started."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=_port, default=_port(settings.PORT), help="port on 127.0.0.1")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        port: int = options["port"]
+        _require_free(port)
+        logs = settings.DEMO_DIR / "log"
+        temporary = settings.DEMO_DIR / "tmp"
+        for folder in (logs, temporary):
+            folder.mkdir(parents=True, exist_ok=True)
+        environ = os.environ | {
+            "DEMO_DIR": str(settings.DEMO_DIR),
+            "PORT": str(port),
+            "TMPDIR": str(temporary),
+            "PYTHONUNBUFFERED": "1",
+        }
+        try:
+            with Supervisor(environ, settings.BASE_DIR) as supervisor:
+                self._run(supervisor, port, logs)
+        except StopRequested:
+            self.stdout.write("\nThe demo has ended, and with it all that it started.")
+        except ProcessEnded as ended:
+            raise CommandError(_obituary(ended)) from ended
+
+    def _run(self, supervisor: Supervisor, port: int, logs: Path) -> None:
+        self.stdout.write("Preparing the database and starting ...")
+        self.stdout.flush()
+        call_command("seed_demo", verbosity=0)
+        for program in _programs(port, logs):
+            supervisor.start(program)
+        if not supervisor.wait_until(lambda: _answers(port), timeout=START_TIMEOUT):
+            raise CommandError(f"The web server does not answer. Its log is in {logs / 'web.log'}.")
+        self.stdout.write(_banner(port, logs))
+        self.stdout.flush()
+        supervisor.watch()
+
+
+def _programs(port: int, logs: Path) -> list[Program]:
+    python = [sys.executable, "-m"]
+    celery = [*python, "celery", "--app", "demo_site"]
+    beat_files = ["--schedule", str(settings.DEMO_DIR / "beat-schedule"), "--pidfile="]
+    commands = {
+        "web": [
+            *python, "gunicorn", "--config", "python:demo_site.gunicorn_conf",
+            "--bind", f"{HOST}:{port}", "demo_site.wsgi:application",
+        ],
+        "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"],
+        "beat": [*celery, "beat", "--loglevel", "INFO", *beat_files],
+    }  # fmt: skip
+    return [Program(name=name, command=command, log=logs / f"{name}.log") for name, command in commands.items()]
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 2**16:
+        raise ValueError(text)
+    return port
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        # As the web server will: a port that only waits out its last connections is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} cannot be used ({error.strerror}). Choose another one: PORT=8123 make demo"
+            ) from error
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urlopen(f"http://{HOST}:{port}/healthz", timeout=2) as response:
+            return bool(response.status == 200)  # noqa: PLR2004
+    except (URLError, OSError):
+        return False
+
+
+def _banner(port: int, logs: Path) -> str:
+    url = f"http://{HOST}:{port}/"
+    rows = "\n".join(
+        f"    {account.username:<10}{account.password:<14}{account.about}" for account in accounts.ACCOUNTS
+    )
+    broker = "Redis" if settings.CELERY_BROKER_TRANSPORT is None else "files, no server needed"
+    return f"""
+  The demo is ready:  {url}
+
+  Who can sign in (user, password):
+{rows}
+
+  The authenticator codes of the moment are on the start page, or:
+    {_manage()} totp_code maria
+
+  Web server, Celery worker and beat are running (broker: {broker}).
+  Logs: {_short(logs)}    Mails: {url}mail/    Admin: {url}admin/
+
+  Ctrl-C ends everything.
+"""
+
+
+def _manage() -> str:
+    return shlex.join([_short(Path(sys.executable)), "manage.py"])
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _obituary(ended: ProcessEnded) -> str:
+    lines = ended.log.read_text(errors="replace").splitlines()[-15:]
+    return "\n".join(
+        [f"The {ended.name} process ended by itself (exit code {ended.returncode}), so the demo ends.", *lines]
+    )

@@ -1,0 +1,19 @@
+"""URLs of the demo site."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from demo_site import security_views, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("mail/", views.mail, name="mail"),
+    path("healthz", views.health, name="health"),
+    path("security/", security_views.security, name="security"),
+    path("security/authenticator/", security_views.set_up, name="set_up"),
+    path("security/recovery-codes/", security_views.recovery_codes, name="recovery_codes"),
+    path("security/turn-off/", security_views.remove, name="remove"),
+    path("security/password/", security_views.ChangePassword.as_view(), name="change_password"),
+    path("admin/", admin.site.urls),
+    path("", include("trusted_devices.urls")),
+]
