@@ -72,6 +72,12 @@ class InvalidPeriod(TrustedDevicesError):
     code = "invalid_period"
 
 
+class InvalidExpiry(TrustedDevicesError):
+    """A trust expiry that has passed already, or that would lengthen trust instead of shortening it."""
+
+    code = "invalid_expiry"
+
+
 class AlreadyAnswered(TrustedDevicesError):
     """This question was answered before, in another tab or by a repeated request."""
 

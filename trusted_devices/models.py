@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trusted_devices import useragents
 from trusted_devices.querysets import DeviceEventQuerySet, DeviceQuerySet
-from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason
+from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason, TrustReason, VerifiedBy
 
 DIGEST_LENGTH = 64
 
@@ -44,11 +44,43 @@ ACTION_LABELS = {
     EventAction.CONFIRMED: _("Confirmed"),
     EventAction.REMEMBERED: _("Trusted"),
     EventAction.NOT_REMEMBERED: _("Trust stopped"),
+    EventAction.SHORTENED: _("Trust shortened"),
     EventAction.RENAMED: _("Renamed"),
     EventAction.FORGOTTEN: _("Forgotten"),
     EventAction.EXPIRED: _("Trust ended"),
     EventAction.COMPROMISED: _("Key copied"),
 }
+TRUST_REASON_LABELS = {
+    TrustReason.TRUSTED: _("Trusted"),
+    TrustReason.NO_DEVICE: _("No device"),
+    TrustReason.UNREADABLE_COOKIE: _("Unreadable cookie"),
+    TrustReason.UNKNOWN_DEVICE: _("Unknown device"),
+    TrustReason.WRONG_USER: _("Somebody else's device"),
+    TrustReason.NOT_CONFIRMED: _("Not confirmed"),
+    TrustReason.NOT_REMEMBERED: _("Not remembered"),
+    TrustReason.EXPIRED: _("Trust has ended"),
+    TrustReason.WRONG_SECRET: _("Wrong device secret"),
+    TrustReason.SUPERSEDED_SECRET: _("Device secret already replaced"),
+    TrustReason.PROOF_MISSING: _("No proof of the device"),
+    TrustReason.PROOF_FAILED: _("Proof of the device failed"),
+    TrustReason.CREDENTIALS_CHANGED: _("Password changed"),
+    TrustReason.MFA_INACTIVE: _("No second factor"),
+    TrustReason.POLICY_FORBIDS: _("Forbidden by policy"),
+    TrustReason.RISK: _("Unusual sign-in"),
+    TrustReason.BACKEND_UNAVAILABLE: _("Device backend not available"),
+}
+VERIFIED_BY_LABELS = {
+    VerifiedBy.PASSWORD: _("With a password alone"),
+    VerifiedBy.TRUSTED_DEVICE: _("From a trusted device"),
+    VerifiedBy.MFA: _("With a second factor"),
+    VerifiedBy.RECOVERY: _("With a recovery code"),
+}
+REASON_LABELS = {
+    str(reason): label
+    for labels in (STATUS_LABELS, TRUST_REASON_LABELS, VERIFIED_BY_LABELS, STATUS_REASON_LABELS)
+    for reason, label in labels.items()
+}
+"""Whatever an entry of the activity log may give as its reason."""
 
 
 class Device(models.Model):
@@ -110,8 +142,11 @@ class Device(models.Model):
         verbose_name_plural = _("devices")
         indexes = [
             models.Index(fields=["user", "status"], name="td_device_user_status"),
+            # MariaDB and MySQL ignore the condition (models.W037); the status in front makes the index serve there too.
             models.Index(
-                fields=["trust_expires_at"], name="td_device_due", condition=Q(status=DeviceStatus.REMEMBERED)
+                fields=["status", "trust_expires_at"],
+                name="td_device_due",
+                condition=Q(status=DeviceStatus.REMEMBERED),
             ),
         ]
 
@@ -183,8 +218,15 @@ class DeviceEvent(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at"], name="td_event_user_time"),
             models.Index(fields=["device", "-created_at"], name="td_event_device_time"),
+            models.Index(fields=["action", "created_at"], name="td_event_action_time"),
             models.Index(fields=["created_at"], name="td_event_time"),
+            # Entries outlive their device; this finds those of a device that was forgotten.
+            models.Index(fields=["device_key"], name="td_event_device_key"),
         ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.device_key}".strip()
+
+    def get_reason_display(self) -> str:
+        """The reason in words; as it is where there are none for it."""
+        return str(REASON_LABELS.get(self.reason, self.reason))

@@ -100,6 +100,7 @@ class EventAction(StrEnum):
     CONFIRMED = "confirmed"
     REMEMBERED = "remembered"
     NOT_REMEMBERED = "not_remembered"
+    SHORTENED = "shortened"
     RENAMED = "renamed"
     FORGOTTEN = "forgotten"
     EXPIRED = "expired"

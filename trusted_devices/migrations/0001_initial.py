@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('device_key', models.CharField(blank=True, max_length=55, verbose_name='device key')),
-                ('action', models.CharField(choices=[(trusted_devices.types.EventAction['SIGNED_IN'], 'Signed in'), (trusted_devices.types.EventAction['SIGN_IN_FAILED'], 'Sign-in failed'), (trusted_devices.types.EventAction['TRUST_REFUSED'], 'Trust refused'), (trusted_devices.types.EventAction['CONFIRMED'], 'Confirmed'), (trusted_devices.types.EventAction['REMEMBERED'], 'Trusted'), (trusted_devices.types.EventAction['NOT_REMEMBERED'], 'Trust stopped'), (trusted_devices.types.EventAction['RENAMED'], 'Renamed'), (trusted_devices.types.EventAction['FORGOTTEN'], 'Forgotten'), (trusted_devices.types.EventAction['EXPIRED'], 'Trust ended'), (trusted_devices.types.EventAction['COMPROMISED'], 'Key copied')], max_length=20, verbose_name='action')),
+                ('action', models.CharField(choices=[(trusted_devices.types.EventAction['SIGNED_IN'], 'Signed in'), (trusted_devices.types.EventAction['SIGN_IN_FAILED'], 'Sign-in failed'), (trusted_devices.types.EventAction['TRUST_REFUSED'], 'Trust refused'), (trusted_devices.types.EventAction['CONFIRMED'], 'Confirmed'), (trusted_devices.types.EventAction['REMEMBERED'], 'Trusted'), (trusted_devices.types.EventAction['NOT_REMEMBERED'], 'Trust stopped'), (trusted_devices.types.EventAction['SHORTENED'], 'Trust shortened'), (trusted_devices.types.EventAction['RENAMED'], 'Renamed'), (trusted_devices.types.EventAction['FORGOTTEN'], 'Forgotten'), (trusted_devices.types.EventAction['EXPIRED'], 'Trust ended'), (trusted_devices.types.EventAction['COMPROMISED'], 'Key copied')], max_length=20, verbose_name='action')),
                 ('reason', models.CharField(blank=True, max_length=32, verbose_name='reason')),
                 ('note', models.CharField(blank=True, max_length=255, verbose_name='note')),
                 ('ip_address', models.GenericIPAddressField(null=True, verbose_name='network address')),
@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='device',
-            index=models.Index(condition=models.Q(('status', trusted_devices.types.DeviceStatus['REMEMBERED'])), fields=['trust_expires_at'], name='td_device_due'),
+            index=models.Index(condition=models.Q(('status', trusted_devices.types.DeviceStatus['REMEMBERED'])), fields=['status', 'trust_expires_at'], name='td_device_due'),
         ),
         migrations.AddIndex(
             model_name='deviceevent',
@@ -106,6 +106,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='deviceevent',
+            index=models.Index(fields=['action', 'created_at'], name='td_event_action_time'),
+        ),
+        migrations.AddIndex(
+            model_name='deviceevent',
             index=models.Index(fields=['created_at'], name='td_event_time'),
+        ),
+        migrations.AddIndex(
+            model_name='deviceevent',
+            index=models.Index(fields=['device_key'], name='td_event_device_key'),
         ),
     ]

@@ -18,7 +18,7 @@ from django.utils import timezone
 from trusted_devices import conf, signals, useragents
 from trusted_devices.backends import get_backend
 from trusted_devices.crypto import device_secret
-from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName
+from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import activity, sessions
 from trusted_devices.types import (
@@ -173,12 +173,55 @@ def end_trust(
     end_sessions: bool = False,
     now: datetime | None = None,
 ) -> int:
-    """End the trust in all of a user's devices except the one with ``except_key``; return how many were remembered."""
-    remembered = Device.objects.of(user).remembered().exclude(device_key=except_key)
-    found = list(remembered)
+    """End the trust in all of a user's devices except the one with ``except_key``; return how many were remembered.
+
+    ``end_sessions`` ends the live sessions of all of them, also of those that were not remembered any more.
+    """
+    devices = Device.objects.of(user).exclude(device_key=except_key)
+    found = list(devices if end_sessions else devices.remembered())
     if not found:
         return 0
     return stop_trusting(found, reason=reason, actor=actor, end_sessions=end_sessions, now=now)
+
+
+def shorten_trust(
+    devices: Sequence[Device],
+    *,
+    until: datetime,
+    actor: Any = None,
+    note: str = "",
+    client: ClientInfo = NOBODY,
+    now: datetime | None = None,
+) -> int:
+    """Let the trust in devices end at ``until``; return for how many that is sooner than it would have ended.
+
+    Trust is never lengthened: devices whose trust ends sooner, and those not remembered, stay as they are.
+    Raises ``InvalidExpiry`` unless ``until`` is later than ``now``.
+    """
+    now = now or timezone.now()
+    if until <= now:
+        raise InvalidExpiry
+    with transaction.atomic():
+        later = Device.objects.remembered().filter(trust_expires_at__gt=until)
+        shortened = list(later.select_for_update().filter(pk__in=[device.pk for device in devices]))
+        for device in shortened:
+            device.trust_expires_at, device.modified_at = until, now
+        Device.objects.filter(pk__in=[device.pk for device in shortened]).update(
+            trust_expires_at=until, modified_at=now
+        )
+        DeviceEvent.objects.bulk_create(
+            activity.build(
+                EventAction.SHORTENED,
+                device=device,
+                reason=device.status_reason,
+                actor=actor,
+                note=note,
+                client=client,
+                now=now,
+            )
+            for device in shortened
+        )
+    return len(shortened)
 
 
 def mark_compromised(device: Device, *, client: ClientInfo, now: datetime) -> None:
@@ -218,16 +261,53 @@ def forget_all(
     user: Any,
     except_key: str = "",
     actor: Any = None,
+    note: str = "",
     client: ClientInfo = NOBODY,
     now: datetime | None = None,
 ) -> int:
     """Forget all of a user's devices except the one with ``except_key``; return how many there were."""
-    return forget(list(Device.objects.of(user).exclude(device_key=except_key)), actor=actor, client=client, now=now)
+    others = list(Device.objects.of(user).exclude(device_key=except_key))
+    return forget(others, actor=actor, note=note, client=client, now=now)
 
 
-def restamp(*, user: Any, old_stamp: str, new_stamp: str) -> None:
-    """Carry trust over to a new hash of the same password (Django upgrades hashes at sign-in)."""
-    Device.objects.of(user).filter(password_stamp=old_stamp).update(password_stamp=new_stamp)
+def restamp(*, user: Any, old_stamp: str, new_stamp: str, only_key: str | None = None) -> None:
+    """Carry trust over from one password hash to the next, for all devices or only for the one with ``only_key``.
+    """
+    carried = Device.objects.of(user).filter(password_stamp=old_stamp)
+    if only_key is not None:
+        carried = carried.filter(device_key=only_key)
+    carried.update(password_stamp=new_stamp)
+
+
+def follow_password(
+    *,
+    user: Any,
+    stamp: str,
+    old_stamp: str = "",
+    only_key: str | None = None,
+    actor: Any = None,
+    now: datetime | None = None,
+) -> int:
+    """End the trust that was given under another password hash than the one with ``stamp``; return how much it was.
+
+    With ``old_stamp``, that of the hash before, trust is carried over first (see :func:`restamp`).
+    """
+    if old_stamp:
+        restamp(user=user, old_stamp=old_stamp, new_stamp=stamp, only_key=only_key)
+    stale = list(Device.objects.of(user).remembered().exclude(password_stamp__in=["", stamp]))
+    if not stale:
+        return 0
+    return stop_trusting(stale, reason=StatusReason.PASSWORD_CHANGED, actor=actor, now=now)
+
+
+def erase(*, user: Any) -> None:
+    """Remove the devices of an account that is about to be deleted, and what identifies it in the log.
+
+    Devices go before anything else of the account, so that nothing that goes with it has any trust left to end.
+    """
+    with transaction.atomic():
+        activity.erase(user)
+        Device.objects.of(user).delete()
 
 
 def _stop(
@@ -276,7 +356,15 @@ def _forget(devices: Sequence[Device], *, actor: Any, note: str, client: ClientI
     for device in devices:
         backend.forget_device(device)
         events.append(
-            activity.build(EventAction.FORGOTTEN, device=device, actor=actor, note=note, client=client, now=now)
+            activity.build(
+                EventAction.FORGOTTEN,
+                device=device,
+                reason=device.status,
+                actor=actor,
+                note=note,
+                client=client,
+                now=now,
+            )
         )
         activity.announce(signals.device_forgotten, device=device, actor=actor)
     DeviceEvent.objects.bulk_create(events)
