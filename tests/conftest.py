@@ -11,6 +11,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from trusted_devices.types import ClientInfo, MfaVerification
 
+pytest_plugins = ["tests.service_matrix", "tests.shared_database"]
+
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"

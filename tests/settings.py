@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+SUFFIX = os.environ.get("TEST_DATABASE_SUFFIX", "")
+"""Keeps apart the test databases of runs that share a server."""
+
 DATABASES_BY_NAME = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -17,6 +20,7 @@ DATABASES_BY_NAME = {
         "USER": os.environ.get("PGUSER", "postgres"),
         "PASSWORD": os.environ.get("PGPASSWORD", ""),
         "NAME": "postgres",
+        "TEST": {"NAME": "test_trusted_devices" + SUFFIX},
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",
@@ -25,10 +29,19 @@ DATABASES_BY_NAME = {
         "PASSWORD": os.environ.get("MARIADB_PASSWORD", ""),
         "NAME": "test",
         "OPTIONS": {"charset": "utf8mb4"},
-        "TEST": {"NAME": "test_trusted_devices", "CHARSET": "utf8mb4"},
+        "TEST": {"NAME": "test_trusted_devices" + SUFFIX, "CHARSET": "utf8mb4"},
     },
 }
 DATABASES = {"default": DATABASES_BY_NAME[os.environ.get("TEST_DATABASE", "sqlite")]}
+if name := os.environ.get("TEST_DATABASE_NAME"):
+    # A process that a test started works on that test's own database.
+    DATABASES["default"]["NAME"] = name
+REDIS_HOST = os.environ.get("REDIS_HOST", "127.0.0.1")
+REDIS_PORT = int(os.environ.get("REDIS_PORT", "6379"))
+SILENCED_SYSTEM_CHECKS = [
+    # MariaDB ignores the condition of the sweep's index, which is built to serve without it.
+    "models.W037",
+]
 
 SECRET_KEY = "only-for-tests-" + "x" * 40
 USE_TZ = True

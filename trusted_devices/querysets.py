@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from django.db import models
+from django.db import connections, models, router
 from django.db.models import F
 
 from trusted_devices.types import DeviceStatus
@@ -14,7 +14,26 @@ if TYPE_CHECKING:
     from trusted_devices.models import Device, DeviceEvent  # noqa: F401 - named in quotes
 
 
-class DeviceQuerySet(models.QuerySet["Device"]):
+Row = TypeVar("Row", bound=models.Model)
+
+
+class ClaimableQuerySet(models.QuerySet[Row]):
+    """Rows that several workers may share out among themselves."""
+
+    def claim(self) -> Self:
+        """Lock the rows until the transaction ends, leaving out those that another transaction holds.
+
+        Where the database has no ``SKIP LOCKED`` those are waited for.
+        """
+        features = connections[router.db_for_write(self.model)].features
+        if features.has_select_for_update:
+            return self.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
+        # SQLite has one lock for all writers: a write, even of no row, takes it before the rows are read.
+        self.model._base_manager.filter(pk=0).update(pk=0)
+        return self
+
+
+class DeviceQuerySet(ClaimableQuerySet["Device"]):
     """Queries over devices."""
 
     def of(self, user: Any) -> DeviceQuerySet:
@@ -30,20 +49,27 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         due = self.remembered().filter(trust_expires_at__lte=now)
         if since is not None:
             due = due.filter(trust_expires_at__gte=since)
-        return due.order_by("trust_expires_at", "pk")
+        return due.order_by("trust_expires_at")
+
+    def trusted_since(self, moment: datetime) -> DeviceQuerySet:
+        """Devices that were last granted trust at ``moment`` or later, remembered or not."""
+        return self.filter(trust_granted_at__gte=moment)
 
     def latest_used_first(self) -> DeviceQuerySet:
         """In the order in which people look for a device."""
         return self.order_by(F("last_authenticated_at").desc(nulls_last=True), "-pk")
 
 
-class DeviceEventQuerySet(models.QuerySet["DeviceEvent"]):
+class DeviceEventQuerySet(ClaimableQuerySet["DeviceEvent"]):
     """Queries over the activity log."""
 
     def of(self, user: Any) -> DeviceEventQuerySet:
         """The events of one user, newest first."""
         return self.filter(user=user).order_by("-created_at", "-pk")
 
-    def older_than(self, moment: datetime) -> DeviceEventQuerySet:
-        """Events from before ``moment``, oldest first."""
-        return self.filter(created_at__lt=moment).order_by("created_at", "pk")
+    def older_than(self, moment: datetime, *, since: datetime | None = None) -> DeviceEventQuerySet:
+        """Events from before ``moment``, oldest first; from ``since`` on where given."""
+        old = self.filter(created_at__lt=moment)
+        if since is not None:
+            old = old.filter(created_at__gte=since)
+        return old.order_by("created_at")

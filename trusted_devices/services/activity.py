@@ -18,6 +18,7 @@ from trusted_devices.types import ClientInfo, EventAction
 logger = logging.getLogger(__name__)
 
 NOBODY = ClientInfo()
+BATCH_SIZE = 1000
 
 
 def record(
@@ -93,14 +94,30 @@ def announce(signal: Signal, **arguments: Any) -> None:
     transaction.on_commit(send)
 
 
-def prune(*, before: datetime, batch_size: int = 1000) -> Iterator[int]:
-    """Delete the entries from before ``before``, oldest first; yield how many each batch deleted."""
-    while True:
-        oldest = list(DeviceEvent.objects.older_than(before).values_list("pk", flat=True)[:batch_size])
-        if not oldest:
-            return
-        deleted, _ = DeviceEvent.objects.filter(pk__in=oldest).delete()
-        yield deleted
+def kept_since(now: datetime) -> datetime:
+    """Return from when on entries are kept."""
+    return now - conf.get_settings().EVENT_RETENTION
+
+
+def count_prunable(before: datetime) -> int:
+    """Return how many entries are from before ``before``."""
+    return DeviceEvent.objects.older_than(before).count()
+
+
+def prune(*, before: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
+    """Delete the entries from before ``before``, oldest first, one transaction a batch; yield how many each deleted.
+
+    As in the sweep, any number may run at once, and the last date is carried forward.
+    """
+    since = DeviceEvent.objects.older_than(before).values_list("created_at", flat=True).first()
+    while since is not None:
+        with transaction.atomic():
+            old = DeviceEvent.objects.older_than(before, since=since).claim()
+            claimed = list(old.values_list("pk", "created_at")[:batch_size])
+            DeviceEvent.objects.filter(pk__in=[pk for pk, _ in claimed]).delete()
+        if claimed:
+            yield len(claimed)
+        since = claimed[-1][1] if len(claimed) == batch_size else None
 
 
 def erase(user: Any) -> None:

@@ -1,0 +1,72 @@
+"""A database that several threads and processes work on at once, and how tests start those."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from threading import Barrier
+from typing import Any, TypeVar
+
+import pytest
+from django.db import connection, connections
+
+Result = TypeVar("Result")
+PATIENCE = 60
+"""Seconds after which something that should have come is not coming any more."""
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def shared_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+    """Make the default database one that threads and processes share: SQLite's, in memory until now, becomes a file."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    in_memory = connections["default"]
+    in_memory.ensure_connection()
+    path = tmp_path / "shared.sqlite3"
+    with closing(sqlite3.connect(path)) as file:
+        in_memory.connection.backup(file)
+        file.execute("PRAGMA journal_mode=WAL")
+    name, in_memory.settings_dict["NAME"] = in_memory.settings_dict["NAME"], str(path)
+    connections["default"] = connections.create_connection("default")
+    yield
+    connections["default"].close()
+    in_memory.settings_dict["NAME"] = name
+    connections["default"] = in_memory
+
+
+def at_once(*calls: Callable[[], Result]) -> list[Result | Exception]:
+    """Run ``calls`` in as many threads, starting together; return what each returned or raised, in order."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], Result]) -> Result | Exception:
+        try:
+            connection.ensure_connection()
+            barrier.wait(PATIENCE)
+            return call()
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def start(*arguments: str, environ: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    """Start ``python -m arguments`` on this test's database."""
+    shared = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]),
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments], env={**os.environ, **shared, **(environ or {})}, cwd=ROOT, **options
+    )

@@ -1,0 +1,81 @@
+"""Celery tasks: the sweep and the retention of the activity log. Callers of ``services`` and nothing more.
+
+Put ``CELERY_BEAT_SCHEDULE = beat_schedule()`` into your Celery configuration; sites without Celery run the management
+commands of the same names instead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from trusted_devices.services import activity, expiry
+
+try:
+    from celery import shared_task
+except ImportError as error:
+    raise ImproperlyConfigured(
+        "trusted_devices.tasks needs Celery, which the extra brings: pip install django-device-trust[celery]. "
+        "Without it, run `manage.py expire_devices` and `manage.py prune_device_events` from cron."
+    ) from error
+
+RUN_SECONDS = 240
+"""A run stops between two batches after this long. What is left is the next run's, so no backlog holds up a worker."""
+SOFT_TIME_LIMIT = 300
+TIME_LIMIT = 330
+
+
+@shared_task(
+    name="trusted_devices.tasks.expire_devices",
+    acks_late=True,
+    ignore_result=True,
+    soft_time_limit=SOFT_TIME_LIMIT,
+    time_limit=TIME_LIMIT,
+)
+def expire_devices(batch_size: int = expiry.BATCH_SIZE) -> dict[str, int]:
+    """Make the devices whose trust has ended not remembered; return ``{"expired": how many}``.
+
+    Safe to run twice at once and to kill at any moment.
+    """
+    batches = expiry.expire_due(now=timezone.now(), batch_size=batch_size)
+    return {"expired": sum(_while_time_lasts(batches))}
+
+
+@shared_task(
+    name="trusted_devices.tasks.prune_events",
+    acks_late=True,
+    ignore_result=True,
+    soft_time_limit=SOFT_TIME_LIMIT,
+    time_limit=TIME_LIMIT,
+)
+def prune_events(batch_size: int = activity.BATCH_SIZE) -> dict[str, int]:
+    """Delete what the activity log has kept for longer than ``EVENT_RETENTION``; return ``{"pruned": how many}``."""
+    batches = activity.prune(before=activity.kept_since(timezone.now()), batch_size=batch_size)
+    return {"pruned": sum(_while_time_lasts(batches))}
+
+
+def beat_schedule(
+    *, expire_every: timedelta = timedelta(minutes=5), prune_every: timedelta = timedelta(days=1)
+) -> dict[str, dict[str, Any]]:
+    """Return the entries to merge into ``CELERY_BEAT_SCHEDULE``.
+
+    Trust ends on its date whether or not the sweep has run; how often it runs only decides how soon the status and
+    the activity log say so. An order that no worker has taken by the time of the next one expires.
+    """
+    return {
+        task.name: {"task": task.name, "schedule": every, "options": {"expires": every.total_seconds()}}
+        for task, every in ((expire_devices, expire_every), (prune_events, prune_every))
+    }
+
+
+def _while_time_lasts(batches: Iterator[int]) -> Iterator[int]:
+    deadline = time.monotonic() + RUN_SECONDS
+    for batch in batches:
+        yield batch
+        if time.monotonic() >= deadline:
+            return
