@@ -22,6 +22,8 @@ from trusted_devices.types import TrackingMode
 NAME = "TRUSTED_DEVICES"
 LONGEST_PERIOD = timedelta(days=400)
 """Browsers keep no cookie for longer (RFC 6265bis, section 5.5)."""
+LONGEST_DURATION = timedelta(days=36500)
+"""What can be subtracted from today's date."""
 
 Validator = Callable[[Any], str | None]
 
@@ -35,7 +37,8 @@ def _text(value: Any) -> str | None:
 
 
 def _dotted_path(value: Any) -> str | None:
-    return None if isinstance(value, str) and "." in value else "must be a dotted path to a class or function"
+    good = isinstance(value, str) and value.count(".") and all(map(str.isidentifier, value.split(".")))
+    return None if good else "must be a dotted path to a class or function"
 
 
 def _period(value: Any) -> str | None:
@@ -45,9 +48,9 @@ def _period(value: Any) -> str | None:
 
 
 def _duration(value: Any) -> str | None:
-    if not isinstance(value, timedelta) or value <= timedelta(0):
-        return "must be a datetime.timedelta of more than nothing"
-    return None
+    if not isinstance(value, timedelta):
+        return "must be a datetime.timedelta"
+    return None if timedelta(0) < value <= LONGEST_DURATION else "must be more than nothing and at most 36500 days"
 
 
 def _periods(value: Any) -> str | None:
@@ -162,11 +165,14 @@ class Settings:
     )
     COOKIE_NAME: str = _option(
         "trusted_device",
-        _matching(r"[A-Za-z0-9_.-]{1,64}", "a cookie name of at most 64 letters, digits, `_`, `.` or `-`"),
+        _matching(
+            r"(?!__)[A-Za-z0-9_.-]{1,64}",
+            "a cookie name of at most 64 letters, digits, `_`, `.` or `-` that does not begin with `__`",
+        ),
         "Name of the device-key cookie; `__Host-` goes in front where it is Secure, on path `/` and has no domain.",
     )
     COOKIE_DOMAIN: str | None = _option(None, _optional(_text), "Domain of the cookie; `None`: this host only.")
-    COOKIE_PATH: str = _option("/", _matching(r"/.*", "a path that begins with /"), "Path of the cookie.")
+    COOKIE_PATH: str = _option("/", _matching(r"/[^;\s]*", "a path that begins with /"), "Path of the cookie.")
     COOKIE_SECURE: bool | None = _option(
         None, _optional(_boolean), "Whether the cookie is sent over HTTPS only; `None`: unless `DEBUG` is on."
     )
@@ -187,6 +193,12 @@ class Settings:
     )
     NEW_DEVICE_EMAIL: bool = _option(
         True, _boolean, "Whether users get a mail when a new device is trusted or one was misused."
+    )
+    BULK_RUNNER: str | None = _option(
+        None,
+        _optional(_dotted_path),
+        "Who does staff's big acts on many devices in the background, such as `trusted_devices.tasks.start_bulk_act` "
+        "(Celery; the cache must be shared by all processes). `None`: the admin's page does them step by step.",
     )
     EVENT_RETENTION: timedelta = _option(
         timedelta(days=365), _duration, "How long the activity log is kept (`prune_events`)."

@@ -14,7 +14,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from trusted_devices.services import activity, expiry
+from trusted_devices.services import activity, background, expiry
 
 try:
     from celery import shared_task
@@ -57,6 +57,24 @@ def prune_events(batch_size: int = activity.BATCH_SIZE) -> dict[str, int]:
     """Delete what the activity log has kept for longer than ``EVENT_RETENTION``; return ``{"pruned": how many}``."""
     batches = activity.prune(before=activity.kept_since(timezone.now()), batch_size=batch_size)
     return {"pruned": sum(_while_time_lasts(batches))}
+
+
+@shared_task(
+    name="trusted_devices.tasks.run_bulk_act",
+    acks_late=True,
+    ignore_result=True,
+    soft_time_limit=SOFT_TIME_LIMIT,
+    time_limit=TIME_LIMIT,
+)
+def run_bulk_act(job_id: str) -> None:
+    """Do a share of what staff ordered for many devices, and order the rest; killed, it is done again."""
+    if background.advance(job_id):
+        start_bulk_act(job_id)
+
+
+def start_bulk_act(job_id: str) -> None:
+    """Have a worker do the job: ``TRUSTED_DEVICES = {"BULK_RUNNER": "trusted_devices.tasks.start_bulk_act"}``."""
+    run_bulk_act.delay(job_id)
 
 
 def beat_schedule(

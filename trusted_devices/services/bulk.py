@@ -1,0 +1,147 @@
+"""What staff do to many devices at once: what it would touch, and doing it batch by batch.
+
+A batch is a transaction. Batches follow the primary key, so an act may stop after any of them and go on later, in this
+process or another, and doing a batch twice changes nothing more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Count, Max, Q
+from django.utils import timezone
+
+from trusted_devices.exceptions import InvalidExpiry
+from trusted_devices.models import Device, DeviceSession
+from trusted_devices.querysets import DeviceQuerySet
+from trusted_devices.services import activity, devices
+from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
+
+BATCH_SIZE = 500
+
+
+class BulkKind(StrEnum):
+    """What is done."""
+
+    FORGET = "forget"
+    STOP_TRUSTING = "stop_trusting"
+    SHORTEN_TRUST = "shorten_trust"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """How much an act would touch: devices, those of them that are remembered, their users and live sessions.
+
+    ``newest`` is the highest primary key among them, ``latest_expiry`` the latest end of trust; ``None`` where
+    there is none.
+    """
+
+    devices: int
+    remembered: int
+    users: int
+    sessions: int
+    newest: int | None
+    latest_expiry: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkAct:
+    """One act and how far it has come.
+
+    ``newest`` bounds it: devices that came after it was confirmed stay untouched. ``until`` is the new end of trust
+    where that is shortened. ``seen`` devices up to the primary key ``after`` are done; ``changed`` of them were not
+    already as they should be. Make one with :func:`begin`.
+    """
+
+    kind: BulkKind
+    newest: int
+    total: int
+    note: str = ""
+    until: datetime | None = None
+    after: int = 0
+    seen: int = 0
+    changed: int = 0
+    finished: bool = False
+
+
+def survey(chosen: DeviceQuerySet) -> Touched:
+    """Return what an act on these devices would touch. Two queries; the only ones here that read all of them."""
+    remembered = Q(status=DeviceStatus.REMEMBERED)
+    counted = chosen.order_by().aggregate(
+        devices=Count("pk"),
+        remembered=Count("pk", filter=remembered),
+        users=Count("user", distinct=True),
+        newest=Max("pk"),
+        latest_expiry=Max("trust_expires_at", filter=remembered),
+    )
+    sessions = DeviceSession.objects.filter(device__in=chosen.order_by().values("pk")).count()
+    return Touched(sessions=sessions, **counted)
+
+
+def begin(kind: BulkKind, touched: Touched, *, note: str = "", until: datetime | None = None) -> BulkAct:
+    """Return the act on what was surveyed, not begun yet.
+
+    Raises ``InvalidExpiry`` if trust is to be shortened and ``until`` has passed or would shorten none of it.
+    """
+    if kind is BulkKind.SHORTEN_TRUST and not _shortens(until, touched.latest_expiry):
+        raise InvalidExpiry
+    return BulkAct(kind=kind, newest=touched.newest or 0, total=touched.devices, note=note, until=until)
+
+
+def step(
+    act: BulkAct,
+    chosen: DeviceQuerySet,
+    *,
+    actor: Any,
+    client: ClientInfo = activity.NOBODY,
+    now: datetime | None = None,
+    batch_size: int = BATCH_SIZE,
+) -> BulkAct:
+    """Do the next batch; return how far the act has come. Raises ``BackendUnavailable``, having done nothing."""
+    left = chosen.filter(pk__gt=act.after, pk__lte=act.newest).order_by("pk")
+    batch = list(left[:batch_size])
+    changed = _apply(act, batch, actor=actor, client=client, now=now or timezone.now()) if batch else 0
+    return dataclasses.replace(
+        act,
+        after=batch[-1].pk if batch else act.after,
+        seen=act.seen + len(batch),
+        changed=act.changed + changed,
+        finished=len(batch) < batch_size,
+    )
+
+
+def newest_first(chosen: DeviceQuerySet, *, batch_size: int = 2000) -> Iterator[Device]:
+    """Yield the devices in batches by key, newest first: whatever their number, only a batch is in memory."""
+    batch = list(chosen.order_by("-pk")[:batch_size])
+    while batch:
+        yield from batch
+        batch = list(chosen.order_by("-pk").filter(pk__lt=batch[-1].pk)[:batch_size])
+
+
+def _shortens(until: datetime | None, latest_expiry: datetime | None) -> bool:
+    return until is not None and latest_expiry is not None and timezone.now() < until < latest_expiry
+
+
+def _apply(act: BulkAct, batch: list[Device], *, actor: Any, client: ClientInfo, now: datetime) -> int:
+    match act.kind:
+        case BulkKind.FORGET:
+            return devices.forget(batch, actor=actor, note=act.note, client=client, now=now)
+        case BulkKind.STOP_TRUSTING:
+            return devices.stop_trusting(
+                batch,
+                reason=StatusReason.STAFF_STOPPED,
+                actor=actor,
+                note=act.note,
+                end_sessions=True,
+                client=client,
+                now=now,
+            )
+        case BulkKind.SHORTEN_TRUST:
+            if act.until is None:
+                raise InvalidExpiry
+            return devices.shorten_trust(batch, until=act.until, actor=actor, note=act.note, client=client, now=now)
