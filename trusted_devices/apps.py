@@ -13,3 +13,10 @@ class TrustedDevicesConfig(AppConfig):
     label = "trusted_devices"
     verbose_name = _("Trusted devices")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect receivers and checks, now that all models are there."""
+        from trusted_devices import checks, receivers
+
+        checks.register()
+        receivers.connect()

@@ -35,7 +35,10 @@ class BaseMfaProvider(ABC):
         """Tell the provider's own stack of a finished sign-in, so that its decorators accept the session."""
 
     def factor_models(self) -> Iterable[type[Any]]:
-        """Return the models whose rows are second factors; changing one of them ends its user's trust."""
+        """Return the models whose rows are second factors; changing one of them ends its user's trust.
+
+        Each has a foreign key ``user``.
+        """
         return ()
 
     def factor_fingerprint(self, factor: Any) -> tuple[object, ...] | None:

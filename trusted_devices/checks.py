@@ -1,0 +1,292 @@
+"""System checks: what would make trust useless or unsafe, each with an id, a hint and a line in the documentation."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, Warning  # noqa: A004 - Django's name
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils.module_loading import import_string
+
+from trusted_devices import conf
+from trusted_devices.backends import get_backend
+from trusted_devices.mfa import get_provider
+from trusted_devices.policy import TrustPolicy
+
+MIDDLEWARE = "trusted_devices.middleware.DeviceKeyMiddleware"
+AUTHENTICATION_MIDDLEWARE = "django.contrib.auth.middleware.AuthenticationMiddleware"
+ADMIN_CONFIG = "trusted_devices.admin_site.TrustedDevicesAdminConfig"
+PROTECTED_ADMIN_SITES = {
+    "trusted_devices.admin_site.TrustedDevicesAdminMixin",
+    "django_otp.admin.OTPAdminSite",
+    "two_factor.admin.AdminSiteOTPRequiredMixin",
+}
+OTHER_DISTRIBUTION = "django-trusted-devices"
+OTHER_SETTING = "TRUSTED_DEVICE"
+OTHER_TABLE = "trusted_devices_trusteddevice"
+
+
+def register() -> None:
+    """Register all checks. Registering twice is the same as once."""
+    for check in (check_options, check_classes, check_backend, check_middleware, check_other_package):
+        checks.register(check, "trusted_devices")
+    for check in (check_mfa, check_session_engine, check_admin_sites, check_guessing_protection):
+        checks.register(check, Tags.security, "trusted_devices")
+    checks.register(check_cookie, Tags.security, "trusted_devices", deploy=True)
+    checks.register(check_other_table, Tags.database, "trusted_devices")
+
+
+def check_options(**_: Any) -> list[CheckMessage]:
+    """E001, E002: the setting holds known options with good values."""
+    names = [option.name for option in conf.options()]
+    found: list[CheckMessage] = []
+    for problem in conf.problems(getattr(settings, conf.NAME, {})):
+        if problem.unknown:
+            close = difflib.get_close_matches(problem.key.upper(), names, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else "The reference of settings lists all options."
+            found.append(Error(f"{conf.NAME}[{problem.key!r}] is not an option.", hint=hint, id="trusted_devices.E001"))
+        else:
+            where = conf.NAME if problem.key == conf.NAME else f"{conf.NAME}[{problem.key!r}]"
+            help_text = next((option.metadata["help"] for option in conf.options() if option.name == problem.key), None)
+            found.append(Error(f"{where} {problem.message}.", hint=help_text, id="trusted_devices.E002"))
+    return found
+
+
+def check_classes(**_: Any) -> list[CheckMessage]:
+    """E003, E004, E005, E006: what the options name can be imported and is of the right kind."""
+    options = _options()
+    if options is None:
+        return []
+    found: list[CheckMessage] = []
+    if options.MFA and options.MFA.startswith("trusted_devices.mfa.otp.") and not apps.is_installed("django_otp"):
+        hint = "Add 'django_otp' and its plug-ins, such as 'django_otp.plugins.otp_totp', to INSTALLED_APPS."
+        found.append(
+            Error(f"{conf.NAME}['MFA'] needs django-otp, which is not installed.", hint=hint, id="trusted_devices.E006")
+        )
+    else:
+        found += _loading("MFA", get_provider, "a subclass of trusted_devices.mfa.base.BaseMfaProvider", "E003")
+    found += _loading("POLICY", _policy, "a subclass of trusted_devices.policy.TrustPolicy", "E004")
+    found += _loading("BACKEND", get_backend, "a subclass of trusted_devices.backends.base.BaseDeviceBackend", "E005")
+    if options.CLIENT_IP is not None:
+        found += _loading("CLIENT_IP", _client_ip, "a function that takes a request", "E007")
+    return found
+
+
+def check_backend(**_: Any) -> list[CheckMessage]:
+    """Whatever the backend has to say about its own options."""
+    if _options() is None:
+        return []
+    try:
+        backend = get_backend()
+    except (ImportError, RuntimeError, TypeError):
+        return []
+    return backend.check()
+
+
+def check_middleware(**_: Any) -> list[CheckMessage]:
+    """E008, E009: the middleware is there, behind the one that it builds on."""
+    ours, theirs = _position(MIDDLEWARE), _position(AUTHENTICATION_MIDDLEWARE)
+    if ours is None:
+        return [
+            Error(
+                f"{MIDDLEWARE!r} is not in MIDDLEWARE: no device can be told again.",
+                hint=f"Add it to MIDDLEWARE, behind {AUTHENTICATION_MIDDLEWARE!r}.",
+                id="trusted_devices.E008",
+            )
+        ]
+    if theirs is None or ours < theirs:
+        return [
+            Error(
+                f"{MIDDLEWARE!r} must come behind {AUTHENTICATION_MIDDLEWARE!r} in MIDDLEWARE.",
+                hint="It attaches the device of the signed-in user, who has to be known first.",
+                id="trusted_devices.E009",
+            )
+        ]
+    return []
+
+
+def check_mfa(**_: Any) -> list[CheckMessage]:
+    """W001: somebody is asked for a second factor at all."""
+    options = _options()
+    if options is None or options.MFA is not None or options.BACKEND != "local":
+        return []
+    return [
+        Warning(
+            f"{conf.NAME}['MFA'] is not set: the sign-in pages ask nobody for a second factor and offer no trust.",
+            hint="Set it to 'trusted_devices.mfa.otp.OTPProvider' or to a provider of your own.",
+            id="trusted_devices.W001",
+        )
+    ]
+
+
+def check_session_engine(**_: Any) -> list[CheckMessage]:
+    """W002: sessions can be ended from outside."""
+    if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
+        return []
+    return [
+        Warning(
+            "Sessions in signed cookies cannot be ended: whoever is signed in on a forgotten device stays signed in.",
+            hint="Use another SESSION_ENGINE: db, cached_db, cache or file.",
+            id="trusted_devices.W002",
+        )
+    ]
+
+
+def check_admin_sites(**_: Any) -> list[CheckMessage]:
+    """W003: the admin is no way around MFA."""
+    options = _options()
+    if options is None or (options.MFA is None and options.BACKEND == "local"):
+        return []
+    if not apps.is_installed("django.contrib.admin") or not getattr(settings, "ROOT_URLCONF", None):
+        return []
+    found: list[CheckMessage] = [
+        Warning(
+            f"The admin site {site.name!r} lets staff in with a password alone.",
+            hint=f"Put {ADMIN_CONFIG!r} in place of 'django.contrib.admin' into INSTALLED_APPS, or base your own admin "
+            "site on trusted_devices.admin_site.TrustedDevicesAdminMixin.",
+            id="trusted_devices.W003",
+        )
+        for site in _admin_sites()
+        if not _is_protected(site)
+    ]
+    return found
+
+
+def check_guessing_protection(**_: Any) -> list[CheckMessage]:
+    """W004: passwords are protected against guessing."""
+    options = _options()
+    if options is None or options.BACKEND == "cognito" or apps.is_installed("axes"):
+        return []
+    return [
+        Warning(
+            "Nothing is known to limit how often passwords can be guessed.",
+            hint="Install django-axes (extra 'axes'). If something else protects your sign-in, silence this warning.",
+            id="trusted_devices.W004",
+        )
+    ]
+
+
+def check_cookie(**_: Any) -> list[CheckMessage]:
+    """W005, before deployment: the device-key cookie travels over HTTPS only."""
+    if _options() is None or conf.cookie_is_secure():
+        return []
+    return [
+        Warning(
+            "The device-key cookie is sent over plain HTTP as well, where it can be copied.",
+            hint=f"Serve the site over HTTPS and leave {conf.NAME}['COOKIE_SECURE'] at None or True, with DEBUG off.",
+            id="trusted_devices.W005",
+        )
+    ]
+
+
+def check_other_package(**_: Any) -> list[CheckMessage]:
+    """W006: no other package of the same import name is around."""
+    installed = _is_installed(OTHER_DISTRIBUTION)
+    if not installed and not hasattr(settings, OTHER_SETTING):
+        return []
+    what = f"The package {OTHER_DISTRIBUTION!r} is installed" if installed else f"There is a setting {OTHER_SETTING}"
+    return [
+        Warning(
+            f"{what}, which belongs to another package with the import name 'trusted_devices'.",
+            hint=f"The two cannot be used together: uninstall one. The setting of this package is {conf.NAME}.",
+            id="trusted_devices.W006",
+        )
+    ]
+
+
+def check_other_table(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """W007, when a database is checked: it holds no tables of another package of the same import name."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        connection = connections[alias]
+        with connection.cursor() as cursor:
+            tables = connection.introspection.table_names(cursor)
+        if OTHER_TABLE in tables:
+            found.append(
+                Warning(
+                    f"The database {alias!r} has the table {OTHER_TABLE!r} of another package that migrates under the "
+                    "same name.",
+                    hint="Undo that package's migrations with it, 'migrate trusted_devices zero', before you migrate.",
+                    id="trusted_devices.W007",
+                )
+            )
+    return found
+
+
+def _options() -> conf.Settings | None:
+    """Return the options, or ``None`` where :func:`check_options` has something to say."""
+    try:
+        return conf.get_settings()
+    except ImproperlyConfigured:
+        return None
+
+
+def _loading(option: str, load: Callable[[], object], kind: str, number: str) -> Iterator[CheckMessage]:
+    try:
+        load()
+    except (ImportError, RuntimeError, TypeError) as error:
+        message = f"{conf.NAME}[{option!r}] cannot be used: {error}"
+        yield Error(message, hint=f"It must be the dotted path of {kind}.", id=f"trusted_devices.{number}")
+
+
+def _policy() -> None:
+    path = conf.get_settings().POLICY
+    found = import_string(path)
+    if not (isinstance(found, type) and issubclass(found, TrustPolicy)):
+        raise TypeError(f"{path} is not a {TrustPolicy.__module__}.TrustPolicy.")
+
+
+def _client_ip() -> None:
+    path = conf.get_settings().CLIENT_IP or ""
+    if not callable(import_string(path)):
+        raise TypeError(f"{path} cannot be called.")
+
+
+def _position(wanted: str) -> int | None:
+    """Return where in ``MIDDLEWARE`` that middleware or a subclass of it is."""
+    base = import_string(wanted)
+    for position, path in enumerate(settings.MIDDLEWARE):
+        try:
+            found = import_string(path)
+        except ImportError:
+            continue
+        if isinstance(found, type) and issubclass(found, base):
+            return position
+    return None
+
+
+def _admin_sites() -> list[Any]:
+    """Return the admin sites that the root URLconf leads to, each once."""
+    sites: dict[int, Any] = {}
+    for callback in _callbacks(get_resolver()):
+        if (site := getattr(callback, "admin_site", None)) is not None:
+            sites.setdefault(id(site), site)
+    return list(sites.values())
+
+
+def _callbacks(resolver: URLResolver) -> Iterator[Any]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLPattern):
+            yield pattern.callback
+        else:
+            yield from _callbacks(pattern)
+
+
+def _is_protected(site: Any) -> bool:
+    return any(f"{base.__module__}.{base.__qualname__}" in PROTECTED_ADMIN_SITES for base in type(site).__mro__)
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
