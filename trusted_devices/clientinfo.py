@@ -8,7 +8,8 @@ from django.utils.module_loading import import_string
 from trusted_devices import conf, useragents
 from trusted_devices.types import ClientInfo
 
-HIJACK_SESSION_KEY = "hijack_history"
+IMPERSONATION_SESSION_KEYS = ("hijack_history", "_impersonate", "loginas_from_user")
+"""Where django-hijack, django-impersonate and django-loginas note that staff act as somebody else."""
 
 
 def client_info(request: HttpRequest) -> ClientInfo:
@@ -19,6 +20,6 @@ def client_info(request: HttpRequest) -> ClientInfo:
     return ClientInfo(
         ip_address=address or None,
         user_agent=useragents.clean(request.headers.get("User-Agent", "")),
-        impersonated=session is not None and bool(session.get(HIJACK_SESSION_KEY)),
+        impersonated=session is not None and any(session.get(key) for key in IMPERSONATION_SESSION_KEYS),
         request=request,
     )

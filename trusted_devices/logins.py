@@ -77,7 +77,8 @@ def moved_session(request: HttpRequest) -> Verification | None:
     Django gives a session a new key when a password changes, among others.
     """
     session = getattr(request, "session", None)
-    if session is None or not session.modified or not session.session_key:
+    # A session that was never read cannot have moved, and reading it now would cost a query.
+    if session is None or not session.modified or not session.accessed or not session.session_key:
         return None
     raw = session.get(verification.SESSION_KEY)
     note = verification.read(session, raw["user"]) if isinstance(raw, dict) and "user" in raw else None

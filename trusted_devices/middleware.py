@@ -63,7 +63,7 @@ class DeviceKeyMiddleware:
     def _prepare(self, request: HttpRequest) -> Any:
         extended: Any = request
         extended.trusted_device = SimpleLazyObject(partial(_recognise, request))
-        extended.atrusted_device = partial(sync_to_async(_recognise), request)
+        extended.atrusted_device = partial(_arecognise, request)
         return devicejar.current_request.set(request)
 
 
@@ -72,3 +72,6 @@ def _recognise(request: HttpRequest) -> Device | None:
     if user is None or not user.is_authenticated:
         return None
     return trust.recognise(user=user, credential=devicejar.get_jar(request).present(user).credential)
+
+
+_arecognise = sync_to_async(_recognise)

@@ -43,11 +43,8 @@ def evaluate_trust(
     A ladder of refusals, one reason a rung, ending in the only yes. What a device proves comes before what is stored
     of it, so that a copied secret is noticed whatever the device's status.
     """
-    return TrustDecision(
-        allowed=(reason := _first_reason(user_id, presented, device, limits, mfa_active, at_risk, now))
-        is TrustReason.TRUSTED,
-        reason=reason,
-    )
+    reason = _first_reason(user_id, presented, device, limits, mfa_active, at_risk, now)
+    return TrustDecision(allowed=reason is TrustReason.TRUSTED, reason=reason)
 
 
 def _first_reason(  # noqa: C901, PLR0911, PLR0912 - a ladder: splitting it would hide the order
@@ -139,16 +136,15 @@ class TrustPolicy:
 
     def groups(self, user: Any) -> list[str]:
         """Return the names of this user's groups. Asked only if ``GROUP_MAX_PERIODS`` is set; costs one query."""
-        return list(user.groups.values_list("name", flat=True))
+        return [group.name for group in user.groups.all()]  # in this form it uses groups that were loaded beforehand
 
     def limits(self, user: Any) -> TrustLimits:
         """Return what bounds trust that this user has already been given."""
-        allowed = (
-            getattr(user, "is_active", False)
-            and self.settings.CHALLENGE_REQUIRED_ON_NEW_DEVICE
-            and self.tracking(user) is not TrackingMode.OFF
-        )
-        return TrustLimits(allowed=bool(allowed), maximum=self.maximum(user))
+        return TrustLimits(allowed=bool(user.is_active) and self.trust_counts(user), maximum=self.maximum(user))
+
+    def trust_counts(self, user: Any) -> bool:
+        """Return whether this user's remembered devices skip MFA at all."""
+        return self.settings.CHALLENGE_REQUIRED_ON_NEW_DEVICE and self.tracking(user) is not TrackingMode.OFF
 
     def periods(self, user: Any) -> tuple[timedelta, ...]:
         """Return the periods that this user may choose from, shortest first; none means that none is offered."""
@@ -162,9 +158,14 @@ class TrustPolicy:
         return not verification.recovery or self.settings.TRUST_AFTER_RECOVERY_CODE
 
     def offer(self, user: Any, verification: MfaVerification, client: ClientInfo) -> TrustOffer | None:
-        """Return what this user is offered after that second factor, or ``None``."""
+        """Return what this user is offered after that second factor, or ``None``.
+
+        Nobody is asked about trust that would not count.
+        """
         periods = self.periods(user)
         if not periods or not self.may_trust(user, verification, client):
+            return None
+        if self.tracking(user) is TrackingMode.OPT_IN and not self.trust_counts(user):
             return None
         fitting = [period for period in periods if period <= self.settings.DEFAULT_PERIOD]
         return TrustOffer(periods=periods, default=fitting[-1] if fitting else periods[0])

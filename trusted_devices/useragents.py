@@ -15,11 +15,11 @@ except ImportError:  # the extra is not installed
     parse = None
 
 MAX_LENGTH = 512
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def clean(user_agent: str) -> str:
-    """Return ``user_agent`` fit for storing and logging: no control characters, at most 512 characters."""
+    """Return ``user_agent`` fit for storing and logging: nothing that cannot be shown, at most 512 characters."""
     return _CONTROL.sub(" ", user_agent).strip()[:MAX_LENGTH]
 
 
@@ -40,3 +40,10 @@ def families(user_agent: str) -> tuple[str, str]:
     browser = parsed.user_agent.family if parsed.user_agent else ""
     system = parsed.os.family if parsed.os else ""
     return browser, system
+
+
+def form_factor(user_agent: str) -> str:
+    """Return ``phone``, ``tablet`` or ``computer``: enough to choose a picture by, and nothing more."""
+    if "iPad" in user_agent or "Tablet" in user_agent or ("Android" in user_agent and "Mobile" not in user_agent):
+        return "tablet"
+    return "phone" if "Mobile" in user_agent or "iPhone" in user_agent else "computer"

@@ -14,6 +14,8 @@ from typing import Any
 from trusted_devices.types import VerifiedBy
 
 SESSION_KEY = "_trusted_devices_verification"
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far the clock of the web process that wrote a time may be ahead of the one that reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Verification:
 
     def is_fresh(self, *, max_age: timedelta, now: datetime) -> bool:
         """Return whether a real second factor was used no longer than ``max_age`` ago. Trust never satisfies it."""
-        return self.by in (VerifiedBy.MFA, VerifiedBy.RECOVERY) and now - max_age < self.at <= now
+        return self.by in (VerifiedBy.MFA, VerifiedBy.RECOVERY) and -CLOCK_SKEW <= now - self.at < max_age
 
 
 def write(session: MutableMapping[str, Any], note: Verification) -> None:
@@ -60,7 +62,7 @@ def read(session: MutableMapping[str, Any], user_id: str) -> Verification | None
             device_key=raw["device"],
             session_digest=raw["session"],
         )
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None
 
 

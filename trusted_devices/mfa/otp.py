@@ -22,6 +22,7 @@ from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
 RECOVERY_APP = "otp_static"
 KINDS = {"otp_totp": "totp", "otp_hotp": "hotp", "otp_email": "email", RECOVERY_APP: "recovery"}
 LONGEST_CODE = 64
+_HYPHENS = dict.fromkeys(map(ord, "-\u2010\u2011\u2012\u2013\u2014\u2212"))
 
 
 class OTPProvider(BaseMfaProvider):
@@ -92,8 +93,9 @@ class OTPProvider(BaseMfaProvider):
 def normalise(code: str) -> str:
     """Return ``code`` without spaces and hyphens and in plain digits; empty if it cannot be a code.
 
-    Normalising first means that one code has one spelling, so that it cannot be used twice under two.
+    Letters and digits only: one code has one spelling (Python's ``int`` reads "12_34" and "+1234", too), so that it
+    cannot be used twice under two, and nothing reaches a database that it refuses.
     """
-    plain = unicodedata.normalize("NFKC", code)
-    plain = "".join(character for character in plain if not character.isspace() and character not in "-\u2010\u2011")
-    return plain if plain.isascii() and 0 < len(plain) <= LONGEST_CODE else ""
+    plain = "".join(unicodedata.normalize("NFKC", code[: 4 * LONGEST_CODE]).split())
+    plain = plain.translate(_HYPHENS)
+    return plain if plain.isascii() and plain.isalnum() and len(plain) <= LONGEST_CODE else ""
