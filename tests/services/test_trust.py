@@ -60,6 +60,7 @@ def test_a_superseded_secret_ends_the_trust(granted, user, client_info, now):
     assert DeviceEvent.objects.filter(action="compromised").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_check_costs_one_read_and_one_write(granted, user, client_info, now, django_assert_num_queries):
     with django_assert_num_queries(2) as captured:
         _check(user, granted.credential, client_info, now + DAY)

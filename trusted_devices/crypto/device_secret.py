@@ -1,9 +1,8 @@
 """The device secret: how it is made, digested, compared and succeeded.
 
 256 random bits need no slow hash (OWASP ASVS 11.4.1, 11.5.1): the server keeps a SHA-256 digest. The successor of a
-secret is derived from it, a key of the server and a random nonce: as long as the server keeps the nonce, two
-requests that rotate the same secret at the same time are given the same successor, and the nonce alone tells nobody
-anything.
+secret is derived from it and a random nonce: as long as the server keeps the nonce, two requests that rotate the same
+secret at the same time are given the same successor, by whichever process, and the nonce alone tells nobody anything.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def successor(secret: str, *, key: bytes, nonce: bytes) -> str:
+def successor(secret: str, *, nonce: bytes) -> str:
     """Return the secret that follows ``secret`` in the rotation singled out by ``nonce``."""
-    derived = hmac.digest(key, b"trusted_devices:successor\0" + nonce + secret.encode(), "sha256")
+    derived = hmac.digest(secret.encode(), b"trusted_devices:successor\0" + nonce, "sha256")
     return base64.urlsafe_b64encode(derived).rstrip(b"=").decode()
 
 
@@ -44,12 +43,13 @@ def match(
 ) -> SecretMatch:
     """Tell how an authentic but unproven ``secret`` relates to the two digests that the server holds.
 
-    Neither of them, and of a generation that the server has reached: it was replaced, and somebody kept a copy.
-    Of a generation that the server has not reached (a database restored from a backup): merely wrong.
+    Neither of them, and of a generation that the server has handed out: it was replaced, and somebody kept a copy.
+    Of a generation that the server has not handed out (a database restored from a backup): merely wrong.
     """
     presented = digest(secret)
     if current_digest and hmac.compare_digest(presented, current_digest):
         return SecretMatch.CURRENT
     if next_digest and hmac.compare_digest(presented, next_digest):
         return SecretMatch.SUCCESSOR
-    return SecretMatch.SUPERSEDED if generation <= current_generation + 1 else SecretMatch.WRONG
+    latest = current_generation + 1 if next_digest else current_generation
+    return SecretMatch.SUPERSEDED if generation <= latest else SecretMatch.WRONG

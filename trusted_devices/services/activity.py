@@ -6,6 +6,7 @@ import ipaddress
 import logging
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -84,14 +85,8 @@ def stored_ip(address: str | None) -> str | None:
 
 
 def announce(signal: Signal, **arguments: Any) -> None:
-    """Send ``signal`` once the running transaction has committed; a receiver that fails is logged."""
-
-    def send() -> None:
-        for receiver, result in signal.send_robust(sender=Device, **arguments):
-            if isinstance(result, Exception):
-                logger.error("Receiver %r failed.", receiver, exc_info=result)
-
-    transaction.on_commit(send)
+    """Send ``signal`` once the running transaction has committed; Django logs a receiver that fails."""
+    transaction.on_commit(partial(signal.send_robust, sender=Device, **arguments))
 
 
 def kept_since(now: datetime) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
 import string
 import unicodedata
@@ -18,7 +19,7 @@ from django.utils import timezone
 from trusted_devices import conf, signals, useragents
 from trusted_devices.backends import get_backend
 from trusted_devices.crypto import device_secret
-from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName, InvalidExpiry
+from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import activity, sessions
 from trusted_devices.types import (
@@ -30,7 +31,10 @@ from trusted_devices.types import (
     StatusReason,
 )
 
+logger = logging.getLogger(__name__)
+
 NOBODY = activity.NOBODY
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
 
 
 def clean_name(name: str) -> str:
@@ -38,14 +42,14 @@ def clean_name(name: str) -> str:
     if len(name) > 4 * conf.get_settings().MAX_NAME_LENGTH:
         raise InvalidDeviceName("The name is too long.")
     name = " ".join(unicodedata.normalize("NFC", name).split())
-    if not name:
+    # Without the joiners that some scripts and emoji need. Cc and Cf hold control characters and the marks that turn
+    # the direction of text around.
+    visible = name.translate(_JOINERS)
+    if not visible:
         raise InvalidDeviceName("The name is empty.")
     if len(name) > conf.get_settings().MAX_NAME_LENGTH:
         raise InvalidDeviceName("The name is too long.")
-    # Cc and Cf hold control characters and the marks that turn the direction of text around.
-    if any(
-        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in name.replace("\u200d", "")
-    ):
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in visible):
         raise InvalidDeviceName("The name has characters that cannot be shown.")
     return name
 
@@ -114,7 +118,10 @@ def confirm(
 
 
 def make_room(user: Any, *, now: datetime) -> None:
-    """Forget what is too many once one more device comes: not-remembered ones first, then the longest unused."""
+    """Forget what is too many once one more device comes: not-remembered ones first, then the longest unused.
+
+    Two new devices at the same moment may leave one too many until the next one comes.
+    """
     limit = conf.get_settings().MAX_DEVICES_PER_USER
     count = Device.objects.of(user).count()
     if count < limit:
@@ -157,7 +164,9 @@ def stop_trusting(
     now = now or timezone.now()
     with transaction.atomic():
         keys = [device.pk for device in devices]
-        stopped = list(Device.objects.select_for_update().filter(pk__in=keys).remembered())
+        stopped = list(Device.objects.select_for_update().filter(pk__in=keys).remembered().order_by("pk"))
+        for device in stopped:
+            get_backend().update_device_status(device, DeviceStatus.NOT_REMEMBERED)
         _stop(stopped, reason=reason, actor=actor, note=note, client=client, now=now)
         if end_sessions:
             sessions.end(devices)
@@ -225,8 +234,18 @@ def shorten_trust(
 
 
 def mark_compromised(device: Device, *, client: ClientInfo, now: datetime) -> None:
-    """End trust and sessions of a device whose superseded secret came back, and tell the user and the log."""
+    """End trust and sessions of a device whose superseded secret came back, and tell the user and the log, once.
+
+    A backend that cannot be told does not keep the alarm from being raised here.
+    """
     with transaction.atomic():
+        known = Device.objects.select_for_update().filter(pk=device.pk).exclude(status_reason=StatusReason.COMPROMISED)
+        if known.first() is None:
+            return
+        try:
+            get_backend().update_device_status(device, DeviceStatus.NOT_REMEMBERED)
+        except BackendUnavailable:
+            logger.warning("The backend could not be told that the key of device %s was copied.", device.device_key)
         _stop([device], reason=StatusReason.COMPROMISED, actor=None, note="", client=client, now=now)
         sessions.end([device])
         activity.record(
@@ -271,8 +290,7 @@ def forget_all(
 
 
 def restamp(*, user: Any, old_stamp: str, new_stamp: str, only_key: str | None = None) -> None:
-    """Carry trust over from one password hash to the next, for all devices or only for the one with ``only_key``.
-    """
+    """Carry trust over from one password hash to the next, for all devices or only for the one with ``only_key``."""
     carried = Device.objects.of(user).filter(password_stamp=old_stamp)
     if only_key is not None:
         carried = carried.filter(device_key=only_key)
@@ -319,7 +337,6 @@ def _stop(
     client: ClientInfo,
     now: datetime,
 ) -> None:
-    backend = get_backend()
     changes = {
         "status": DeviceStatus.NOT_REMEMBERED,
         "status_reason": reason,
@@ -328,7 +345,6 @@ def _stop(
     }
     events = []
     for device in devices:
-        backend.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
         for field, value in changes.items():
             setattr(device, field, value)
         events.append(
@@ -348,6 +364,9 @@ def _stop(
 
 
 def _forget(devices: Sequence[Device], *, actor: Any, note: str, client: ClientInfo, spare: str, now: datetime) -> int:
+    # The lock keeps a sign-in from noting a session that would be overlooked here.
+    keys = [device.pk for device in devices]
+    devices = list(Device.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
     if not devices:
         return 0
     backend = get_backend()
@@ -368,5 +387,5 @@ def _forget(devices: Sequence[Device], *, actor: Any, note: str, client: ClientI
         )
         activity.announce(signals.device_forgotten, device=device, actor=actor)
     DeviceEvent.objects.bulk_create(events)
-    deleted = Device.objects.filter(pk__in=[device.pk for device in devices]).delete()[1]
-    return deleted.get(Device._meta.label, 0)
+    Device.objects.filter(pk__in=keys).delete()
+    return len(devices)

@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib import import_module
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from trusted_devices import conf
 from trusted_devices.crypto.sealing import Sealer, Unsealable
@@ -25,18 +25,24 @@ def digest(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
-def attach(*, device: Device, session_key: str, replaces: str = "", now: datetime) -> None:
-    """Note that the session came from ``device``. ``replaces`` is the digest of the key it had before a new one."""
+def attach(*, device: Device, session_key: str, replaces: str = "", now: datetime) -> bool:
+    """Note that the session came from ``device``. ``replaces`` is the digest of the key it had before a new one.
+
+    Return whether the device still stands as ``device`` has it. If it was forgotten or lost its trust meanwhile, what
+    it must not leave behind is a live session: this one is ended.
+    """
     sealed = _sealer().seal(session_key.encode())
     values = {"device": device, "sealed_session_key": sealed, "created_at": now}
-    if replaces:
-        DeviceSession.objects.filter(session_digest=replaces).delete()
-    try:
-        with transaction.atomic():
+    with transaction.atomic():
+        if replaces:
+            DeviceSession.objects.filter(session_digest=replaces).delete()
+        stored = Device.objects.select_for_update().filter(pk=device.pk).first()
+        stands = stored is not None and (stored.is_remembered or not device.is_remembered)
+        if stands:
             DeviceSession.objects.update_or_create(session_digest=digest(session_key), defaults=values)
-    except IntegrityError:
-        # The device was forgotten in this very moment: what it must not leave behind is a live session.
-        _end(session_key)
+        else:
+            _end(session_key)
+    return stands
 
 
 def detach(*, session_digest: str) -> None:

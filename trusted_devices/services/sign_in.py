@@ -8,6 +8,7 @@ ids and a time, never a password.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,26 +17,21 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.signals import user_login_failed
-from django.db import DatabaseError
+from django.core.exceptions import ValidationError
+from django.db import Error
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices import conf
 from trusted_devices.backends import get_backend
 from trusted_devices.cookies import DeviceCookie
-from trusted_devices.exceptions import (
-    BackendUnavailable,
-    CodeMismatch,
-    SignInExpired,
-    UnknownMethod,
-)
+from trusted_devices.exceptions import BackendUnavailable, SignInExpired
 from trusted_devices.models import Device
-from trusted_devices.services import activity, trust
+from trusted_devices.services import second_factor, trust
 from trusted_devices.types import (
     ClientInfo,
     DeviceCredential,
-    EventAction,
     MfaMethod,
     MfaVerification,
     TrackingMode,
@@ -43,6 +39,9 @@ from trusted_devices.types import (
     TrustOffer,
     VerifiedBy,
 )
+from trusted_devices.verification import CLOCK_SKEW
+
+logger = logging.getLogger(__name__)
 
 
 class Step(StrEnum):
@@ -85,7 +84,12 @@ class SignInState:
     def load(cls, raw: Any) -> SignInState:
         """Read what :meth:`dump` made. Raises ``SignInExpired`` for anything else."""
         try:
-            verified = raw["verified"]
+            verified = None
+            if raw["verified"] is not None:
+                kind, factor_id, at, recovery = raw["verified"]
+                verified = MfaVerification(
+                    kind=kind, factor_id=factor_id, at=datetime.fromtimestamp(at, UTC), recovery=recovery
+                )
             return cls(
                 id=raw["id"],
                 user_id=raw["user"],
@@ -94,16 +98,10 @@ class SignInState:
                 started_at=datetime.fromtimestamp(raw["started"], UTC),
                 step=Step(raw["step"]),
                 method_id=raw["method"],
-                verified=verified
-                and MfaVerification(
-                    kind=verified[0],
-                    factor_id=verified[1],
-                    at=datetime.fromtimestamp(verified[2], UTC),
-                    recovery=verified[3],
-                ),
-                backend_state=raw["backend"],
+                verified=verified,
+                backend_state=dict(raw["backend"]),
             )
-        except (TypeError, KeyError, ValueError, IndexError) as error:
+        except (TypeError, KeyError, ValueError, OverflowError, OSError) as error:
             raise SignInExpired from error
 
 
@@ -137,6 +135,7 @@ class SignedIn:
     trust_failed: bool = False
 
 
+@sensitive_variables("credentials")
 def begin(
     *, credentials: Mapping[str, str], cookie: DeviceCookie, client: ClientInfo, now: datetime | None = None
 ) -> Challenge | SignedIn:
@@ -155,6 +154,8 @@ def begin(
     auth_backend = getattr(first.user, "backend", "")
     if not first.methods:
         trusted = checked is not None and checked.decision.allowed
+        if first.mfa_active and not trusted:
+            raise BackendUnavailable("The backend asked for no second factor where one was due.")
         return SignedIn(
             user=first.user,
             by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
@@ -187,10 +188,10 @@ def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now:
             raise SignInExpired
         known = trust.recognise(user=user, credential=cookie.present(state.user_id).credential)
         return Challenge(state=state, user=user, offer=offer, device=known)
-    methods = get_backend().methods(user)
+    methods = second_factor.methods(user)
     if not methods:
         raise SignInExpired
-    return Challenge(state=state, user=user, methods=methods, method=_method(methods, state.method_id))
+    return Challenge(state=state, user=user, methods=methods, method=second_factor.find(methods, state.method_id))
 
 
 def choose_method(state: SignInState, *, method_id: str, client: ClientInfo, now: datetime | None = None) -> Challenge:
@@ -201,35 +202,25 @@ def choose_method(state: SignInState, *, method_id: str, client: ClientInfo, now
     user = _user(state, now or timezone.now())
     if state.step is not Step.SECOND_FACTOR:
         raise SignInExpired
-    backend = get_backend()
-    methods = backend.methods(user)
-    method = _method(methods, method_id)
-    backend_state = state.backend_state
-    if method.needs_sending:
-        backend_state = backend.send_code(user, method, state=backend_state, client=client)
+    methods = second_factor.methods(user)
+    method = second_factor.find(methods, method_id)
+    backend_state = second_factor.send(user, method, state=state.backend_state, client=client)
     state = dataclasses.replace(state, method_id=method.id, backend_state=dict(backend_state))
     return Challenge(state=state, user=user, methods=methods, method=method)
 
 
+@sensitive_variables("code")
 def answer_code(
     state: SignInState, *, code: str, cookie: DeviceCookie, client: ClientInfo, now: datetime | None = None
 ) -> Challenge | SignedIn:
-    """Take the second factor. Raises ``CodeMismatch``, ``TooManyAttempts``, ``SignInExpired``, ``BackendUnavailable``.
-
-    A wrong code is announced as Django's ``user_login_failed``, so that what guards passwords guards codes as well.
-    """
+    """Take the second factor. Raises ``CodeMismatch``, ``TooManyAttempts``, ``SignInExpired``, ``BackendUnavailable``,
+    and ``UnknownMethod`` if the factor that was asked for is gone."""
     now = now or timezone.now()
     user = _user(state, now)
     if state.step is not Step.SECOND_FACTOR:
         raise SignInExpired
-    backend = get_backend()
-    method = _method(backend.methods(user), state.method_id)
-    try:
-        verified = backend.second_factor(user, method, code, state=state.backend_state, client=client)
-    except CodeMismatch:
-        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, client=client, now=now)
-        user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=client.request)
-        raise
+    method = second_factor.find(second_factor.methods(user), state.method_id)
+    verified = second_factor.verify(user, method, code, state=state.backend_state, client=client, now=now)
     offer = trust.offer(user=user, verification=verified, client=client)
     if offer is None:
         return _signed_in(state, user, verified)
@@ -283,7 +274,9 @@ def _grant(
             grant_id=state.id,
             now=now,
         )
-    except (DatabaseError, BackendUnavailable):
+    except (Error, BackendUnavailable) as error:
+        # Not the error itself: databases quote the row.
+        logger.error("Trust could not be granted (%s).", type(error).__name__)  # noqa: TRY400
         return dataclasses.replace(_signed_in(state, user, verified), trust_failed=True)
     return dataclasses.replace(_signed_in(state, user, verified), device=granted.device, credential=granted.credential)
 
@@ -299,18 +292,14 @@ def _signed_in(state: SignInState, user: Any, verified: MfaVerification) -> Sign
 
 def _user(state: SignInState, now: datetime) -> Any:
     """Return the user of a half-finished sign-in as stored now. Raises ``SignInExpired``."""
-    if not timedelta(0) <= now - state.started_at < conf.get_settings().SIGN_IN_TIMEOUT:
+    if not -CLOCK_SKEW <= now - state.started_at < conf.get_settings().SIGN_IN_TIMEOUT:
         raise SignInExpired
-    user = get_user_model()._default_manager.filter(pk=state.user_id).first()
+    try:
+        user = get_user_model()._default_manager.filter(pk=state.user_id).first()
+    except (TypeError, ValueError, ValidationError) as error:
+        raise SignInExpired from error
     if user is None or not user.is_active:
         raise SignInExpired
     if not constant_time_compare(trust.password_stamp(user), state.password_stamp):
         raise SignInExpired
     return user
-
-
-def _method(methods: Sequence[MfaMethod], method_id: str) -> MfaMethod:
-    found = next((method for method in methods if method.id == method_id), None)
-    if found is None:
-        raise UnknownMethod
-    return found

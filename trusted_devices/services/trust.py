@@ -7,19 +7,21 @@ Sites whose sign-in belongs to another library call :func:`check` after the firs
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import Error, IntegrityError, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from trusted_devices import conf, signals, useragents
 from trusted_devices.backends import get_backend
 from trusted_devices.crypto import device_secret
-from trusted_devices.exceptions import AlreadyAnswered, InvalidPeriod, TrustNotAllowed
+from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, evaluate_trust
 from trusted_devices.services import activity, devices, sessions
@@ -40,9 +42,15 @@ from trusted_devices.types import (
     VerifiedBy,
 )
 
+logger = logging.getLogger(__name__)
+
 ROTATION_GRACE = timedelta(seconds=60)
 """How long a rotation goes on handing out the same successor: two tabs that sign in at once must end up with the
-same secret, whichever answer the browser keeps."""
+same secret, whichever answer the browser keeps. After that the same secret is given another successor, so that of two
+copies of one cookie each use ends the other's."""
+
+
+_GOOD = (SecretMatch.CURRENT, SecretMatch.SUCCESSOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +93,17 @@ def check(
     """
     now = now or timezone.now()
     try:
-        for _attempt in range(3):
-            found = _check_once(user, presented, client, mfa_active=mfa_active, now=now)
-            if found is not None:
-                break
-        else:
-            found = TrustCheck(decision=TrustDecision(allowed=False, reason=TrustReason.WRONG_SECRET))
-    except DatabaseError:
-        return TrustCheck(decision=TrustDecision(allowed=False, reason=TrustReason.BACKEND_UNAVAILABLE))
+        with _savepoint():
+            found = _check(user, presented, client, mfa_active=mfa_active, now=now)
+    except Error as error:
+        # Not the error itself: databases quote the row.
+        logger.error("Trust could not be checked (%s).", type(error).__name__)  # noqa: TRY400
+        return _UNAVAILABLE
     if not found.decision.allowed and presented.credential is not None:
-        _refused(user, found, client, now)
+        try:
+            _refused(user, found, client, now)
+        except (Error, BackendUnavailable) as error:
+            logger.error("A refusal of trust could not be recorded (%s).", type(error).__name__)  # noqa: TRY400
     return found
 
 
@@ -105,7 +114,7 @@ def recognise(*, user: Any, credential: DeviceCredential | None) -> Device | Non
     device = Device.objects.filter(device_key=credential.device_key).first()
     if device is None or device.user_id != user.pk or credential.user_id != str(user.pk):
         return None
-    return device if match(device, credential) in (SecretMatch.CURRENT, SecretMatch.SUCCESSOR) else None
+    return device if match(device, credential) in _GOOD else None
 
 
 def match(device: Device, credential: DeviceCredential) -> SecretMatch:
@@ -143,6 +152,7 @@ def grant(
     Raises ``TrustNotAllowed``, ``InvalidPeriod``, ``InvalidDeviceName``, ``AlreadyAnswered``, ``BackendUnavailable``.
     """
     now = now or timezone.now()
+    grant_id = grant_id or uuid.uuid4().hex
     policy = get_policy()
     if not policy.may_trust(user, verification, client):
         raise TrustNotAllowed
@@ -154,11 +164,12 @@ def grant(
         reason = StatusReason.TRACKING_ALWAYS
     try:
         with transaction.atomic():
-            return _grant(
-                user, period, verification, presented, client, name, grant_id or uuid.uuid4().hex, reason, now
-            )
-    except IntegrityError as error:
-        raise AlreadyAnswered from error
+            return _grant(user, period, verification, presented, client, name, grant_id, reason, now)
+    except IntegrityError:
+        # In another tab the same question was answered at the same moment; or it is an error like any other.
+        if Device.objects.filter(grant_id=grant_id).exists():
+            raise AlreadyAnswered from None
+        raise
 
 
 def signed_in(
@@ -170,11 +181,31 @@ def signed_in(
     client: ClientInfo,
     now: datetime | None = None,
 ) -> None:
-    """Note that ``user`` has a session now, from which device, and how it was verified."""
+    """Note that ``user`` has a session now, from which device, and how it was verified.
+
+    A session from a device that was forgotten or lost its trust since the check is ended at once.
+    """
     now = now or timezone.now()
-    activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=by, client=client, now=now)
-    if device is not None:
-        sessions.attach(device=device, session_key=session_key, now=now)
+    attached = device is not None and sessions.attach(device=device, session_key=session_key, now=now)
+    activity.record(
+        EventAction.SIGNED_IN, user=user, device=device if attached else None, reason=by, client=client, now=now
+    )
+
+
+_UNAVAILABLE = TrustCheck(decision=TrustDecision(allowed=False, reason=TrustReason.BACKEND_UNAVAILABLE))
+
+
+def _savepoint() -> AbstractContextManager[Any]:
+    """Keep a database error from spoiling the transaction around us, where there is one."""
+    return transaction.atomic() if transaction.get_connection().in_atomic_block else nullcontext()
+
+
+def _check(user: Any, presented: Presented, client: ClientInfo, *, mfa_active: bool, now: datetime) -> TrustCheck:
+    for _attempt in range(3):
+        found = _check_once(user, presented, client, mfa_active=mfa_active, now=now)
+        if found is not None:
+            return found
+    return _UNAVAILABLE
 
 
 def _check_once(
@@ -186,7 +217,7 @@ def _check_once(
     if credential is not None and mfa_active:
         device = Device.objects.filter(device_key=credential.device_key).first()
         if device is not None:
-            facts = _facts(user, device, credential)
+            facts = describe(user, device, match(device, credential))
     policy = get_policy()
     decision = evaluate_trust(
         user_id=str(user.pk),
@@ -194,13 +225,13 @@ def _check_once(
         device=facts,
         limits=policy.limits(user),
         mfa_active=mfa_active,
-        at_risk=device is not None and policy.at_risk(user, device, client),
+        at_risk=device is not None and _at_risk(policy, user, device, client),
         now=now,
     )
     if not decision.allowed or device is None or credential is None or facts is None:
         return TrustCheck(decision=decision, device=device)
-    replacement = _rotate(device, credential, facts.secret, now)
-    changes = {**replacement.changes, **_seen(device, client, now)}
+    rotation = _rotate(device, credential, facts.secret, now)
+    changes = {**rotation.changes, **_seen(device, client, now)}
     unchanged = Device.objects.filter(
         pk=device.pk,
         status=DeviceStatus.REMEMBERED,
@@ -209,17 +240,26 @@ def _check_once(
     )
     if not unchanged.update(**changes):
         return None
-    return TrustCheck(decision=decision, device=_apply(device, changes), credential=replacement.credential)
+    return TrustCheck(decision=decision, device=_apply(device, changes), credential=rotation.credential)
 
 
-def _facts(user: Any, device: Device, credential: DeviceCredential) -> DeviceFacts:
+def _at_risk(policy: TrustPolicy, user: Any, device: Device, client: ClientInfo) -> bool:
+    try:
+        return policy.at_risk(user, device, client)
+    except Exception:
+        logger.exception("The policy could not tell the risk; MFA is asked.")
+        return True
+
+
+def describe(user: Any, device: Device, secret: SecretMatch) -> DeviceFacts:
+    """Return what the policy needs to know of ``device`` when it presents such a secret for ``user``."""
     return DeviceFacts(
         user_id=str(device.user_id),
         confirmed=device.confirmed_at is not None,
         status=DeviceStatus(device.status),
         trust_granted_at=device.trust_granted_at,
         trust_expires_at=device.trust_expires_at,
-        secret=match(device, credential),
+        secret=secret,
         credentials_changed=device.password_stamp != password_stamp(user),
     )
 
@@ -231,11 +271,7 @@ def _refused(user: Any, found: TrustCheck, client: ClientInfo, now: datetime) ->
     owned = device if device is not None and device.user_id == user.pk else None
     with transaction.atomic():
         activity.record(EventAction.TRUST_REFUSED, user=user, device=owned, reason=reason, client=client, now=now)
-        if (
-            reason is TrustReason.SUPERSEDED_SECRET
-            and owned is not None
-            and owned.status_reason != StatusReason.COMPROMISED
-        ):
+        if reason is TrustReason.SUPERSEDED_SECRET and owned is not None:
             devices.mark_compromised(owned, client=client, now=now)
         activity.announce(signals.trust_refused, user=user, device=owned, reason=reason, client=client)
 
@@ -243,41 +279,33 @@ def _refused(user: Any, found: TrustCheck, client: ClientInfo, now: datetime) ->
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rotation:
     credential: DeviceCredential
-    changes: dict[str, Any]
+    changes: dict[str, Any] = field(repr=False)
 
 
 def _rotate(device: Device, presented: DeviceCredential, how: SecretMatch, now: datetime) -> _Rotation:
-    """Work out the successor of the presented secret. The presented one stays good until the successor is seen."""
-    key = conf.secret_keys()[0]
-    changes: dict[str, Any] = {}
+    """Work out the successor of the presented secret. The presented one stays good until the successor is seen.
+
+    Always true of a stored device: what follows its current secret under its nonce is the secret expected next.
+    """
     generation = device.secret_generation
-    nonce = bytes(device.rotation_nonce)
+    changes: dict[str, Any] = {}
     if how is SecretMatch.SUCCESSOR:
         generation += 1
-        changes |= {"secret_digest": device.next_secret_digest, "secret_generation": generation}
-        nonce = b""
-    elif device.rotated_at is None or now - device.rotated_at >= ROTATION_GRACE:
-        nonce = b""
-    successor = device_secret.successor(presented.secret, key=key, nonce=nonce) if nonce else ""
-    if not successor or device_secret.digest(successor) != device.next_secret_digest:
-        nonce = device_secret.new_nonce()
-        successor = device_secret.successor(presented.secret, key=key, nonce=nonce)
-        changes |= {
-            "rotation_nonce": nonce,
-            "rotated_at": now,
-            "next_secret_digest": device_secret.digest(successor),
-        }
-    return _Rotation(
-        credential=DeviceCredential(
-            user_id=str(device.user_id),
-            device_key=device.device_key,
-            secret=successor,
-            generation=generation + 1,
-            group_key=device.device_group_key,
-            expires_at=device.trust_expires_at,
-        ),
-        changes=changes,
+        changes = {"secret_digest": device.next_secret_digest, "secret_generation": generation}
+    again = not changes and device.rotated_at is not None and now - device.rotated_at < ROTATION_GRACE
+    nonce = bytes(device.rotation_nonce) if again else device_secret.new_nonce()
+    secret = device_secret.successor(presented.secret, nonce=nonce)
+    if not again:
+        changes |= {"rotation_nonce": nonce, "rotated_at": now, "next_secret_digest": device_secret.digest(secret)}
+    credential = DeviceCredential(
+        user_id=str(device.user_id),
+        device_key=device.device_key,
+        secret=secret,
+        generation=generation + 1,
+        group_key=device.device_group_key,
+        expires_at=device.trust_expires_at,
     )
+    return _Rotation(credential=credential, changes=changes)
 
 
 def _seen(device: Device, client: ClientInfo, now: datetime) -> dict[str, Any]:
@@ -334,14 +362,11 @@ def _grant(
 def _revived(user: Any, presented: Presented, now: datetime) -> tuple[Device, DeviceCredential] | None:
     """Return the device whose secret the client still holds, with its secret rotated; ``None`` if there is none."""
     credential = presented.credential
-    device = recognise(user=user, credential=credential)
-    if device is None or credential is None:
+    if credential is None or credential.user_id != str(user.pk):
         return None
-    device = Device.objects.select_for_update().filter(pk=device.pk).first()
-    if device is None:
-        return None
-    how = match(device, credential)
-    if how not in (SecretMatch.CURRENT, SecretMatch.SUCCESSOR):
+    device = Device.objects.of(user).select_for_update().filter(device_key=credential.device_key).first()
+    how = match(device, credential) if device is not None else SecretMatch.WRONG
+    if device is None or how not in _GOOD:
         return None
     rotation = _rotate(device, credential, how, now)
     Device.objects.filter(pk=device.pk).update(**rotation.changes)
