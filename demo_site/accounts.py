@@ -95,7 +95,7 @@ def _user(account: Account) -> Any:
 
 
 def sign_in_facts(now: datetime) -> Iterator[SignInFacts]:
-    """Yield the accounts with their current keys and codes. Two queries, however many there are."""
+    """Yield the accounts with their current keys and codes, in one query."""
     devices = TOTPDevice.objects.filter(confirmed=True, user__username__in=[a.username for a in ACCOUNTS])
     by_username = {device.user.get_username(): device for device in devices.select_related("user").order_by("-pk")}
     for account in ACCOUNTS:

@@ -22,8 +22,13 @@ from kombu.utils.json import dumps
 class Channel(filesystem.Channel):
     """Reads and writes messages as files named ``<time>_<uuid>.<queue>.msg``."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._folder = Path(self.data_folder_out)
+        self._folder.mkdir(parents=True, exist_ok=True)
+
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
-        file = self._folder() / f"{time_ns()}_{uuid4()}.{queue}.msg"
+        file = self._folder / f"{time_ns()}_{uuid4()}.{queue}.msg"
         draft = file.with_suffix(".draft")
         draft.write_text(dumps(payload))
         draft.rename(file)
@@ -38,14 +43,9 @@ class Channel(filesystem.Channel):
 
     @contextmanager
     def _control_lock(self) -> Iterator[None]:
-        with (self._folder() / "control.lock").open("w") as file:
+        with (self._folder / "control.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-    def _folder(self) -> Path:
-        folder = Path(self.data_folder_out)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
 
 
 class Transport(filesystem.Transport):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from celery import Celery
@@ -13,7 +14,7 @@ app = Celery("demo_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-SWEEP_SECONDS = 5.0
+SWEEP_EVERY = timedelta(seconds=5)
 
 
 @app.on_after_finalize.connect
@@ -22,8 +23,4 @@ def schedule(sender: Celery, **kwargs: Any) -> None:
     # The tasks need Django's models, which are not loaded yet when this module is imported.
     from trusted_devices.tasks import beat_schedule
 
-    entries = beat_schedule()
-    for entry in entries.values():
-        if entry["task"] == "trusted_devices.tasks.expire_devices":
-            entry["schedule"] = SWEEP_SECONDS
-    sender.conf.beat_schedule = entries
+    sender.conf.beat_schedule = beat_schedule(expire_every=SWEEP_EVERY)

@@ -114,20 +114,16 @@ class Supervisor:
 
     def _stop(self) -> None:
         for _, process in self._running:
-            _signal_group(process, signal.SIGTERM)
+            process.terminate()
         deadline = time.monotonic() + PATIENCE
         for _, process in self._running:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0, deadline - time.monotonic()))
             # Also when the leader is gone: it may have left somebody behind in its group.
-            _signal_group(process, signal.SIGKILL)
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         self._running.clear()
-
-
-def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signum)
 
 
 def _end_with_parent() -> None:

@@ -20,7 +20,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.otp import normalise
-from trusted_devices.types import ClientInfo
+from trusted_devices.types import ClientInfo, MfaVerification
 
 RECOVERY_CODES = 10
 PENDING_FOR = timedelta(hours=1)
@@ -65,7 +65,7 @@ def pending_authenticator(user: Any, now: datetime) -> TOTPDevice:
     return pending
 
 
-def confirm_authenticator(user: Any, code: str) -> TOTPDevice:
+def confirm_authenticator(user: Any, code: str, now: datetime) -> MfaVerification:
     """Put the authenticator that is being set up to use, in place of any other that ``user`` had.
 
     Raises ``CodeMismatch`` for a wrong code or when nothing is being set up, ``TooManyAttempts`` while throttled.
@@ -83,11 +83,10 @@ def confirm_authenticator(user: Any, code: str) -> TOTPDevice:
         TOTPDevice.objects.filter(user=user, confirmed=True).delete()
         device.confirmed = True
         device.save(update_fields=["confirmed"])
-    confirmed: TOTPDevice = device
-    return confirmed
+    return MfaVerification(kind="totp", factor_id=device.persistent_id, at=now)
 
 
-def verify(user: Any, code: str, now: datetime) -> None:
+def verify(user: Any, code: str, now: datetime) -> MfaVerification:
     """Check and use up a code from the authenticator or a recovery code of ``user``, told apart by their looks.
 
     Raises ``CodeMismatch`` or ``TooManyAttempts``.
@@ -97,7 +96,7 @@ def verify(user: Any, code: str, now: datetime) -> None:
     method = next((method for method in provider.methods(user) if method.kind == kind), None)
     if method is None:
         raise CodeMismatch
-    provider.verify(user, method, code.lower(), client=ClientInfo(), now=now)
+    return provider.verify(user, method, code.lower(), client=ClientInfo(), now=now)
 
 
 @transaction.atomic

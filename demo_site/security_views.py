@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from base64 import b32encode
+from collections.abc import Callable
 from http import HTTPStatus
 from textwrap import wrap
 from typing import Any
 
-import django_otp
 import segno
 from django.contrib import messages
 from django.contrib.auth import authenticate
@@ -28,6 +28,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from demo_site import second_factor
 from demo_site.forms import CodeForm, SetUpForm
+from trusted_devices import logins
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 
 
@@ -69,11 +70,11 @@ def _try_to_confirm(request: HttpRequest, form: SetUpForm) -> HTTPStatus:
         form.add_error("password", _("This is not your password."))
         return HTTPStatus.OK
     try:
-        device = second_factor.confirm_authenticator(request.user, form.cleaned_data["code"])
+        verified = second_factor.confirm_authenticator(request.user, form.cleaned_data["code"], timezone.now())
     except (CodeMismatch, TooManyAttempts) as error:
         return _refuse_code(form, error)
     request.session.cycle_key()
-    django_otp.login(request, device)
+    logins.renew_verification(request, request.user, verified)
     return HTTPStatus.OK
 
 
@@ -95,7 +96,7 @@ def remove(request: HttpRequest) -> HttpResponse:
     return _after_a_code(request, "demo_site/remove.html", _removed)
 
 
-def _after_a_code(request: HttpRequest, template: str, then: Any) -> HttpResponse:
+def _after_a_code(request: HttpRequest, template: str, then: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
     if not second_factor.overview(request.user).active:
         messages.info(request, _("You have no second factor yet."))
         return redirect("security")
@@ -103,12 +104,12 @@ def _after_a_code(request: HttpRequest, template: str, then: Any) -> HttpRespons
     status = HTTPStatus.OK
     if form.is_valid():
         try:
-            second_factor.verify(request.user, form.cleaned_data["code"], timezone.now())
+            verified = second_factor.verify(request.user, form.cleaned_data["code"], timezone.now())
         except (CodeMismatch, TooManyAttempts) as error:
             status = _refuse_code(form, error)
         else:
-            response: HttpResponse = then(request)
-            return response
+            logins.renew_verification(request, request.user, verified)
+            return then(request)
     return render(request, template, {"form": form}, status=status)
 
 

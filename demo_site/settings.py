@@ -15,7 +15,7 @@ SECRET_KEY = environment.secret_key(os.environ, DEMO_DIR)
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "trusted_devices.admin_site.TrustedDevicesAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -73,7 +73,7 @@ def _programs(port: int, logs: Path) -> list[Program]:
             *python, "gunicorn", "--config", "python:demo_site.gunicorn_conf",
             "--bind", f"{HOST}:{port}", "demo_site.wsgi:application",
         ],
-        "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"],
+        "worker": [*celery, "worker", "--concurrency", "1", "--loglevel", "INFO"],
         "beat": [*celery, "beat", "--loglevel", "INFO", *beat_files],
     }  # fmt: skip
     return [Program(name=name, command=command, log=logs / f"{name}.log") for name, command in commands.items()]

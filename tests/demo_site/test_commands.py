@@ -1,0 +1,57 @@
+"""The demo's management commands as somebody types them, on the demo's own settings."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from demo_site import accounts
+from demo_site.management.commands import totp_code
+from tests.demo_site.conftest import Manage
+
+
+def test_seeding_prints_one_json_object_and_nothing_else(manage: Manage) -> None:
+    first = manage("seed_demo", "--json", environ={"PORT": "8123"})
+    assert first.returncode == 0, first.stderr
+    facts = json.loads(first.stdout)
+    assert set(facts) == {"url", "users"}
+    assert facts["url"] == "http://127.0.0.1:8123"
+    assert {user["username"] for user in facts["users"]} >= {"maria", "tom", "admin"}
+    assert manage("seed_demo", "--json", environ={"PORT": "8123"}).stdout == first.stdout
+
+
+def test_everything_that_the_demo_writes_is_in_its_folder(manage: Manage, demo_folder: Path) -> None:
+    manage("seed_demo")
+    names = {path.name for path in demo_folder.iterdir()}
+    assert {"db.sqlite3", "secret_key"} <= names
+
+
+def test_the_demos_settings_pass_every_system_check(manage: Manage) -> None:
+    result = manage("check", "--fail-level", "WARNING")
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.django_db
+def test_the_code_of_the_moment_is_printed_alone() -> None:
+    accounts.seed()
+    out = StringIO()
+    call_command(totp_code.Command(), "maria", stdout=out)
+    assert len(out.getvalue().strip()) == 6
+    assert out.getvalue().strip().isdigit()
+
+
+@pytest.mark.django_db
+def test_there_is_no_code_for_somebody_without_an_authenticator() -> None:
+    accounts.seed()
+    with pytest.raises(CommandError, match="tom has no authenticator app"):
+        call_command(totp_code.Command(), "tom")
+
+
+@pytest.mark.django_db
+def test_there_is_no_code_for_anybody_but_the_demos_users() -> None:
+    with pytest.raises(CommandError, match="invalid choice"):
+        call_command(totp_code.Command(), "root")

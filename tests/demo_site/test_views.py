@@ -1,0 +1,74 @@
+"""The start page, the mailbox and the health check."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMessage, get_connection
+from django.test import Client
+from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from demo_site import accounts
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_start_page_says_who_can_sign_in_and_how(visitor: Client) -> None:
+    accounts.seed()
+    page = visitor.get("/").content.decode()
+    for account in accounts.ACCOUNTS:
+        assert account.password in page
+    assert len(re.findall(r"demo-code\">\d{6}<", page)) == TOTPDevice.objects.count() == 3
+
+
+def test_the_start_page_is_never_stored(visitor: Client) -> None:
+    assert "no-store" in visitor.get("/").headers["Cache-Control"]
+
+
+def test_the_start_page_leads_a_visitor_to_the_sign_in_and_a_user_to_the_devices(visitor: Client, user: Any) -> None:
+    assert reverse("trusted_devices:sign_in") in visitor.get("/").content.decode()
+    visitor.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    page = visitor.get("/").content.decode()
+    assert "Signed in as <strong>maria</strong>" in page
+    assert reverse("trusted_devices:devices") in page
+
+
+@pytest.mark.parametrize("path", ["/", "/mail/", "/healthz"])
+def test_every_page_forbids_whatever_is_inline_or_from_elsewhere(visitor: Client, path: str) -> None:
+    policy = visitor.get(path).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_pages_use_no_inline_style_or_script(visitor: Client) -> None:
+    accounts.seed()
+    page = visitor.get("/").content.decode()
+    assert "style=" not in page
+    assert "<script" not in page
+    assert "<style" not in page
+
+
+def test_the_mailbox_is_empty_at_first_and_then_shows_what_was_sent(visitor: Client, demo: Any) -> None:
+    assert "No mail yet" in visitor.get("/mail/").content.decode()
+    connection = get_connection(
+        "django.core.mail.backends.filebased.EmailBackend", file_path=Path(demo.EMAIL_FILE_PATH)
+    )
+    EmailMessage("A <new> device", "Chrome & Windows", to=["maria@example.com"], connection=connection).send()
+    page = visitor.get("/mail/").content.decode()
+    assert "A &lt;new&gt; device" in page
+    assert "Chrome &amp; Windows" in page
+
+
+def test_the_health_check_answers_when_the_database_does(visitor: Client) -> None:
+    response = visitor.get("/healthz")
+    assert (response.status_code, response.content) == (200, b"ok")
+
+
+def test_an_address_that_does_not_exist_is_a_404_in_the_sites_own_frame(visitor: Client) -> None:
+    response = visitor.get("/nowhere/")
+    assert response.status_code == 404
+    assert "Page not found" in response.content.decode()
