@@ -106,6 +106,7 @@ class Settings:
         "Who owns the devices: `local`, `cognito`, or the dotted path of a backend of your own.",
     )
     COGNITO: Mapping[str, Any] = _option({}, _mapping, "Options of the Cognito backend; see its own page.")
+    COGNITO_IDP: Mapping[str, Any] = _option({}, _mapping, "Options of the wire endpoint; see its own page.")
     MFA: str | None = _option(
         None,
         _optional(_dotted_path),
