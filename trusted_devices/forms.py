@@ -1,0 +1,160 @@
+"""The forms of the pages. Each says what is wrong in words that its user can act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.forms import UsernameField
+from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from trusted_devices import conf, wording
+from trusted_devices.exceptions import InvalidDeviceName
+from trusted_devices.services.devices import clean_name
+from trusted_devices.types import TrustOffer
+
+LONGEST_USERNAME = 254
+LONGEST_PASSWORD = 4096
+LONGEST_CODE = 64
+LONGEST_METHOD_ID = 300
+
+
+class SignInForm(forms.Form):
+    """User name and password, whatever the user model calls the former."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=LONGEST_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ["username", "password"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        user_model = get_user_model()
+        model_field = user_model._meta.get_field(user_model.USERNAME_FIELD)
+        self.fields["username"] = UsernameField(
+            label=capfirst(str(model_field.verbose_name)),
+            max_length=min(model_field.max_length or LONGEST_USERNAME, LONGEST_USERNAME),
+            widget=forms.TextInput(attrs={"autofocus": True, "spellcheck": "false"}),
+        )
+        self.order_fields(self.field_order)
+
+
+class CodeForm(forms.Form):
+    """A one-time code as typed or pasted: spaces and hyphens are welcome, what it must look like is the factor's."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=LONGEST_CODE,
+        widget=forms.TextInput(
+            attrs={
+                "class": "td-code",
+                "autocomplete": "one-time-code",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
+        ),
+        error_messages={"required": _("Type the code."), "max_length": _("This is too long to be a code.")},
+    )
+
+    def __init__(self, *args: Any, numeric: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if numeric:
+            self.fields["code"].widget.attrs["inputmode"] = "numeric"
+
+
+class MethodForm(forms.Form):
+    """Which second factor to ask for instead."""
+
+    method = forms.CharField(max_length=LONGEST_METHOD_ID)
+
+
+class DeviceNameField(forms.CharField):
+    """A device's name, by the rule that holds behind every door."""
+
+    default_error_messages = {
+        "required": _("Give the device a name."),
+        "unprintable": _("The name has characters that cannot be shown. Use letters, digits and signs."),
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        longest = conf.get_settings().MAX_NAME_LENGTH
+        self.widget.attrs["maxlength"] = longest
+        self.error_messages["max_length"] = _("The name is too long. It may have at most %(limit)d characters.") % {
+            "limit": longest
+        }
+
+    def clean(self, value: Any) -> str:
+        name: str = super().clean(value)
+        if not name:
+            return name
+        try:
+            return clean_name(name)
+        except InvalidDeviceName as error:
+            code = "max_length" if len(name) > conf.get_settings().MAX_NAME_LENGTH else "unprintable"
+            raise ValidationError(self.error_messages[code], code=code) from error
+
+
+class RenameForm(forms.Form):
+    """A new name for a device."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"] = DeviceNameField(
+            label=_("Name"),
+            help_text=_("Such as “Work laptop”. Only you and the staff of this site see it."),
+            widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodChoice:
+    """One of the periods on offer, and the date it leads to."""
+
+    words: str
+    until: wording.Moment
+
+    def __str__(self) -> str:
+        return _("%(period)s, until %(date)s") % {"period": self.words, "date": self.until}
+
+
+class TrustForm(forms.Form):
+    """For how long to trust the device, in seconds, and what to call it.
+
+    ``cleaned_data["period"]`` is one of the offer's periods as a ``timedelta``.
+    """
+
+    def __init__(self, *args: Any, offer: TrustOffer, name: str = "", now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        by_seconds = {str(int(period.total_seconds())): period for period in offer.periods}
+        choices = [
+            (seconds, PeriodChoice(wording.period(period), wording.until(now + period, now)))
+            for seconds, period in by_seconds.items()
+        ]
+        one_of_these = _("Choose one of these: %(periods)s.") % {
+            "periods": ", ".join(choice.words for _seconds, choice in choices)
+        }
+        self.fields["period"] = forms.TypedChoiceField(
+            label=_("For how long?"),
+            choices=choices,
+            coerce=by_seconds.__getitem__,
+            initial=str(int(offer.default.total_seconds())),
+            widget=forms.RadioSelect,
+            error_messages={"invalid_choice": one_of_these, "required": one_of_these},
+        )
+        self.fields["name"] = DeviceNameField(
+            label=_("Name of this device (optional)"),
+            required=False,
+            initial=name,
+            help_text=_("So that you recognise it in your list."),
+            widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        )

@@ -1,0 +1,88 @@
+"""A user's devices as they stand now: what the policy would say of each at its next sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from trusted_devices import conf
+from trusted_devices.models import Device
+from trusted_devices.policy import effective_expiry, evaluate_trust
+from trusted_devices.querysets import DeviceQuerySet
+from trusted_devices.services import trust
+from trusted_devices.types import DeviceCredential, Presented, SecretMatch, TrustDecision, TrustLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One device, whether it is the one in hand, what a sign-in from it would be answered, and until when at most.
+
+    ``trusted_until`` is the effective expiry; ``None`` unless the device is trusted now.
+    """
+
+    device: Device
+    is_current: bool
+    decision: TrustDecision
+    trusted_until: datetime | None
+
+
+def standings(*, user: Any, current_key: str = "", now: datetime | None = None) -> list[Standing]:
+    """Return all devices of ``user``: the one with ``current_key`` first, then the latest used. One query for them.
+
+    The decisions suppose that each device still holds its secret and that MFA is active.
+    """
+    now = now or timezone.now()
+    limits = trust.get_policy().limits(user)
+    found = [
+        _standing(user, device, current_key, limits, now) for device in Device.objects.of(user).latest_used_first()
+    ]
+    return sorted(found, key=lambda standing: not standing.is_current)
+
+
+def standing(*, user: Any, device: Device, current_key: str = "", now: datetime | None = None) -> Standing:
+    """Return how one device of ``user`` stands."""
+    return _standing(user, device, current_key, trust.get_policy().limits(user), now or timezone.now())
+
+
+def with_users(devices: DeviceQuerySet) -> DeviceQuerySet:
+    """Load along with devices of many users what :func:`survey` asks of those, in a fixed number of queries."""
+    devices = devices.select_related("user")
+    return devices.prefetch_related("user__groups") if conf.get_settings().GROUP_MAX_PERIODS else devices
+
+
+def survey(devices: Iterable[Device], *, current_key: str = "", now: datetime | None = None) -> list[Standing]:
+    """Return how devices of any users stand, in the order given; see :func:`with_users`."""
+    now = now or timezone.now()
+    policy = trust.get_policy()
+    limits: dict[Any, TrustLimits] = {}
+    found = []
+    for device in devices:
+        if device.user_id not in limits:
+            limits[device.user_id] = policy.limits(device.user)
+        found.append(_standing(device.user, device, current_key, limits[device.user_id], now))
+    return found
+
+
+def _standing(user: Any, device: Device, current_key: str, limits: TrustLimits, now: datetime) -> Standing:
+    user_id = str(user.pk)
+    credential = DeviceCredential(user_id=user_id, device_key=device.device_key, secret="", generation=0)
+    decision = evaluate_trust(
+        user_id=user_id,
+        presented=Presented(credential=credential),
+        device=trust.describe(user, device, SecretMatch.CURRENT),
+        limits=limits,
+        mfa_active=True,
+        at_risk=False,
+        now=now,
+    )
+    expiry = effective_expiry(device.trust_granted_at, device.trust_expires_at, limits.maximum)
+    return Standing(
+        device=device,
+        is_current=device.device_key == current_key,
+        decision=decision,
+        trusted_until=expiry if decision.allowed else None,
+    )

@@ -1,0 +1,100 @@
+"""The page that asks for a code: at sign-in, and when a signed-in user proves a second factor again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from trusted_devices import wording
+from trusted_devices.exceptions import BackendUnavailable, CodeMismatch, TooManyAttempts, TrustedDevicesError
+from trusted_devices.forms import CodeForm
+from trusted_devices.types import MfaMethod
+from trusted_devices.views import pages
+
+NUMERIC_KINDS = frozenset({"totp", "hotp", "email", "sms"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodePage:
+    """What the page needs: whose factors, which one is asked for, and whether its code has been sent."""
+
+    template: str
+    user: Any
+    methods: Sequence[MfaMethod]
+    method: MfaMethod
+    sent: bool
+    next_url: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def form(self, data: Any = None) -> CodeForm:
+        """Return the form for the factor that is asked for."""
+        return CodeForm(data, numeric=self.method.kind in NUMERIC_KINDS)
+
+    def render(
+        self,
+        request: HttpRequest,
+        form: CodeForm | None = None,
+        *,
+        problem: str = "",
+        status: HTTPStatus = HTTPStatus.OK,
+    ) -> HttpResponse:
+        """Return the page; ``problem`` is what went wrong with something other than the code."""
+        context = {
+            "problem": problem,
+            "form": form or self.form(),
+            "method": self.method,
+            "others": [method for method in self.methods if method.id != self.method.id],
+            "must_send": self.method.needs_sending and not self.sent,
+            "username": self.user.get_username(),
+            "next": self.next_url,
+            **self.extra,
+        }
+        return render(request, self.template, context, status=status)
+
+    def refuse(self, request: HttpRequest, form: CodeForm, error: TrustedDevicesError) -> HttpResponse:
+        """Return the page again, saying what was wrong with the code."""
+        if isinstance(error, TooManyAttempts):
+            wait = pages.wait_of(error)
+            text = _("Too many wrong codes.") + " "
+            text += (_("Try again in %(wait)s.") % {"wait": wording.wait(wait)}) if wait else _("Try again later.")
+            form.add_error("code", text)
+            return pages.with_retry_after(self.render(request, form, status=HTTPStatus.TOO_MANY_REQUESTS), wait)
+        if isinstance(error, BackendUnavailable):
+            return self.render(request, form, problem=unavailable(), status=HTTPStatus.SERVICE_UNAVAILABLE)
+        if not isinstance(error, CodeMismatch):
+            raise error
+        form.add_error("code", wrong_code(self.method))
+        return self.render(request, form, status=HTTPStatus.BAD_REQUEST)
+
+
+def wrong_code(method: MfaMethod) -> str:
+    """Return what to say of a code that was not accepted."""
+    if method.recovery:
+        return _("This code is wrong or has been used. Each recovery code works once.")
+    if method.needs_sending:
+        return _("This code is wrong or too old. Check the latest mail, or ask for a new code.")
+    return _("This code is wrong or has been used. Wait for the next one and try again.")
+
+
+def asked_too_often(error: TooManyAttempts) -> str:
+    """Return what to say when another code is asked for so soon after the last."""
+    wait = pages.wait_of(error)
+    if wait is None:
+        return _("A code was sent a moment ago. You can ask for another later.")
+    return _("A code was sent a moment ago. You can ask for another in %(wait)s.") % {"wait": wording.wait(wait)}
+
+
+def unavailable() -> str:
+    """Return what to say when whoever checks sign-ins cannot be reached."""
+    return _("Signing in is not possible right now. Nothing is wrong with your account; try again in a minute.")
+
+
+def unknown_method() -> str:
+    """Return what to say to somebody who asks for a factor that is not theirs."""
+    return _("This is not one of your ways to prove that it is you. Choose one of those below.")

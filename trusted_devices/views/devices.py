@@ -1,0 +1,246 @@
+"""A user's own devices: the list, and a page for each thing that can be done to one.
+
+A GET never changes anything: it shows what would happen, and a POST from there makes it happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.contrib import auth, messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.generic import View
+
+from trusted_devices import useragents, verification, wording
+from trusted_devices.clientinfo import client_info
+from trusted_devices.devicejar import get_jar
+from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound
+from trusted_devices.forms import RenameForm
+from trusted_devices.models import Device
+from trusted_devices.services import devices, overview, second_factor
+from trusted_devices.services.overview import Standing
+from trusted_devices.types import StatusReason, TrustReason
+from trusted_devices.views import pages
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A device's state in words; ``tone`` is the stylesheet's name for its colour."""
+
+    text: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One device as the list shows it."""
+
+    standing: Standing
+    now: datetime
+
+    @property
+    def device(self) -> Device:
+        return self.standing.device
+
+    @property
+    def icon(self) -> str:
+        return useragents.form_factor(self.device.user_agent)
+
+    @property
+    def badge(self) -> Badge:
+        reason = self.standing.decision.reason
+        if reason is TrustReason.TRUSTED:
+            return Badge(_("Trusted"), "good")
+        if self.device.status_reason == StatusReason.COMPROMISED:
+            return Badge(_("Not trusted: its key was copied"), "danger")
+        if reason is TrustReason.EXPIRED or self.device.status_reason == StatusReason.EXPIRED:
+            return Badge(_("Trust has ended"), "warn")
+        return Badge(_("Not trusted"))
+
+    @property
+    def why(self) -> str:
+        """Return why a device is not trusted, where its badge does not say."""
+        reason = self.standing.decision.reason
+        if reason is TrustReason.CREDENTIALS_CHANGED:
+            return _("Password changed")
+        if reason is TrustReason.POLICY_FORBIDS:
+            return _("This site asks for a code every time")
+        told = (StatusReason.EXPIRED, StatusReason.COMPROMISED)
+        if reason is not TrustReason.NOT_REMEMBERED or self.device.status_reason in told:
+            return ""
+        return self.device.get_status_reason_display()
+
+    @property
+    def last_used(self) -> wording.Moment | None:
+        at = self.device.last_authenticated_at
+        return wording.ago(at, self.now) if at else None
+
+    @property
+    def first_seen(self) -> wording.Moment:
+        return wording.on(self.device.created_at)
+
+    @property
+    def trusted_until(self) -> wording.Moment | None:
+        until = self.standing.trusted_until
+        return wording.until(until, self.now) if until else None
+
+
+@method_decorator([never_cache, login_required, csrf_protect], name="dispatch")
+class DevicesPage(View):
+    """What all pages about a user's devices share."""
+
+    http_method_names = ["get", "head", "options", "post"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except DeviceNotFound:
+            return render(request, "trusted_devices/device_not_found.html", status=HTTPStatus.NOT_FOUND)
+        except BackendUnavailable:
+            pages.tell(
+                request,
+                messages.ERROR,
+                _("This is not possible right now. Nothing was changed; try again in a minute."),
+            )
+            return pages.go_to("devices")
+
+    def current_key(self) -> str:
+        """Return the key of the device in hand: what this browser holds, or else what the session came from."""
+        held = getattr(self.request, "trusted_device", None)
+        if held:
+            return str(held.device_key)
+        note = verification.read(self.request.session, str(self.request.user.pk))
+        return note.device_key if note else ""
+
+    def done(self, text: str) -> HttpResponse:
+        """Go back to the list and say what was done."""
+        pages.tell(self.request, messages.SUCCESS, text)
+        return pages.go_to("devices")
+
+
+class DeviceListView(DevicesPage):
+    """All devices of the user, the one in hand first."""
+
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        now = timezone.now()
+        rows = [
+            Row(standing, now)
+            for standing in overview.standings(user=request.user, current_key=self.current_key(), now=now)
+        ]
+        context = {
+            "rows": rows,
+            "others": sum(not row.standing.is_current for row in rows),
+            "set_up_url": "" if rows or second_factor.methods(request.user) else pages.set_up_url(),
+        }
+        return render(request, "trusted_devices/devices.html", context)
+
+
+class DevicePage(DevicesPage):
+    """One thing to do to one device."""
+
+    template: ClassVar[str]
+
+    def get(self, request: HttpRequest, device_key: str) -> HttpResponse:
+        return self.page(self.device(device_key))
+
+    def device(self, device_key: str) -> Device:
+        """Return one of the user's devices. Raises ``DeviceNotFound``, also for somebody else's."""
+        return devices.get(user=self.request.user, device_key=device_key)
+
+    def page(self, device: Device, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> HttpResponse:
+        """Return the page that asks."""
+        context |= {"device": device, "is_current": device.device_key == self.current_key()}
+        return render(self.request, self.template, context, status=status)
+
+
+class RenameView(DevicePage):
+    """Gives a device a name."""
+
+    template = "trusted_devices/rename_device.html"
+
+    def get(self, request: HttpRequest, device_key: str) -> HttpResponse:
+        device = self.device(device_key)
+        return self.page(device, form=RenameForm(initial={"name": device.name}))
+
+    def post(self, request: HttpRequest, device_key: str) -> HttpResponse:
+        device = self.device(device_key)
+        form = RenameForm(request.POST)
+        if not form.is_valid():
+            return self.page(device, HTTPStatus.BAD_REQUEST, form=form)
+        device = devices.rename(
+            device=device, name=form.cleaned_data["name"], actor=request.user, client=client_info(request)
+        )
+        return self.done(_("The device is called “%(name)s” now.") % {"name": device.name})
+
+
+class StopTrustingView(DevicePage):
+    """Makes a device not remembered: a code at its next sign-in."""
+
+    template = "trusted_devices/stop_trusting.html"
+
+    def post(self, request: HttpRequest, device_key: str) -> HttpResponse:
+        device = self.device(device_key)
+        devices.stop_trusting(
+            [device], reason=StatusReason.USER_STOPPED, actor=request.user, client=client_info(request)
+        )
+        text = _("%(device)s is not trusted any more. Its next sign-in takes a code.")
+        return self.done(text % {"device": device.display_name})
+
+
+class ForgetView(DevicePage):
+    """Takes a device off the list and signs it out."""
+
+    template = "trusted_devices/forget_device.html"
+
+    def post(self, request: HttpRequest, device_key: str) -> HttpResponse:
+        device = self.device(device_key)
+        is_current = device.device_key == self.current_key()
+        # The session in hand is ended by signing out, so that the browser is left in order.
+        spare = (request.session.session_key or "") if is_current else ""
+        devices.forget([device], actor=request.user, client=client_info(request), spare_session=spare)
+        text = _("%(device)s is forgotten and signed out.") % {"device": device.display_name}
+        if not is_current:
+            return self.done(text)
+        get_jar(request).discard(request.user)
+        auth.logout(request)
+        pages.tell(request, messages.SUCCESS, text)
+        return pages.go_to("sign_in")
+
+
+class ForgetOthersView(DevicesPage):
+    """Forgets every device but the one in hand."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        others = self.others()
+        if not others:
+            pages.tell(request, messages.INFO, _("There is no other device to forget."))
+            return pages.go_to("devices")
+        return render(request, "trusted_devices/forget_other_devices.html", {"devices": others})
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        count = devices.forget_all(
+            user=request.user, except_key=self.current_key(), actor=request.user, client=client_info(request)
+        )
+        text = ngettext(
+            "%(count)d device is forgotten and signed out.", "%(count)d devices are forgotten and signed out.", count
+        )
+        return self.done(text % {"count": count})
+
+    def others(self) -> Sequence[Device]:
+        """Return the devices that would be forgotten."""
+        standings = overview.standings(user=self.request.user, current_key=self.current_key())
+        return [standing.device for standing in standings if not standing.is_current]
