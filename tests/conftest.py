@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import hypothesis
 import pytest
 from django.contrib.auth import get_user_model
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -12,6 +13,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from trusted_devices.types import ClientInfo, MfaVerification
 
 pytest_plugins = ["tests.service_matrix", "tests.shared_database"]
+
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=60)
+hypothesis.settings.load_profile("tests")
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CHROME = (
