@@ -56,7 +56,7 @@ LOGIN_URL = "trusted_devices:sign_in"
 LOGIN_REDIRECT_URL = "home"
 INSTALLED_APPS = [
     "trusted_devices",
-    "django.contrib.admin",
+    "trusted_devices.admin_site.TrustedDevicesAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -68,6 +68,11 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_email",
     "django_otp.plugins.otp_static",
     "axes",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "tests.host",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -99,3 +104,19 @@ TEMPLATES = [
     }
 ]
 TRUSTED_DEVICES = {"MFA": "trusted_devices.mfa.otp.OTPProvider", "COOKIE_SECURE": False}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Trusted devices",
+    "DESCRIPTION": "What users and staff do with trusted devices.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SERVE_INCLUDE_SCHEMA": False,
+}

@@ -20,7 +20,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
 from trusted_devices import conf, verification
-from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -91,7 +90,10 @@ def _is_exempt(request: HttpRequest) -> bool:
 
 def _can_verify(request: HttpRequest) -> bool:
     """Return whether this user has a second factor; where nobody can tell, the page that asks for it says so."""
+    # A site is made before there are models.
+    from trusted_devices.services import second_factor
+
     try:
-        return bool(get_backend().methods(request.user))
+        return bool(second_factor.methods(request.user))
     except BackendUnavailable:
         return True

@@ -1,0 +1,1 @@
+"""A site's own app, for what depends on its models."""
