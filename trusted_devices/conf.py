@@ -78,7 +78,7 @@ def _number(low: int, high: int) -> Validator:
 
 
 def _one_of(*allowed: str) -> Validator:
-    return lambda value: None if value in allowed else "must be one of " + ", ".join(map(repr, allowed))
+    return lambda value: None if value in allowed else "must be one of " + ", ".join(repr(str(choice)) for choice in allowed)
 
 
 def _matching(pattern: str, what: str) -> Validator:

@@ -1,0 +1,66 @@
+"""Browser and system in words."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import CHROME
+from trusted_devices import useragents
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.5 Mobile/15E148 Safari/604.1"
+)
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "words"),
+    [
+        (CHROME, "Chrome on Windows"),
+        (FIREFOX, "Firefox on Linux"),
+        (IPHONE, "Mobile Safari on iOS"),
+        ("curl/8.5.0", "curl"),
+        ("", "Web browser"),
+        ("nothing known", "Web browser"),
+    ],
+)
+def test_a_browser_is_described_in_words(user_agent, words):
+    with translation.override("en"):
+        assert useragents.describe(user_agent) == words
+
+
+def test_without_the_parser_every_browser_is_a_web_browser(monkeypatch):
+    monkeypatch.setattr(useragents, "parse", None)
+    useragents.families.cache_clear()
+    try:
+        with translation.override("en"):
+            assert useragents.describe(CHROME) == "Web browser"
+    finally:
+        useragents.families.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ("  Firefox \r\n", "Firefox"),
+        ("a\r\nb\x00c\x1b[31m", "a b c [31m"),
+        ("a\u2028b\x85c", "a b c"),
+        ("a\ud800b", "a b"),
+        ("x" * 600, "x" * 512),
+    ],
+)
+def test_what_is_stored_and_logged_has_no_control_characters_and_an_end(raw, kept):
+    assert useragents.clean(raw) == kept
+
+
+@given(st.text(max_size=600))
+def test_whatever_a_client_calls_itself_it_can_be_stored_and_described(user_agent):
+    cleaned = useragents.clean(user_agent)
+    assert len(cleaned) <= useragents.MAX_LENGTH
+    cleaned.encode()
+    assert "\x00" not in cleaned
+    assert useragents.describe(cleaned)
