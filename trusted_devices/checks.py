@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -75,8 +76,9 @@ def check_classes(**_: Any) -> list[CheckMessage]:
         found += _loading("MFA", get_provider, "a subclass of trusted_devices.mfa.base.BaseMfaProvider", "E003")
     found += _loading("POLICY", _policy, "a subclass of trusted_devices.policy.TrustPolicy", "E004")
     found += _loading("BACKEND", get_backend, "a subclass of trusted_devices.backends.base.BaseDeviceBackend", "E005")
-    if options.CLIENT_IP is not None:
-        found += _loading("CLIENT_IP", _client_ip, "a function that takes a request", "E007")
+    for name in ("CLIENT_IP", "BULK_RUNNER"):
+        if (path := getattr(options, name)) is not None:
+            found += _loading(name, partial(_function, path), "a function", "E007")
     return found
 
 
@@ -244,8 +246,7 @@ def _policy() -> None:
         raise TypeError(f"{path} is not a {TrustPolicy.__module__}.TrustPolicy.")
 
 
-def _client_ip() -> None:
-    path = conf.get_settings().CLIENT_IP or ""
+def _function(path: str) -> None:
     if not callable(import_string(path)):
         raise TypeError(f"{path} cannot be called.")
 
@@ -281,7 +282,7 @@ def _callbacks(resolver: URLResolver) -> Iterator[Any]:
 
 
 def _is_protected(site: Any) -> bool:
-    return any(f"{base.__module__}.{base.__qualname__}" in PROTECTED_ADMIN_SITES for base in type(site).__mro__)
+    return any(f"{base.__module__}.{base.__qualname__}" in PROTECTED_ADMIN_SITES for base in site.__class__.__mro__)
 
 
 def _is_installed(distribution: str) -> bool:

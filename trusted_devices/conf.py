@@ -78,7 +78,9 @@ def _number(low: int, high: int) -> Validator:
 
 
 def _one_of(*allowed: str) -> Validator:
-    return lambda value: None if value in allowed else "must be one of " + ", ".join(repr(str(choice)) for choice in allowed)
+    return lambda value: (
+        None if value in allowed else "must be one of " + ", ".join(repr(str(choice)) for choice in allowed)
+    )
 
 
 def _matching(pattern: str, what: str) -> Validator:
@@ -193,7 +195,9 @@ class Settings:
         True, _boolean, "Whether the protected admin refuses staff who have no second factor."
     )
     NEW_DEVICE_EMAIL: bool = _option(
-        True, _boolean, "Whether users get a mail when a new device is trusted or one was misused."
+        True,
+        _boolean,
+        "Whether users get a mail when a new device is trusted, a device was misused, or staff forget one.",
     )
     BULK_RUNNER: str | None = _option(
         None,
