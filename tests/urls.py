@@ -15,5 +15,6 @@ def home(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", home, name="home"),
     path("", include("trusted_devices.urls")),
+    path("api/", include("trusted_devices.api.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -5,7 +5,7 @@ A wrong configuration is deliberately outside the tree: it is Django's ``Imprope
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class TrustedDevicesError(Exception):
@@ -54,6 +54,12 @@ class DeviceNotFound(TrustedDevicesError):
     code = "device_not_found"
 
 
+class StaleDevice(TrustedDevicesError):
+    """The device is no longer as the caller last saw it: somebody else changed it meanwhile."""
+
+    code = "stale_device"
+
+
 class InvalidDeviceName(TrustedDevicesError):
     """A device name that is empty, too long or not printable."""
 
@@ -67,9 +73,13 @@ class TrustNotAllowed(TrustedDevicesError):
 
 
 class InvalidPeriod(TrustedDevicesError):
-    """The period is not one that the policy offers this user."""
+    """The period is not one that the policy offers this user; ``allowed`` are those that are, where they are known."""
 
     code = "invalid_period"
+
+    def __init__(self, allowed: tuple[timedelta, ...] = ()) -> None:
+        super().__init__("The period is not allowed.")
+        self.allowed = allowed
 
 
 class InvalidExpiry(TrustedDevicesError):

@@ -1,0 +1,65 @@
+"""The fresh second factor that remembering a device takes: of this session, or as a code in the request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.request import Request
+
+from trusted_devices import guards, logins, verification
+from trusted_devices.api.problems import Problem
+from trusted_devices.services import second_factor
+from trusted_devices.types import ClientInfo, MfaVerification, VerifiedBy
+from trusted_devices.verification import Verification
+
+MAX_AGE = timedelta(minutes=10)
+"""How long ago a session's second factor may have been used."""
+
+
+def session_note(request: Request) -> Verification | None:
+    """Return how the session that authenticated this request was verified; ``None`` for other authentication."""
+    if not isinstance(request.successful_authenticator, SessionAuthentication):
+        return None
+    return verification.read(request._request.session, str(request.user.pk))
+
+
+@sensitive_variables("asked")
+def fresh_verification(request: Request, asked: Mapping[str, Any], client: ClientInfo) -> MfaVerification:
+    """Return the second factor that the signed-in user has just used.
+
+    That of the session if it is recent; else the ``code`` in the request is verified and used up, and counts for the
+    session as well. Tokens tell nothing of a second factor, so their holders always send a code.
+
+    Raises a ``Problem`` (``fresh_mfa_required``, naming the factors to choose from), ``CodeMismatch``,
+    ``UnknownMethod``, ``TooManyAttempts``, ``BackendUnavailable``.
+    """
+    user, code = request.user, asked.get("code")
+    note = session_note(request)
+    if not code:
+        if note is not None and note.is_fresh(max_age=MAX_AGE, now=timezone.now()):
+            return MfaVerification(kind="session", factor_id="", at=note.at, recovery=note.by is VerifiedBy.RECOVERY)
+        raise _code_needed(user)
+    methods = second_factor.methods(user)
+    if not methods:
+        raise _code_needed(user)
+    method = second_factor.find(methods, asked["method"]) if asked.get("method") else methods[0]
+    http_request: HttpRequest = request._request
+    guards.ensure_allowed(http_request, user.get_username())
+    verified = second_factor.verify(user, method, code, state={}, client=client)
+    if note is not None:
+        logins.renew_verification(http_request, user, verified)
+    return verified
+
+
+def _code_needed(user: Any) -> Problem:
+    methods = [{"id": method.id, "kind": method.kind} for method in second_factor.methods(user)]
+    detail = _("This takes a second factor used just now. Send its code.")
+    return Problem(HTTPStatus.FORBIDDEN, "fresh_mfa_required", detail, methods=methods)

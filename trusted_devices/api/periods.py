@@ -1,0 +1,30 @@
+"""Periods of trust as ISO 8601 durations: ``P60D``, ``PT2M``, ``P1DT12H``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_DURATION = re.compile(
+    r"P(?=[\dT])(?:(?P<days>\d{1,4})D)?(?:T(?=\d)(?:(?P<hours>\d{1,4})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8})S)?)?",
+    re.ASCII,
+)
+PATTERN = rf"^{_DURATION.pattern}$".replace("?P<days>", "").replace("?P<hours>", "")
+PATTERN = PATTERN.replace("?P<minutes>", "").replace("?P<seconds>", "")
+"""What a period looks like, as JSON Schema says it."""
+
+
+def parse_period(text: str) -> timedelta:
+    """Read an ISO 8601 duration of days, hours, minutes and seconds. Raises ``ValueError`` for anything else."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError("not an ISO 8601 duration")
+    return timedelta(**{unit: int(number) for unit, number in found.groupdict().items() if number})
+
+
+def format_period(period: timedelta) -> str:
+    """Return ``period``, at least a second long, in its shortest form."""
+    minutes, seconds = divmod(period.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    time = "".join(f"{number}{unit}" for number, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if number)
+    return "P" + (f"{period.days}D" if period.days else "") + (f"T{time}" if time else "")

@@ -1,0 +1,371 @@
+"""What goes over the wire. Reading and writing have classes of their own, and no class knows a secret."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from trusted_devices.api import periods
+from trusted_devices.api.filters import DeviceFilter, filters_of
+from trusted_devices.models import (
+    ACTION_LABELS,
+    BINDING_LABELS,
+    STATUS_LABELS,
+    STATUS_REASON_LABELS,
+    DeviceEvent,
+)
+from trusted_devices.services import editing
+from trusted_devices.services.bulk import BulkKind
+from trusted_devices.services.overview import Standing
+from trusted_devices.types import TrustReason
+
+MAX_NOTE_LENGTH = 255
+
+
+@extend_schema_field({"type": "string", "format": "duration", "pattern": periods.PATTERN, "examples": ["P60D"]})
+class PeriodField(serializers.Field[timedelta, str, str, Any]):
+    """A period as an ISO 8601 duration."""
+
+    default_error_messages = {"invalid": "Give an ISO 8601 duration such as P60D."}
+
+    def to_internal_value(self, data: Any) -> timedelta:
+        try:
+            return periods.parse_period(data)
+        except (TypeError, ValueError):
+            self.fail("invalid")
+
+    def to_representation(self, value: timedelta) -> str:
+        return periods.format_period(value)
+
+
+DEVICE = {
+    "device_key": "eu-west-1_0f8c2f5e-4f4e-4c8e-9a55-3d1f0a6f8a11",
+    "name": "Work laptop",
+    "description": "Chrome on Windows",
+    "status": "remembered",
+    "status_reason": "user_trusted",
+    "status_changed_at": "2026-03-01T12:00:00Z",
+    "trust": "trusted",
+    "trust_period": "P60D",
+    "trusted_until": "2026-04-30T12:00:00Z",
+    "binding": "cookie",
+    "confirmed_at": "2026-03-01T12:00:00Z",
+    "last_authenticated_at": "2026-03-12T08:15:00Z",
+    "last_ip": "203.0.113.0",
+    "created_at": "2026-03-01T12:00:00Z",
+    "version": "4a7d1ed414474e4033ac29ccb8653d9b",
+}
+USER = {"id": "42", "username": "maria"}
+
+
+class BaseDeviceSerializer(serializers.Serializer[Standing]):
+    """A device and how it stands."""
+
+    device_key = serializers.CharField(source="device.device_key", help_text="Its public identifier.")
+    name = serializers.CharField(source="device.name", help_text="What its user calls it; may be empty.")
+    description = serializers.CharField(source="device.description", help_text="Browser and system in words.")
+    status = serializers.ChoiceField([value.value for value in STATUS_LABELS], source="device.status")
+    status_reason = serializers.ChoiceField(
+        [value.value for value in STATUS_REASON_LABELS], source="device.status_reason"
+    )
+    status_changed_at = serializers.DateTimeField(source="device.status_changed_at")
+    trust = serializers.ChoiceField(
+        [reason.value for reason in TrustReason],
+        source="decision.reason",
+        help_text="What its next sign-in would be answered: `trusted`, or why MFA would be asked.",
+    )
+    trust_period = PeriodField(source="device.trust_period", allow_null=True, help_text="The period chosen last.")
+    trusted_until = serializers.DateTimeField(
+        allow_null=True, help_text="When it stops skipping MFA, as the policy is now; null if it does not skip it."
+    )
+    binding = serializers.ChoiceField([value.value for value in BINDING_LABELS], source="device.binding")
+    confirmed_at = serializers.DateTimeField(source="device.confirmed_at", allow_null=True)
+    last_authenticated_at = serializers.DateTimeField(source="device.last_authenticated_at", allow_null=True)
+    last_ip = serializers.CharField(
+        source="device.last_ip", allow_null=True, help_text="The network address it was last used from, as stored."
+    )
+    created_at = serializers.DateTimeField(source="device.created_at")
+    version = serializers.SerializerMethodField(help_text="What `ETag` carries; send it back in `If-Match`.")
+
+    def get_version(self, standing: Standing) -> str:
+        return editing.version(standing.device)
+
+
+@extend_schema_serializer(
+    component_name="Device", examples=[OpenApiExample("A trusted device", value={**DEVICE, "current": True})]
+)
+class DeviceSerializer(BaseDeviceSerializer):
+    """One of the signed-in user's devices."""
+
+    current = serializers.BooleanField(source="is_current", help_text="Whether this request comes from it.")
+
+
+class UserSerializer(serializers.Serializer[Any]):
+    """A user, as far as staff need it to find them."""
+
+    id = serializers.CharField(source="pk")
+    username = serializers.CharField(source="get_username")
+
+
+@extend_schema_serializer(
+    component_name="UserDevice",
+    examples=[OpenApiExample("A user's device", value={**DEVICE, "user": USER, "user_agent": "Mozilla/5.0 ..."})],
+)
+class UserDeviceSerializer(BaseDeviceSerializer):
+    """Anybody's device, for staff."""
+
+    user = UserSerializer(source="device.user")
+    user_agent = serializers.CharField(source="device.user_agent")
+
+
+EVENT = {
+    "created_at": "2026-03-01T12:00:00Z",
+    "action": "remembered",
+    "reason": "user_trusted",
+    "device_key": DEVICE["device_key"],
+    "ip_address": "203.0.113.0",
+}
+
+
+class BaseEventSerializer(serializers.Serializer[DeviceEvent]):
+    """One entry of the activity log."""
+
+    created_at = serializers.DateTimeField()
+    action = serializers.ChoiceField([value.value for value in ACTION_LABELS])
+    reason = serializers.CharField(help_text="Why; may be empty.")
+    device_key = serializers.CharField(help_text="Which device, also after it was forgotten; may be empty.")
+    ip_address = serializers.CharField(allow_null=True)
+
+
+@extend_schema_serializer(
+    component_name="Activity",
+    examples=[OpenApiExample("Trusted", value={**EVENT, "by": "self", "description": "Chrome on Windows"})],
+)
+class EventSerializer(BaseEventSerializer):
+    """What happened to the signed-in user's devices."""
+
+    by = serializers.SerializerMethodField(help_text="Who did it: the user, staff, or nobody (a rule of the site).")
+    description = serializers.SerializerMethodField(help_text="Browser and system in words.")
+
+    @extend_schema_field({"type": "string", "enum": ["self", "staff", "system"]})
+    def get_by(self, event: DeviceEvent) -> str:
+        if event.actor_id is None:
+            return "system"
+        return "self" if event.actor_id == event.user_id else "staff"
+
+    def get_description(self, event: DeviceEvent) -> str:
+        return self.context["describe"](event.user_agent) if event.user_agent else ""
+
+
+@extend_schema_serializer(
+    component_name="UserActivity",
+    examples=[
+        OpenApiExample(
+            "Trusted", value={**EVENT, "user": USER, "actor": USER, "note": "", "user_agent": "Mozilla/5.0 ..."}
+        )
+    ],
+)
+class UserEventSerializer(BaseEventSerializer):
+    """What happened to anybody's devices, for staff."""
+
+    user = UserSerializer(allow_null=True)
+    actor = UserSerializer(allow_null=True)
+    note = serializers.CharField(help_text="Why, in the words of whoever did it.")
+    user_agent = serializers.CharField()
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A request that is refused if it says anything that would be ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(map(str, set(data) - set(self.fields)))):
+            message = _("There is no such field.")
+            raise serializers.ValidationError(dict.fromkeys(unknown, message), code="unknown_field")
+        return super().to_internal_value(data)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A new name", value={"name": "Work laptop"})])
+class RenameSerializer(StrictSerializer):
+    """A new name."""
+
+    name = serializers.CharField(max_length=1024, help_text="At most as long as the site allows.")
+
+
+class NoteSerializer(StrictSerializer):
+    """Why staff do something."""
+
+    note = serializers.CharField(max_length=MAX_NOTE_LENGTH, help_text="Why; kept in the activity log.")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("After a recent second factor", value={"period": "P60D"}),
+        OpenApiExample("With a code", value={"period": "P30D", "code": "123456"}),
+    ]
+)
+class RememberSerializer(StrictSerializer):
+    """For how long to remember a device, and the code where the session has no recent second factor."""
+
+    period = PeriodField(help_text="One of the periods that the site's policy allows.")
+    code = serializers.CharField(required=False, max_length=64, help_text="A code of the signed-in user.")
+    method = serializers.CharField(
+        required=False, max_length=255, help_text="Which second factor the code is of; the preferred one if left out."
+    )
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("With a code", value={"period": "P30D", "code": "123456", "note": "Asked by phone"})]
+)
+class StaffRememberSerializer(RememberSerializer, NoteSerializer):
+    """The same by staff, whose own second factor it takes."""
+
+
+@extend_schema_serializer(component_name="Forgotten", examples=[OpenApiExample("Two", value={"forgotten": 2})])
+class ForgottenSerializer(serializers.Serializer[Any]):
+    """How many devices were forgotten."""
+
+    forgotten = serializers.IntegerField(min_value=0)
+
+
+BulkFilterSerializer = type(
+    "BulkFilterSerializer",
+    (StrictSerializer,),
+    {
+        "__doc__": "Which devices: the same filters as those of the list, together.",
+        "__module__": __name__,
+        **{
+            name: serializers.CharField(required=False, help_text=narrowing.extra["help_text"])
+            for name, narrowing in filters_of(DeviceFilter).items()
+        },
+    },
+)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "How many would it be?",
+            value={"operation": "stop_trusting", "filter": {"expires_after": "2026-05-01T00:00:00Z"}, "note": "Audit"},
+        ),
+        OpenApiExample(
+            "Do it",
+            value={"operation": "forget", "filter": {"username": "maria"}, "dry_run": False, "note": "Laptop stolen"},
+        ),
+    ]
+)
+class BulkSerializer(NoteSerializer):
+    """What to do to many devices."""
+
+    operation = serializers.ChoiceField([BulkKind.FORGET.value, BulkKind.STOP_TRUSTING.value])
+    filter = BulkFilterSerializer(required=False)
+    all = serializers.BooleanField(default=False, help_text="Every device there is, in place of a filter.")
+    dry_run = serializers.BooleanField(default=True, help_text="Only count; nothing is done.")
+
+
+@extend_schema_serializer(
+    component_name="BulkResult",
+    examples=[
+        OpenApiExample(
+            "A dry run",
+            value={"dry_run": True, "devices": 1200, "users": 800, "sessions": 950, "done": 0, "complete": False},
+        )
+    ],
+)
+class BulkResultSerializer(serializers.Serializer[Any]):
+    """What was done, or would be."""
+
+    dry_run = serializers.BooleanField()
+    devices = serializers.IntegerField(min_value=0, help_text="How many devices the filter found before this request.")
+    users = serializers.IntegerField(min_value=0, help_text="How many users those belong to.")
+    sessions = serializers.IntegerField(min_value=0, help_text="How many live sessions came from those devices.")
+    done = serializers.IntegerField(min_value=0, help_text="How many this request changed.")
+    complete = serializers.BooleanField(help_text="Whether none is left; if not, send the request again.")
+
+
+class DayCountSerializer(serializers.Serializer[Any]):
+    """How many on a day."""
+
+    day = serializers.DateField()
+    count = serializers.IntegerField(min_value=0)
+
+
+class DaysCountSerializer(serializers.Serializer[Any]):
+    """How many within a number of days."""
+
+    days = serializers.IntegerField()
+    count = serializers.IntegerField(min_value=0)
+
+
+class StatusCountSerializer(serializers.Serializer[Any]):
+    """How many of a status."""
+
+    status = serializers.ChoiceField([value.value for value in STATUS_LABELS])
+    count = serializers.IntegerField(min_value=0)
+
+
+@extend_schema_serializer(
+    component_name="Report",
+    examples=[
+        OpenApiExample(
+            "Figures",
+            value={
+                "by_status": [{"status": "remembered", "count": 900}, {"status": "not_remembered", "count": 100}],
+                "expiring_within": [{"days": 7, "count": 12}, {"days": 30, "count": 250}],
+                "trusted_per_day": [{"day": "2026-03-01", "count": 14}],
+            },
+        )
+    ],
+)
+class ReportSerializer(serializers.Serializer[Any]):
+    """Figures over all devices. Days are days of UTC."""
+
+    by_status = StatusCountSerializer(many=True)
+    expiring_within = DaysCountSerializer(many=True, help_text="Devices whose trust ends within so many days.")
+    trusted_per_day = DayCountSerializer(many=True, help_text="How often devices were trusted, oldest day first.")
+
+
+class ProblemEntrySerializer(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField(help_text="Empty where it is about the request as a whole.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemMethodSerializer(serializers.Serializer[Any]):
+    """A second factor to send a code of."""
+
+    id = serializers.CharField()
+    kind = serializers.CharField()
+
+
+@extend_schema_serializer(
+    component_name="Problem",
+    examples=[
+        OpenApiExample(
+            "No such device",
+            value={
+                "type": "about:blank",
+                "title": "Not Found",
+                "status": 404,
+                "code": "device_not_found",
+                "detail": "There is no such device.",
+            },
+        )
+    ],
+)
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details (RFC 9457). `code` is stable; `title` and `detail` are for people."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    errors = ProblemEntrySerializer(many=True, required=False)  # type: ignore[assignment]
+    allowed_periods = serializers.ListField(child=serializers.CharField(), required=False)
+    methods = ProblemMethodSerializer(many=True, required=False)

@@ -1,0 +1,56 @@
+"""Two people editing one device: neither overwrites what the other did unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+
+from trusted_devices.exceptions import DeviceNotFound, StaleDevice
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.types import EventAction
+
+Matches = Callable[[str], bool]
+"""Answers whether a version is the one that the caller has seen."""
+
+
+def version(device: Device) -> str:
+    """Return what tells one state of ``device`` from another: 32 hex digits that change with name, status and expiry.
+
+    A sign-in changes neither, so that nobody's edit fails because the device was used meanwhile.
+    """
+    moments = (device.status_changed_at, device.trust_expires_at)
+    state = [
+        device.device_key,
+        device.name,
+        device.status,
+        *(moment and int(moment.timestamp() * 1_000_000) for moment in moments),
+    ]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def unchanged(device: Device, seen: Matches) -> Iterator[Device]:
+    """Hold the stored row of ``device`` while the block acts on it, in one transaction.
+
+    Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``StaleDevice`` if ``seen`` does not accept its version.
+    """
+    with transaction.atomic():
+        stored = Device.objects.select_for_update().filter(pk=device.pk).first()
+        if stored is None:
+            raise DeviceNotFound
+        if not seen(version(stored)):
+            raise StaleDevice
+        yield stored
+
+
+def was_forgotten(device_key: str, *, user: Any = None) -> bool:
+    """Return whether the log says that a device with this key was forgotten; of ``user``, where given."""
+    forgotten = DeviceEvent.objects.filter(device_key=device_key, action=EventAction.FORGOTTEN)
+    if user is not None:
+        forgotten = forgotten.filter(user=user)
+    return forgotten.exists()
