@@ -80,6 +80,8 @@ def moved_session(request: HttpRequest) -> Verification | None:
     # A session that was never read cannot have moved, and reading it now would cost a query.
     if session is None or not session.modified or not session.accessed or not session.session_key:
         return None
+    if not sessions.can_end():
+        return None
     raw = session.get(verification.SESSION_KEY)
     note = verification.read(session, raw["user"]) if isinstance(raw, dict) and "user" in raw else None
     if note is None or not note.device_key or note.session_digest == sessions.digest(session.session_key):

@@ -18,6 +18,7 @@ from trusted_devices.models import Device, DeviceSession
 logger = logging.getLogger(__name__)
 
 CONTEXT = "device session v1"
+SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
 
 
 def digest(session_key: str) -> str:
@@ -25,12 +26,19 @@ def digest(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
+def can_end() -> bool:
+    """Return whether the site's engine keeps sessions where they can be ended; in signed cookies they cannot."""
+    return settings.SESSION_ENGINE != SIGNED_COOKIES
+
+
 def attach(*, device: Device, session_key: str, replaces: str = "", now: datetime) -> bool:
     """Note that the session came from ``device``. ``replaces`` is the digest of the key it had before a new one.
 
     Return whether the device still stands as ``device`` has it. If it was forgotten or lost its trust meanwhile, what
-    it must not leave behind is a live session: this one is ended.
+    it must not leave behind is a live session: this one is ended. Sessions that cannot be ended are not noted.
     """
+    if not can_end():
+        return True
     sealed = _sealer().seal(session_key.encode())
     values = {"device": device, "sealed_session_key": sealed, "created_at": now}
     with transaction.atomic():

@@ -121,7 +121,8 @@ class Challenge:
 class SignedIn:
     """The end of the road: make a session for ``user`` and hand ``credential``, if any, to the client.
 
-    ``trust_failed`` says that the user wanted to trust the device and something went wrong; the sign-in stands.
+    ``device`` is the one that the user has in front of them, trusted or not, if it is known. ``trust_failed`` says
+    that the user wanted to trust it and something went wrong; the sign-in stands.
     """
 
     user: Any
@@ -160,7 +161,7 @@ def begin(
             user=first.user,
             by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
             auth_backend=auth_backend,
-            device=checked.device if checked and trusted else None,
+            device=checked.device if checked and trusted else _known(first.user, cookie),
             credential=checked.credential if checked else None,
             decision=first.decision,
             mfa_active=first.mfa_active,
@@ -180,14 +181,14 @@ def begin(
 
 
 def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now: datetime | None = None) -> Challenge:
-    """Return the challenge in hand again, to show it. Raises ``SignInExpired``."""
+    """Return the challenge in hand again, to show it. Raises ``SignInExpired``, and ``UnknownMethod`` if the factor
+    that was asked for is gone."""
     user = _user(state, now or timezone.now())
     if state.step is Step.OFFER_TRUST and state.verified is not None:
         offer = trust.offer(user=user, verification=state.verified, client=client)
         if offer is None:
             raise SignInExpired
-        known = trust.recognise(user=user, credential=cookie.present(state.user_id).credential)
-        return Challenge(state=state, user=user, offer=offer, device=known)
+        return Challenge(state=state, user=user, offer=offer, device=_known(user, cookie))
     methods = second_factor.methods(user)
     if not methods:
         raise SignInExpired
@@ -214,7 +215,8 @@ def answer_code(
     state: SignInState, *, code: str, cookie: DeviceCookie, client: ClientInfo, now: datetime | None = None
 ) -> Challenge | SignedIn:
     """Take the second factor. Raises ``CodeMismatch``, ``TooManyAttempts``, ``SignInExpired``, ``BackendUnavailable``,
-    and ``UnknownMethod`` if the factor that was asked for is gone."""
+    ``UnknownMethod`` if the factor that was asked for is gone, and, where every device is remembered,
+    ``AlreadyAnswered``."""
     now = now or timezone.now()
     user = _user(state, now)
     if state.step is not Step.SECOND_FACTOR:
@@ -223,12 +225,11 @@ def answer_code(
     verified = second_factor.verify(user, method, code, state=state.backend_state, client=client, now=now)
     offer = trust.offer(user=user, verification=verified, client=client)
     if offer is None:
-        return _signed_in(state, user, verified)
+        return _signed_in(state, user, verified, _known(user, cookie))
     if trust.get_policy().tracking(user) is TrackingMode.ALWAYS:
         return _grant(state, user, verified, offer.default, "", cookie, client, now)
     state = dataclasses.replace(state, step=Step.OFFER_TRUST, verified=verified)
-    known = trust.recognise(user=user, credential=cookie.present(state.user_id).credential)
-    return Challenge(state=state, user=user, offer=offer, device=known)
+    return Challenge(state=state, user=user, offer=offer, device=_known(user, cookie))
 
 
 def answer_offer(
@@ -249,7 +250,7 @@ def answer_offer(
     if state.step is not Step.OFFER_TRUST or state.verified is None:
         raise SignInExpired
     if period is None:
-        return _signed_in(state, user, state.verified)
+        return _signed_in(state, user, state.verified, _known(user, cookie))
     return _grant(state, user, state.verified, period, name, cookie, client, now)
 
 
@@ -277,15 +278,20 @@ def _grant(
     except (Error, BackendUnavailable) as error:
         # Not the error itself: databases quote the row.
         logger.error("Trust could not be granted (%s).", type(error).__name__)  # noqa: TRY400
-        return dataclasses.replace(_signed_in(state, user, verified), trust_failed=True)
-    return dataclasses.replace(_signed_in(state, user, verified), device=granted.device, credential=granted.credential)
+        return dataclasses.replace(_signed_in(state, user, verified, None), trust_failed=True)
+    return dataclasses.replace(_signed_in(state, user, verified, granted.device), credential=granted.credential)
 
 
-def _signed_in(state: SignInState, user: Any, verified: MfaVerification) -> SignedIn:
+def _known(user: Any, cookie: DeviceCookie) -> Device | None:
+    return trust.recognise(user=user, credential=cookie.present(str(user.pk)).credential)
+
+
+def _signed_in(state: SignInState, user: Any, verified: MfaVerification, device: Device | None) -> SignedIn:
     return SignedIn(
         user=user,
         by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
         auth_backend=state.auth_backend,
+        device=device,
         verification=verified,
     )
 

@@ -186,10 +186,11 @@ def signed_in(
     A session from a device that was forgotten or lost its trust since the check is ended at once.
     """
     now = now or timezone.now()
-    attached = device is not None and sessions.attach(device=device, session_key=session_key, now=now)
-    activity.record(
-        EventAction.SIGNED_IN, user=user, device=device if attached else None, reason=by, client=client, now=now
-    )
+    if device is not None and not sessions.attach(device=device, session_key=session_key, now=now):
+        device = None
+    if device is not None and by is not VerifiedBy.TRUSTED_DEVICE:
+        Device.objects.filter(pk=device.pk).update(**_seen(device, client, now))
+    activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=by, client=client, now=now)
 
 
 _UNAVAILABLE = TrustCheck(decision=TrustDecision(allowed=False, reason=TrustReason.BACKEND_UNAVAILABLE))
