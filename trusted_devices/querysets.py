@@ -29,7 +29,7 @@ class ClaimableQuerySet(models.QuerySet[Row]):
         if features.has_select_for_update:
             return self.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
         # SQLite has one lock for all writers: a write, even of no row, takes it before the rows are read.
-        self.model._base_manager.filter(pk=0).update(pk=0)
+        self.model._base_manager.filter(pk=0).update(id=0)
         return self
 
 
@@ -37,7 +37,7 @@ class DeviceQuerySet(ClaimableQuerySet["Device"]):
     """Queries over devices."""
 
     def of(self, user: Any) -> DeviceQuerySet:
-        """The devices of one user."""
+        """The devices of one user, given as instance or primary key."""
         return self.filter(user=user)
 
     def remembered(self) -> DeviceQuerySet:
