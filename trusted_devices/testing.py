@@ -10,6 +10,7 @@ import json
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 from django.db import models
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from trusted_devices import cookies, logins
@@ -135,6 +136,10 @@ class _Contract(ABC):
     def code(self, factor: Any) -> str:
         """Return a code that ``factor`` accepts now."""
 
+    def make_client(self) -> ClientInfo:
+        """Return who is at the other end, with a request that authentication backends may look at."""
+        return replace(CLIENT, request=RequestFactory().post("/"))
+
     def wrong_code(self, factor: Any) -> str:
         """Return a well-formed code that ``factor`` does not accept; by default the right one with another end."""
         right = self.code(factor)
@@ -161,7 +166,7 @@ class MfaProviderContract(_Contract):
     def test_the_right_code_is_verified_with_its_factor_and_time(self) -> None:
         user, factor, method = self._user_with_factor()
         now = timezone.now()
-        verified = self.make_provider().verify(user, method, self.code(factor), client=CLIENT, now=now)
+        verified = self.make_provider().verify(user, method, self.code(factor), client=self.make_client(), now=now)
         assert verified == _verification(method, now)
 
     def test_a_wrong_code_is_a_mismatch(self) -> None:
@@ -176,7 +181,7 @@ class MfaProviderContract(_Contract):
     def test_a_code_is_good_for_once(self) -> None:
         user, factor, method = self._user_with_factor()
         code = self.code(factor)
-        self.make_provider().verify(user, method, code, client=CLIENT, now=timezone.now())
+        self.make_provider().verify(user, method, code, client=self.make_client(), now=timezone.now())
         assert isinstance(self._refusal(user, method, code), CodeMismatch | TooManyAttempts)
 
     def test_nobody_uses_the_factor_of_somebody_else(self) -> None:
@@ -199,7 +204,7 @@ class MfaProviderContract(_Contract):
         assert self._fingerprints(user) == before
         another, factor, method = self._user_with_factor()
         before = self._fingerprints(another)
-        self.make_provider().verify(another, method, self.code(factor), client=CLIENT, now=timezone.now())
+        self.make_provider().verify(another, method, self.code(factor), client=self.make_client(), now=timezone.now())
         assert self._fingerprints(another) == before
 
     def test_factors_are_models_that_know_their_user(self) -> None:
@@ -219,7 +224,7 @@ class MfaProviderContract(_Contract):
 
     def _refusal(self, user: Any, method: MfaMethod, code: str) -> Exception:
         return _raised(
-            lambda: self.make_provider().verify(user, method, code, client=CLIENT, now=timezone.now()),
+            lambda: self.make_provider().verify(user, method, code, client=self.make_client(), now=timezone.now()),
             (CodeMismatch, TooManyAttempts, UnknownMethod),
         )
 
@@ -263,7 +268,7 @@ class DeviceBackendContract(_Contract):
             asked.append((someone, mfa_active))
             return _refuse(someone, mfa_active)
 
-        self.make_backend().first_factor(credentials=self.credentials(user), client=CLIENT, assess=assess)
+        self.make_backend().first_factor(credentials=self.credentials(user), client=self.make_client(), assess=assess)
         assert asked == [(user, True)]
 
     def test_without_trust_a_factor_is_due(self) -> None:
@@ -279,7 +284,7 @@ class DeviceBackendContract(_Contract):
         self.add_factor(user)
         trusted = TrustDecision(allowed=True, reason=TrustReason.TRUSTED)
         first = self.make_backend().first_factor(
-            credentials=self.credentials(user), client=CLIENT, assess=lambda *_: trusted
+            credentials=self.credentials(user), client=self.make_client(), assess=lambda *_: trusted
         )
         assert not first.methods
         assert first.mfa_active
@@ -289,7 +294,9 @@ class DeviceBackendContract(_Contract):
         user = self.make_user()
         unknown = {**self.credentials(user), "username": uuid.uuid4().hex}
         for credentials in (self.credentials(user, "wrong"), unknown):
-            sign_in = partial(self.make_backend().first_factor, credentials=credentials, client=CLIENT, assess=_refuse)
+            sign_in = partial(
+                self.make_backend().first_factor, credentials=credentials, client=self.make_client(), assess=_refuse
+            )
             assert str(_raised(sign_in, (InvalidCredentials,))) == ""
 
     def test_its_state_can_be_stored_and_holds_no_password(self) -> None:
@@ -303,7 +310,7 @@ class DeviceBackendContract(_Contract):
         first = self._first_factor(user)
         method = first.methods[0]
         backend = self.make_backend()
-        verified = backend.second_factor(user, method, self.code(factor), state=first.state, client=CLIENT)
+        verified = backend.second_factor(user, method, self.code(factor), state=first.state, client=self.make_client())
         assert (verified.kind, verified.factor_id, verified.recovery) == (method.kind, method.id, method.recovery)
         assert abs(timezone.now() - verified.at) < timedelta(minutes=1)
 
@@ -313,7 +320,7 @@ class DeviceBackendContract(_Contract):
         first = self._first_factor(user)
         _raised(
             lambda: self.make_backend().second_factor(
-                user, first.methods[0], self.wrong_code(factor), state=first.state, client=CLIENT
+                user, first.methods[0], self.wrong_code(factor), state=first.state, client=self.make_client()
             ),
             (CodeMismatch,),
         )
@@ -331,7 +338,9 @@ class DeviceBackendContract(_Contract):
         assert all(isinstance(message, CheckMessage) for message in self.make_backend().check())
 
     def _first_factor(self, user: Any) -> Any:
-        return self.make_backend().first_factor(credentials=self.credentials(user), client=CLIENT, assess=_refuse)
+        return self.make_backend().first_factor(
+            credentials=self.credentials(user), client=self.make_client(), assess=_refuse
+        )
 
 
 def _refuse(user: Any, mfa_active: bool) -> TrustDecision:
