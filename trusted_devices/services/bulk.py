@@ -100,18 +100,17 @@ def step(
     actor: Any,
     client: ClientInfo = activity.NOBODY,
     now: datetime | None = None,
-    batch_size: int = BATCH_SIZE,
 ) -> BulkAct:
     """Do the next batch; return how far the act has come. Raises ``BackendUnavailable``, having done nothing."""
     left = chosen.filter(pk__gt=act.after, pk__lte=act.newest).order_by("pk")
-    batch = list(left[:batch_size])
+    batch = list(left[:BATCH_SIZE])
     changed = _apply(act, batch, actor=actor, client=client, now=now or timezone.now()) if batch else 0
     return dataclasses.replace(
         act,
         after=batch[-1].pk if batch else act.after,
         seen=act.seen + len(batch),
         changed=act.changed + changed,
-        finished=len(batch) < batch_size,
+        finished=len(batch) < BATCH_SIZE,
     )
 
 
