@@ -27,7 +27,7 @@ class Progress:
         try:
             for size in batches:
                 self._done += size
-                if not self._silent:
+                if size and not self._silent:
                     self._show()
         finally:
             if self._bar and self._done and not self._silent:

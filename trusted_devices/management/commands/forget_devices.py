@@ -14,9 +14,7 @@ from trusted_devices.management import arguments
 from trusted_devices.management.progress import Progress
 from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import devices
-
-BATCH_SIZE = 200
+from trusted_devices.services import bulk
 
 
 class Command(BaseCommand):
@@ -38,9 +36,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = _selected(options)
-        count = found.count()
+        touched = bulk.survey(found)
+        count = touched.devices
         if options["dry_run"]:
-            self.stdout.write(f"Devices to forget: {count}")
+            self.stdout.write(f"Devices to forget: {count} (users: {touched.users}, live sessions: {touched.sessions})")
             return
         if options["all_users"] and not options["yes"]:
             raise CommandError(f"Devices of all users to forget: {count}. Add --yes to forget them.")
@@ -48,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was forgotten.")
         progress = Progress(self.stderr, total=count, noun="devices", verbosity=options["verbosity"])
         try:
-            forgotten = progress.count(_forget(found, options["note"]))
+            forgotten = progress.count(_forget(found, touched, options["note"]))
         except BackendUnavailable as error:
             raise CommandError("Their backend cannot be reached; what is left was not forgotten.") from error
         if options["verbosity"]:
@@ -75,10 +74,9 @@ def _selected(options: dict[str, Any]) -> DeviceQuerySet:
     return found.trusted_since(options["since"]) if options["since"] else found
 
 
-def _forget(found: DeviceQuerySet, note: str) -> Iterator[int]:
-    """Forget in bounded transactions; devices that are confirmed meanwhile have higher keys and are not met."""
-    last = 0
-    newest = found.order_by("-pk").values_list("pk", flat=True).first() or 0
-    while batch := list(found.filter(pk__gt=last, pk__lte=newest).order_by("pk")[:BATCH_SIZE]):
-        yield devices.forget(batch, note=note)
-        last = batch[-1].pk
+def _forget(found: DeviceQuerySet, touched: bulk.Touched, note: str) -> Iterator[int]:
+    act = bulk.begin(bulk.BulkKind.FORGET, touched, note=note)
+    while not act.finished:
+        before = act.changed
+        act = bulk.step(act, found, actor=None)
+        yield act.changed - before

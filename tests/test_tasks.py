@@ -1,0 +1,79 @@
+"""The Celery tasks: what they are called, what they call, and that a real worker runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests import factories
+from trusted_devices import tasks
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.types import EventAction
+
+
+@pytest.fixture
+def due(user):
+    return factories.store_due(user, 7, now=timezone.now() - timedelta(minutes=1))
+
+
+def test_the_sweep_flips_what_is_due_and_counts_it(due):
+    assert json.dumps(tasks.expire_devices(batch_size=3)) == '{"expired": 7}'
+    assert json.dumps(tasks.expire_devices()) == '{"expired": 0}'
+    assert not Device.objects.remembered().exists()
+
+
+def test_the_log_is_pruned_by_its_retention(user, settings):
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "EVENT_RETENTION": timedelta(days=30)}
+    DeviceEvent.objects.bulk_create(
+        DeviceEvent(user=user, action=EventAction.SIGNED_IN, created_at=timezone.now() - timedelta(days=age))
+        for age in (0, 29, 31, 300)
+    )
+    assert tasks.prune_events() == {"pruned": 2}
+    assert tasks.prune_events() == {"pruned": 0}
+
+
+def test_a_run_stops_between_two_batches_when_its_time_is_up(due, monkeypatch):
+    monkeypatch.setattr(tasks, "RUN_SECONDS", 0)
+    assert [tasks.expire_devices(batch_size=3)["expired"] for _ in range(4)] == [3, 3, 1, 0]
+
+
+@pytest.mark.parametrize("task", [tasks.expire_devices, tasks.prune_events])
+def test_a_task_has_a_settled_name_and_survives_a_killed_worker(task):
+    assert task.name == f"trusted_devices.tasks.{task.__name__}"
+    assert (task.acks_late, task.ignore_result) == (True, True)
+    assert tasks.RUN_SECONDS < task.soft_time_limit < task.time_limit
+
+
+def test_the_beat_schedule_orders_each_task_and_lets_stale_orders_lapse():
+    schedule = tasks.beat_schedule(expire_every=timedelta(seconds=30))
+    assert schedule == {
+        "trusted_devices.tasks.expire_devices": {
+            "task": "trusted_devices.tasks.expire_devices",
+            "schedule": timedelta(seconds=30),
+            "options": {"expires": 30.0},
+        },
+        "trusted_devices.tasks.prune_events": {
+            "task": "trusted_devices.tasks.prune_events",
+            "schedule": timedelta(days=1),
+            "options": {"expires": 86400.0},
+        },
+    }
+
+
+def test_without_celery_the_import_says_what_to_install():
+    program = """
+import sys
+sys.modules["celery"] = None
+import django
+django.setup()
+import trusted_devices.tasks
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "ImproperlyConfigured: trusted_devices.tasks needs Celery" in ended.stderr
+    assert "pip install django-device-trust[celery]" in ended.stderr
