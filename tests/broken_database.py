@@ -1,0 +1,54 @@
+"""A database that fails in the middle of something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+
+@contextmanager
+def broken(pattern: str) -> Iterator[list[str]]:
+    """Let the database refuse the statements that match ``pattern``, with an error of its own; yield those refused."""
+    refused: list[str] = []
+
+    def refuse(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not re.search(pattern, sql):
+            return execute(sql, params, many, context)
+        refused.append(sql)
+        return execute("SELECT nothing FROM no_such_table", None, False, context)
+
+    with connection.execute_wrapper(refuse):
+        yield refused
+
+
+@contextmanager
+def overlooked(pattern: str, table: str) -> Iterator[None]:
+    """Let the first query that matches ``pattern`` find nothing, as if what it looks for were not committed yet."""
+    pending = [pattern]
+
+    def overlook(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if pending and re.search(pattern, sql):
+            pending.pop()
+            return execute(f"SELECT 1 FROM {table} WHERE 1 = 0", None, False, context)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(overlook):
+        yield
+
+
+@contextmanager
+def interrupted(pattern: str, act: Callable[[], Any]) -> Iterator[None]:
+    """Do ``act`` once, right before the first statement that matches ``pattern``, as another process might."""
+    pending = [act]
+
+    def interrupt(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if pending and re.search(pattern, sql):
+            pending.pop()()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(interrupt):
+        yield
