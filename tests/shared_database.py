@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Barrier
 from typing import Any, TypeVar
@@ -60,13 +62,31 @@ def at_once(*calls: Callable[[], Result]) -> list[Result | Exception]:
         return list(pool.map(run, calls))
 
 
-def start(*arguments: str, environ: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
-    """Start ``python -m arguments`` on this test's database."""
+def eventually(condition: Callable[[], Any]) -> bool:
+    """Return whether ``condition`` comes true while there is patience for it."""
+    deadline = time.monotonic() + PATIENCE
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(met)
+
+
+@contextmanager
+def running(*arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``python -m arguments`` on this test's database; end it and all that it started."""
     shared = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]),
         "PYTHONPATH": str(ROOT),
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments], env={**os.environ, **shared, **(environ or {})}, cwd=ROOT, **options
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        env={**os.environ, **shared, **(environ or {})},
+        cwd=ROOT,
+        start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)

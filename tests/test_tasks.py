@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from datetime import timedelta
 
 import pytest
+import redis
 from django.utils import timezone
 
 from tests import factories
+from tests.shared_database import eventually, running
 from trusted_devices import tasks
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import EventAction
@@ -77,3 +80,24 @@ import trusted_devices.tasks
     assert ended.returncode == 1
     assert "ImproperlyConfigured: trusted_devices.tasks needs Celery" in ended.stderr
     assert "pip install django-device-trust[celery]" in ended.stderr
+
+
+@pytest.fixture(params=["files", pytest.param("redis", marks=pytest.mark.redis)])
+def broker(request, tmp_path, settings):
+    """The environment that tells ``tests.celery_app`` of its broker."""
+    if request.param == "files":
+        yield {"TEST_BROKER_URL": "filesystem://", "TEST_BROKER_FOLDER": str(tmp_path / "broker")}
+        return
+    address, prefix = f"redis://{settings.REDIS_HOST}:{settings.REDIS_PORT}/0", f"{uuid.uuid4().hex}:"
+    yield {"TEST_BROKER_URL": address, "TEST_BROKER_PREFIX": prefix}
+    with redis.Redis.from_url(address) as server:
+        server.delete(*server.scan_iter(f"{prefix}*"))
+
+
+def test_a_real_worker_with_beat_flips_devices_as_they_fall_due(shared_database, user, broker, tmp_path):
+    worker = ["celery", "--app", "tests.celery_app", "worker", "--pool", "solo", "--loglevel", "WARNING"]
+    with running(*worker, "--beat", "--schedule", str(tmp_path / "beat"), environ=broker):
+        for falls_due in (timezone.now() - timedelta(minutes=1), timezone.now() + timedelta(seconds=1)):
+            factories.remembered(user, expires_at=falls_due).save()
+            assert eventually(lambda: not Device.objects.remembered().exists())
+    assert list(DeviceEvent.objects.values_list("action", flat=True)) == ["expired", "expired"]
