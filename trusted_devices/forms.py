@@ -47,13 +47,20 @@ class SignInForm(forms.Form):
         self.order_fields(self.field_order)
 
 
+class CodeInput(forms.TextInput):
+    """Never shows again what was typed: a code that was refused is of no more use."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
+
+
 class CodeForm(forms.Form):
     """A one-time code as typed or pasted: spaces and hyphens are welcome, what it must look like is the factor's."""
 
     code = forms.CharField(
         label=_("Code"),
         max_length=LONGEST_CODE,
-        widget=forms.TextInput(
+        widget=CodeInput(
             attrs={
                 "class": "td-code",
                 "autocomplete": "one-time-code",
