@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_email",
     "axes",
     "trusted_devices",
+    "trusted_devices.cognito_idp",
     "demo_site",
 ]
 
@@ -117,6 +118,11 @@ TRUSTED_DEVICES = {
     "STAFF_MAX_PERIOD": timedelta(days=30),
     "COOKIE_SECURE": HTTPS,
     "MFA_SETUP_URL": "security",
+    "COGNITO_IDP": {
+        "ENDPOINT": f"http://127.0.0.1:{PORT}/cognito-idp",
+        "REGION": "us-east-1",
+        "SMS_SENDER": "trusted_devices.cognito_idp.senders.console",
+    },
 }
 
 CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT, CELERY_BROKER_TRANSPORT_OPTIONS = environment.broker(os.environ, DEMO_DIR)

@@ -56,6 +56,7 @@ LOGIN_URL = "trusted_devices:sign_in"
 LOGIN_REDIRECT_URL = "home"
 INSTALLED_APPS = [
     "trusted_devices",
+    "trusted_devices.cognito_idp",
     "trusted_devices.admin_site.TrustedDevicesAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -103,7 +104,15 @@ TEMPLATES = [
         },
     }
 ]
-TRUSTED_DEVICES = {"MFA": "trusted_devices.mfa.otp.OTPProvider", "COOKIE_SECURE": False}
+TRUSTED_DEVICES = {
+    "MFA": "trusted_devices.mfa.otp.OTPProvider",
+    "COOKIE_SECURE": False,
+    "COGNITO_IDP": {
+        "ENDPOINT": "http://testserver/cognito-idp",
+        "REGION": "us-east-1",
+        "SMS_SENDER": "trusted_devices.cognito_idp.senders.remember",
+    },
+}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.SessionAuthentication",

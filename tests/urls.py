@@ -16,5 +16,6 @@ urlpatterns = [
     path("", home, name="home"),
     path("", include("trusted_devices.urls")),
     path("api/", include("trusted_devices.api.urls")),
+    path("cognito-idp/", include("trusted_devices.cognito_idp.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -14,12 +14,17 @@ IMPERSONATION_SESSION_KEYS = ("hijack_history", "_impersonate", "loginas_from_us
 
 def client_info(request: HttpRequest) -> ClientInfo:
     """Return the client behind ``request``. The address is ``REMOTE_ADDR`` unless ``CLIENT_IP`` names a function."""
-    resolver = conf.get_settings().CLIENT_IP
-    address = import_string(resolver)(request) if resolver else request.META.get("REMOTE_ADDR")
     session = getattr(request, "session", None)
     return ClientInfo(
-        ip_address=address or None,
+        ip_address=client_address(request),
         user_agent=useragents.clean(request.headers.get("User-Agent", "")),
         impersonated=session is not None and any(session.get(key) for key in IMPERSONATION_SESSION_KEYS),
         request=request,
     )
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the network address behind ``request``, ``None`` where it is not known."""
+    resolver = conf.get_settings().CLIENT_IP
+    address = import_string(resolver)(request) if resolver else request.META.get("REMOTE_ADDR")
+    return address or None

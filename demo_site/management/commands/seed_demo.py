@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from demo_site import accounts
+from trusted_devices.cognito_idp import seeding
 
 
 class Command(BaseCommand):
@@ -25,8 +26,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         accounts.seed()
+        cognito_idp = seeding.seed({account.username: account.password for account in accounts.ACCOUNTS})
         if options["json"]:
             facts = accounts.as_json(f"http://127.0.0.1:{settings.PORT}", timezone.now())
+            facts["cognito_idp"] = cognito_idp
             self.stdout.write(json.dumps(facts, indent=2))
         elif options["verbosity"]:
             self.stdout.write(f"The accounts are there: {', '.join(a.username for a in accounts.ACCOUNTS)}.")

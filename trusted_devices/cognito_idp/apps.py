@@ -1,0 +1,22 @@
+"""The application's configuration."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CognitoIdpConfig(AppConfig):
+    """``trusted_devices.cognito_idp`` in ``INSTALLED_APPS``, beside ``trusted_devices``."""
+
+    name = "trusted_devices.cognito_idp"
+    label = "trusted_devices_cognito_idp"
+    verbose_name = _("User pools")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect receivers and checks."""
+        from trusted_devices.cognito_idp import checks, receivers
+
+        checks.register()
+        receivers.connect()

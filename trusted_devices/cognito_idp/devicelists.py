@@ -1,0 +1,110 @@
+"""How devices look on the wire, and paging through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from trusted_devices.cognito_idp import conf, errors
+from trusted_devices.cognito_idp.models import PoolUser
+from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.crypto.sealing import Unsealable
+from trusted_devices.models import Device
+from trusted_devices.querysets import DeviceQuerySet
+from trusted_devices.services import srp_devices
+from trusted_devices.types import DeviceStatus
+
+PAGE = 60
+"""The longest page, and the one where none is asked for."""
+
+
+def own_page(member: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
+    """Return the remembered devices as their user lists them, three attributes each. Raises ``WireError``."""
+    counts = srp_devices.remembered_at(now, user=member.user, terms=member.pool.terms)
+    found = [device for device in _after(member, "own", token).remembered() if counts(device)]
+    return _page(
+        member, "own", found, limit or PAGE, lambda device: _described(device, _common(device) + _last_ip(device))
+    )
+
+
+def full_page(member: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
+    """Return all confirmed devices as staff see them, seven attributes each. Raises ``WireError``."""
+    limit = limit or PAGE
+    counts = srp_devices.remembered_at(now, user=member.user, terms=member.pool.terms)
+    found = list(_after(member, "all", token)[: limit + 1])
+    return _page(member, "all", found, limit, lambda device: _full(member, device, remembered=counts(device)))
+
+
+def full(member: PoolUser, device: Device, *, now: datetime) -> dict[str, Any]:
+    """Return one device as it stands at ``now``, whether or not the sweep has been by."""
+    counts = srp_devices.remembered_at(now, user=member.user, terms=member.pool.terms)
+    return _full(member, device, remembered=counts(device))
+
+
+def _after(member: PoolUser, which: str, token: str | None) -> DeviceQuerySet:
+    """Return the devices behind those that ``token`` ended with. Raises ``WireError`` for another list's token."""
+    found = srp_devices.of_pool(user=member.user, group_key=member.pool.device_group_key).order_by("pk")
+    if token is None:
+        return found
+    try:
+        mark = unseal("device page", token)
+    except Unsealable:
+        mark = {}
+    if mark.get("u") != member.pk or mark.get("w") != which:
+        raise errors.invalid_parameter("The pagination token is not of this list.")
+    return found.filter(pk__gt=mark["a"])
+
+
+def _page(
+    member: PoolUser, which: str, found: list[Device], limit: int, describe: Callable[[Device], dict[str, Any]]
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {"Devices": [describe(device) for device in found[:limit]]}
+    if len(found) > limit:
+        answer["PaginationToken"] = seal("device page", {"u": member.pk, "w": which, "a": found[limit - 1].pk})
+    return answer
+
+
+def _full(member: PoolUser, device: Device, *, remembered: bool) -> dict[str, Any]:
+    options = conf.get_options()
+    pool = member.pool
+    owner = f"{member.user.get_username()}.{pool.pool_id}"
+    arn = f"arn:aws:cognito-idp:{pool.region}:{options.ACCOUNT_ID}:owner/{owner}/device/{device.device_key}"
+    attributes = [
+        *_common(device),
+        _attribute("dev:device_arn", arn),
+        _attribute("dev:device_owner", owner),
+        *_last_ip(device),
+        _attribute(
+            "dev:device_remembered_status", DeviceStatus.REMEMBERED if remembered else DeviceStatus.NOT_REMEMBERED
+        ),
+        _attribute("dev:device_sdk", "aws-sdk"),
+    ]
+    return _described(device, attributes)
+
+
+def _described(device: Device, attributes: list[dict[str, str]]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "DeviceKey": device.device_key,
+        "DeviceAttributes": attributes,
+        "DeviceCreateDate": round(device.created_at.timestamp(), 3),
+        "DeviceLastModifiedDate": round(device.modified_at.timestamp(), 3),
+    }
+    if device.last_authenticated_at is not None:
+        described["DeviceLastAuthenticatedDate"] = float(int(device.last_authenticated_at.timestamp()))
+    return described
+
+
+def _common(device: Device) -> list[dict[str, str]]:
+    attributes = [_attribute("device_status", "valid")]
+    if device.name:
+        attributes.append(_attribute("device_name", device.name))
+    return attributes
+
+
+def _last_ip(device: Device) -> list[dict[str, str]]:
+    return [_attribute("last_ip_used", device.last_ip)] if device.last_ip else []
+
+
+def _attribute(name: str, value: str) -> dict[str, str]:
+    return {"Name": name, "Value": str(value)}

@@ -1,0 +1,99 @@
+"""What goes wrong, in Cognito's names and words. Clients match on both.
+
+The word "device" must not occur in any ``ResourceNotFoundException`` but the one about devices: a client of Amazon's
+takes it for that and begins again.
+"""
+
+from __future__ import annotations
+
+
+class WireError(Exception):
+    """An answer that is an error: ``name`` is its type, the message goes to the client as it is."""
+
+    def __init__(self, name: str, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+        self.status = status
+
+
+def not_authorized(message: str) -> WireError:
+    return WireError("NotAuthorizedException", message)
+
+
+def invalid_parameter(message: str) -> WireError:
+    return WireError("InvalidParameterException", message)
+
+
+def not_found(message: str) -> WireError:
+    return WireError("ResourceNotFoundException", message)
+
+
+def incorrect() -> WireError:
+    """Wrong password, signature, secret block, timestamp, or no such user."""
+    return not_authorized("Incorrect username or password.")
+
+
+def user_disabled() -> WireError:
+    return not_authorized("User is disabled.")
+
+
+def attempts_exceeded() -> WireError:
+    return not_authorized("Password attempts exceeded")
+
+
+def user_not_found() -> WireError:
+    return WireError("UserNotFoundException", "User does not exist.")
+
+
+def device_not_found() -> WireError:
+    """The very words by which clients know that they should forget the device and go on without."""
+    return not_found("Device does not exist.")
+
+
+def invalid_device_key() -> WireError:
+    return invalid_parameter("Invalid device key given.")
+
+
+def pool_not_found(pool_id: str) -> WireError:
+    return not_found(f"User pool {pool_id} does not exist.")
+
+
+def client_not_found(client_id: str) -> WireError:
+    return not_found(f"User pool client {client_id} does not exist.")
+
+
+def missing_parameter(name: str) -> WireError:
+    return invalid_parameter(f"Missing required parameter {name}")
+
+
+def invalid_session() -> WireError:
+    return not_authorized("Invalid session for the user.")
+
+
+def session_expired() -> WireError:
+    return not_authorized("Invalid session for the user, session is expired.")
+
+
+def session_used() -> WireError:
+    return not_authorized("Invalid session for the user, session can only be used once.")
+
+
+def invalid_refresh_token() -> WireError:
+    return not_authorized("Invalid Refresh Token.")
+
+
+def too_many_requests() -> WireError:
+    return WireError("TooManyRequestsException", "Too many requests")
+
+
+def serialization(message: str) -> WireError:
+    return WireError("SerializationException", message)
+
+
+def unknown_operation() -> WireError:
+    return WireError("UnknownOperationException", "Unknown operation.")
+
+
+def internal() -> WireError:
+    return WireError("InternalErrorException", "Something went wrong.", status=500)

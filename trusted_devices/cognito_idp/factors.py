@@ -1,0 +1,242 @@
+"""The site's second factors as challenges: SOFTWARE_TOKEN_MFA, EMAIL_OTP, SMS_MFA, and setting one up.
+
+The site's own provider verifies codes of apps and mails; text messages are the endpoint's own. Recovery codes are not
+offered: Cognito has none.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.signals import user_login_failed
+from django.utils.translation import gettext as _
+
+from trusted_devices.cognito_idp import attempts, errors, senders
+from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.cognito_idp.states import Session
+from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
+from trusted_devices.services import activity, devices, second_factor
+from trusted_devices.types import ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
+
+SMS, TOTP, EMAIL = "SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP"
+KINDS = {"totp": TOTP, "hotp": TOTP, "email": EMAIL}
+CODE_MEMBER = {SMS: "SMS_MFA_CODE", TOTP: "SOFTWARE_TOKEN_MFA_CODE", EMAIL: "EMAIL_OTP_CODE"}
+MISMATCH = {
+    TOTP: "Invalid code received for user",
+    SMS: "Invalid code or auth state for the user.",
+    EMAIL: "Invalid code or auth state for the user.",
+}
+ALIASES = {"EMAIL_MFA": EMAIL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """One challenge that a user can answer, by any of ``methods``. Text messages have none of the site's."""
+
+    challenge: str
+    methods: tuple[MfaMethod, ...] = ()
+
+
+def available(member: PoolUser) -> list[Factor]:
+    """Return the challenges that the pool knows and the user can answer, in Cognito's order."""
+    pool = member.pool
+    methods = second_factor.methods(member.user)
+    found = []
+    if pool.sms_mfa and member.phone_number and member.mfa_enabled.get(SMS) and senders.get_sender() is not None:
+        found.append(Factor(challenge=SMS))
+    for challenge, wanted in ((TOTP, pool.software_token_mfa), (EMAIL, pool.email_mfa)):
+        fitting = tuple(method for method in methods if KINDS.get(method.kind) == challenge)
+        if wanted and fitting and member.mfa_enabled.get(challenge, True):
+            found.append(Factor(challenge=challenge, methods=fitting))
+    return found
+
+
+def preferred(member: PoolUser, found: list[Factor]) -> Factor | None:
+    """Return the one to ask for without a choice, ``None`` where the user has to choose."""
+    if len(found) == 1:
+        return found[0]
+    return next((factor for factor in found if factor.challenge == member.preferred_mfa), None)
+
+
+def ask(
+    member: PoolUser, factor: Factor, session: Session, *, client_info: ClientInfo
+) -> tuple[Session, dict[str, str]]:
+    """Send a code where one has to be sent; return the session to go on with and the ChallengeParameters.
+
+    Raises ``WireError`` (TooManyRequestsException).
+    """
+    user = member.user
+    parameters = {"USER_ID_FOR_SRP": user.get_username()}
+    if factor.challenge == TOTP:
+        return session.waiting_for(TOTP), {**parameters, "FRIENDLY_DEVICE_NAME": _friendly_name(factor)}
+    session = session.waiting_for(factor.challenge)
+    if factor.challenge == SMS:
+        code = f"{secrets.randbelow(1_000_000):06}"
+        sender = senders.get_sender()
+        assert sender is not None  # available() offers no text messages without
+        sender(member.phone_number, _("Your sign-in code is %(code)s.") % {"code": code})
+        session = session.waiting_for(SMS, code=_digest(member, code))
+        return session, {**parameters, **_delivery("SMS", "+*******" + member.phone_number[-4:])}
+    try:
+        second_factor.send(user, factor.methods[0], state={}, client=client_info)
+    except TooManyAttempts:
+        raise errors.too_many_requests() from None
+    address = getattr(user, user.get_email_field_name(), "") or ""
+    return session, {**parameters, **_delivery("EMAIL", mask(address))}
+
+
+def verify(
+    member: PoolUser, factor: Factor, session: Session, code: str, *, client_info: ClientInfo, now: datetime
+) -> MfaVerification:
+    """Verify ``code`` and use it up. Raises ``WireError`` (CodeMismatchException, NotAuthorizedException)."""
+    subject = attempts.code_subject(member.pool, str(member.user.pk))
+    attempts.require_allowed(subject, now=now)
+    try:
+        if factor.challenge == SMS:
+            verified = _verify_sms(member, session, code, client_info, now)
+        else:
+            verified = _verify(member, factor, code, client_info, now)
+    except CodeMismatch:
+        attempts.failed(subject, now=now)
+        raise errors.WireError("CodeMismatchException", MISMATCH[factor.challenge]) from None
+    except TooManyAttempts:
+        raise errors.too_many_requests() from None
+    attempts.succeeded(subject)
+    return verified
+
+
+def set_preference(member: PoolUser, settings: dict[str, dict[str, Any]]) -> None:
+    """Enable, disable and prefer factors; ends the trust in all devices where that takes one away or adds one.
+
+    ``settings`` maps challenges to ``{"Enabled": ..., "PreferredMfa": ...}``. Raises ``WireError``.
+    """
+    before = {factor.challenge for factor in available(member)}
+    enabled, chosen = dict(member.mfa_enabled), member.preferred_mfa
+    for challenge, wanted in settings.items():
+        if "Enabled" in wanted:
+            enabled[challenge] = wanted["Enabled"]
+        if wanted.get("PreferredMfa"):
+            chosen = challenge
+        elif chosen == challenge and wanted.get("PreferredMfa") is False:
+            chosen = ""
+    member.mfa_enabled, member.preferred_mfa = enabled, chosen
+    after = {factor.challenge for factor in available(member)}
+    for challenge, wanted in settings.items():
+        if (wanted.get("Enabled") or wanted.get("PreferredMfa")) and challenge not in after:
+            raise _not_set_up(challenge)
+    if chosen not in after:
+        member.preferred_mfa = ""
+    member.save(update_fields=["mfa_enabled", "preferred_mfa"])
+    if before != after:
+        devices.end_trust(user=member.user, reason=StatusReason.MFA_CHANGED, actor=member.user)
+
+
+def begin_setup(member: PoolUser) -> tuple[str, str]:
+    """Return the id and the base32 key of a new software token that is not in use yet. Raises ``WireError``."""
+    model = _totp_model()
+    model.objects.filter(user=member.user, confirmed=False, name=_pending_name(member)).delete()
+    token = model.objects.create(user=member.user, confirmed=False, name=_pending_name(member))
+    return token.persistent_id, base64.b32encode(token.bin_key).decode().rstrip("=")
+
+
+def finish_setup(member: PoolUser, code: str, *, setup: str = "", friendly_name: str, now: datetime) -> MfaVerification:
+    """Take the first code of a software token that is being set up, and put it into use. Raises ``WireError``."""
+    subject = attempts.code_subject(member.pool, str(member.user.pk))
+    attempts.require_allowed(subject, now=now)
+    pending = _totp_model().objects.filter(user=member.user, confirmed=False, name=_pending_name(member)).first()
+    if pending is None or (setup and pending.persistent_id != setup):
+        raise errors.WireError("SoftwareTokenMFANotFoundException", "User has not set up software token mfa")
+    if not pending.verify_token(code):
+        attempts.failed(subject, now=now)
+        raise errors.WireError("EnableSoftwareTokenMFAException", "Code mismatch")
+    pending.name, pending.confirmed = friendly_name[:64], True
+    pending.save()
+    enabled = {**member.mfa_enabled, TOTP: True}
+    member.mfa_enabled = enabled
+    member.save(update_fields=["mfa_enabled"])
+    attempts.succeeded(subject)
+    return MfaVerification(kind="totp", factor_id=pending.persistent_id, at=now)
+
+
+def can_set_up(pool: UserPool) -> bool:
+    """Return whether users of ``pool`` can set up a software token here."""
+    try:
+        _totp_model()
+    except errors.WireError:
+        return False
+    return pool.software_token_mfa
+
+
+def mask(address: str) -> str:
+    """Return an e-mail address with all but the first letters of both halves hidden."""
+    local, _at, domain = address.partition("@")
+    return f"{local[:1]}***@{domain[:1]}***"
+
+
+def _verify(member: PoolUser, factor: Factor, code: str, client_info: ClientInfo, now: datetime) -> MfaVerification:
+    """Try ``code`` on each of the methods: the wire does not say which app it is from."""
+    for method in factor.methods[:-1]:
+        try:
+            return second_factor.verify(member.user, method, code, state={}, client=client_info, now=now)
+        except (CodeMismatch, TooManyAttempts):
+            continue
+    return second_factor.verify(member.user, factor.methods[-1], code, state={}, client=client_info, now=now)
+
+
+def _verify_sms(
+    member: PoolUser, session: Session, code: str, client_info: ClientInfo, now: datetime
+) -> MfaVerification:
+    if not session.code or not hmac.compare_digest(_digest(member, code), session.code):
+        activity.record(
+            EventAction.SIGN_IN_FAILED, user=member.user, reason=CodeMismatch.code, client=client_info, now=now
+        )
+        user_login_failed.send(
+            sender=__name__, credentials={"username": member.user.get_username()}, request=client_info.request
+        )
+        raise CodeMismatch
+    return MfaVerification(kind="sms", factor_id=f"sms/{member.pk}", at=now)
+
+
+def _digest(member: PoolUser, code: str) -> str:
+    return hashlib.sha256(f"{member.sub}:{code}".encode()).hexdigest()
+
+
+def _delivery(medium: str, destination: str) -> dict[str, str]:
+    return {"CODE_DELIVERY_DELIVERY_MEDIUM": medium, "CODE_DELIVERY_DESTINATION": destination}
+
+
+def _friendly_name(factor: Factor) -> str:
+    """Return the name that the user gave the app when it was set up, if the site's provider keeps one."""
+    label, _slash, key = factor.methods[0].id.partition("/")
+    try:
+        token = apps.get_model(label).objects.filter(pk=key).first()
+    except (LookupError, ValueError):
+        return ""
+    return str(getattr(token, "name", ""))
+
+
+def _not_set_up(challenge: str) -> errors.WireError:
+    words = {
+        TOTP: "User has not set up software token mfa",
+        SMS: "User does not have delivery config set to turn on SMS_MFA",
+        EMAIL: "User does not have delivery config set to turn on EMAIL_OTP",
+    }
+    return errors.invalid_parameter(words[challenge])
+
+
+def _pending_name(member: PoolUser) -> str:
+    return f"setup {member.sub}"[:64]
+
+
+def _totp_model() -> Any:
+    try:
+        return apps.get_model("otp_totp", "TOTPDevice")
+    except LookupError:
+        raise errors.WireError("SoftwareTokenMFANotFoundException", "Software tokens cannot be set up here") from None

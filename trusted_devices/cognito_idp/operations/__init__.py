@@ -1,0 +1,1 @@
+"""The operations, by what they are about: one small function each, registered by name."""

@@ -1,0 +1,114 @@
+"""What a program with an access key does to users and their devices."""
+
+from __future__ import annotations
+
+from trusted_devices.cognito_idp import accounts, devicelists, errors, factors, sigv4, tokens
+from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.cognito_idp.operations.users import attributes, mfa_settings, preferences
+from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
+from trusted_devices.exceptions import DeviceNotFound
+from trusted_devices.models import Device
+from trusted_devices.services import devices, srp_devices
+from trusted_devices.types import DeviceStatus, StatusReason
+
+
+def pool_of(call: Call) -> UserPool:
+    """Return the pool that the call names, if its key is good for it. Raises ``WireError``."""
+    assert call.key is not None  # the registry says SIGNED
+    pool = sigv4.require_pool(call.key, call.operation, call.params["UserPoolId"])
+    assert pool is not None  # an id was given
+    return pool
+
+
+def member_of(call: Call) -> PoolUser:
+    """Return the user whom the call names. Raises ``WireError`` (UserNotFoundException)."""
+    return accounts.require_for_admin(pool_of(call), call.params["Username"])
+
+
+@operation("AdminListDevices", Access.SIGNED)
+def admin_list_devices(call: Call) -> Answer:
+    member = _member_or_missing(call)
+    limit, token = call.params.get("Limit", 0), call.params.get("PaginationToken")
+    return devicelists.full_page(member, limit=limit, token=token, now=call.now)
+
+
+@operation("AdminGetDevice", Access.SIGNED)
+def admin_get_device(call: Call) -> Answer:
+    member = _member_or_missing(call)
+    return {"Device": devicelists.full(member, _device(call, member), now=call.now)}
+
+
+@operation(
+    "AdminUpdateDeviceStatus",
+    Access.SIGNED,
+    differs="A device that never went through MFA is remembered, and still asked for MFA once.",
+)
+def admin_update_device_status(call: Call) -> Answer:
+    member = member_of(call)
+    device = _device(call, member)
+    status = call.params.get("DeviceRememberedStatus")
+    try:
+        if status == DeviceStatus.REMEMBERED:
+            srp_devices.remember(
+                device, terms=member.pool.terms, verification=None, actor=None, client=call.client_info, now=call.now
+            )
+        elif status == DeviceStatus.NOT_REMEMBERED:
+            srp_devices.stop(
+                device, reason=StatusReason.STAFF_STOPPED, actor=None, client=call.client_info, now=call.now
+            )
+    except DeviceNotFound:
+        raise errors.device_not_found() from None
+    return {}
+
+
+@operation("AdminForgetDevice", Access.SIGNED)
+def admin_forget_device(call: Call) -> Answer:
+    device = _device(call, member_of(call))
+    note = f"access key {call.key.access_key_id}" if call.key else ""
+    devices.forget([device], note=note, client=call.client_info, now=call.now)
+    return None
+
+
+@operation("AdminGetUser", Access.SIGNED)
+def admin_get_user(call: Call) -> Answer:
+    member = member_of(call)
+    user = member.user
+    joined = getattr(user, "date_joined", None) or member.pool.created_at
+    return {
+        **attributes(member),
+        **mfa_settings(member),
+        "UserCreateDate": round(joined.timestamp(), 3),
+        "UserLastModifiedDate": round(joined.timestamp(), 3),
+        "Enabled": user.is_active,
+        "UserStatus": "CONFIRMED",
+    }
+
+
+@operation("AdminUserGlobalSignOut", Access.SIGNED)
+def admin_user_global_sign_out(call: Call) -> Answer:
+    member = member_of(call)
+    tokens.revoke_all(user=member.user, pool=member.pool, now=call.now)
+    return {}
+
+
+@operation("AdminSetUserMFAPreference", Access.SIGNED, differs="Changes end the trust in the user's devices.")
+def admin_set_user_mfa_preference(call: Call) -> Answer:
+    factors.set_preference(member_of(call), preferences(call.params))
+    return {}
+
+
+def _member_or_missing(call: Call) -> PoolUser:
+    """Return the user whom the call names, where UserNotFoundException is not declared."""
+    member = accounts.find_for_admin(pool_of(call), call.params["Username"])
+    if member is None:
+        raise errors.not_found("User does not exist.")
+    return member
+
+
+def _device(call: Call, member: PoolUser) -> Device:
+    try:
+        return srp_devices.find(
+            user=member.user, group_key=member.pool.device_group_key, device_key=call.params["DeviceKey"]
+        )
+    except DeviceNotFound:
+        raise errors.device_not_found() from None

@@ -1,0 +1,132 @@
+"""Signing in: InitiateAuth, RespondToAuthChallenge and their Admin twins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from trusted_devices.cognito_idp import errors, flow, sigv4, tokens
+from trusted_devices.cognito_idp.flow import Step
+from trusted_devices.cognito_idp.models import UserPoolClient
+from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
+from trusted_devices.types import ClientInfo
+
+NO_CUSTOM = "No custom authentication, passkeys or choice-based sign-in."
+
+_PUBLIC_FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH")
+_ADMIN_FLOWS = ("USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH", "USER_PASSWORD_AUTH")
+_OLD_NAMES = {"REFRESH_TOKEN": "REFRESH_TOKEN_AUTH", "ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH"}
+
+
+@operation("InitiateAuth", Access.PUBLIC, differs=NO_CUSTOM)
+def initiate_auth(call: Call) -> Answer:
+    client = find_client(call.params["ClientId"])
+    return _initiate(_step(call, client, "AuthParameters"), call.params["AuthFlow"], _PUBLIC_FLOWS)
+
+
+@operation("AdminInitiateAuth", Access.SIGNED, differs=NO_CUSTOM)
+def admin_initiate_auth(call: Call) -> Answer:
+    client = _client_of_pool(call)
+    return _initiate(_step(call, client, "AuthParameters"), call.params["AuthFlow"], _ADMIN_FLOWS)
+
+
+@operation("RespondToAuthChallenge", Access.PUBLIC, differs=NO_CUSTOM)
+def respond_to_auth_challenge(call: Call) -> Answer:
+    client = find_client(call.params["ClientId"])
+    return _respond(_step(call, client, "ChallengeResponses"), call)
+
+
+@operation("AdminRespondToAuthChallenge", Access.SIGNED, differs=NO_CUSTOM)
+def admin_respond_to_auth_challenge(call: Call) -> Answer:
+    client = _client_of_pool(call)
+    return _respond(_step(call, client, "ChallengeResponses"), call)
+
+
+def find_client(client_id: str) -> UserPoolClient:
+    """Return the client with that id, of whatever pool. Raises ``WireError`` (ResourceNotFoundException)."""
+    client = UserPoolClient.objects.select_related("pool").filter(client_id=client_id).first()
+    if client is None:
+        raise errors.client_not_found(client_id)
+    return client
+
+
+def client_info(call: Call, client: UserPoolClient) -> ClientInfo:
+    """Return who is at the other end: what a trusted server says of its user, or else the connection."""
+    if call.key is not None:
+        return _told_by_server(call)
+    told = call.params.get("UserContextData", {}).get("IpAddress")
+    if client.propagate_context and client.has_secret:
+        return flow.with_address(call.client_info, told)
+    return call.client_info
+
+
+def _told_by_server(call: Call) -> ClientInfo:
+    context: dict[str, Any] = call.params.get("ContextData", {})
+    agents = [
+        header.get("headerValue", "")
+        for header in context.get("HttpHeaders", [])
+        if header.get("headerName", "").lower() == "user-agent"
+    ]
+    return flow.with_address(call.client_info, context.get("IpAddress"), agents[0] if agents else None)
+
+
+def _client_of_pool(call: Call) -> UserPoolClient:
+    assert call.key is not None  # the registry says SIGNED
+    pool = sigv4.require_pool(call.key, call.operation, call.params["UserPoolId"])
+    client = find_client(call.params["ClientId"])
+    if pool is None or client.pool_id != pool.pk:
+        raise errors.client_not_found(call.params["ClientId"])
+    return client
+
+
+def _step(call: Call, client: UserPoolClient, member: str) -> Step:
+    given = call.params.get(member, {})
+    return Step(
+        client=client,
+        client_info=client_info(call, client),
+        now=call.now,
+        answers={name: value for name, value in given.items() if value is not None},
+        key_withdrawn="DEVICE_KEY" in given and given["DEVICE_KEY"] is None,
+    )
+
+
+def _initiate(step: Step, asked: str, known: tuple[str, ...]) -> dict[str, Any]:
+    name = _OLD_NAMES.get(asked, asked)
+    if name not in known:
+        raise errors.invalid_parameter(f"{asked} is not supported.")
+    if not step.client.allows(name) and not (asked == "ADMIN_NO_SRP_AUTH" and step.client.allows(asked)):
+        if name == "USER_PASSWORD_AUTH":
+            raise errors.invalid_parameter("USER_PASSWORD_AUTH flow not enabled for this client")
+        raise errors.invalid_parameter(f"{asked} is not enabled for the client.")
+    if name == "REFRESH_TOKEN_AUTH":
+        return _refresh(step)
+    if name == "USER_SRP_AUTH":
+        return flow.begin_with_srp(step)
+    return flow.begin_with_password(step)
+
+
+def _refresh(step: Step) -> dict[str, Any]:
+    token = step.require("REFRESH_TOKEN")
+    if step.client.has_secret:
+        member = tokens.owner(client=step.client, token=token)
+        step.require_secret_hash(member.user.get_username(), str(member.sub))
+    result = tokens.refresh(client=step.client, token=token, device_key=step.answers.get("DEVICE_KEY"), now=step.now)
+    return {"ChallengeParameters": {}, "AuthenticationResult": result}
+
+
+def _respond(step: Step, call: Call) -> dict[str, Any]:
+    session: str | None = call.params.get("Session")
+    handlers: dict[str, Callable[[], dict[str, Any]]] = {
+        "PASSWORD_VERIFIER": lambda: flow.answer_password_verifier(step),
+        "SMS_MFA": lambda: flow.answer_code(step, "SMS_MFA", session),
+        "SOFTWARE_TOKEN_MFA": lambda: flow.answer_code(step, "SOFTWARE_TOKEN_MFA", session),
+        "EMAIL_OTP": lambda: flow.answer_code(step, "EMAIL_OTP", session),
+        "SELECT_MFA_TYPE": lambda: flow.answer_choice(step, session),
+        "MFA_SETUP": lambda: flow.answer_setup(step, session),
+        "DEVICE_SRP_AUTH": lambda: flow.begin_device_proof(step, session),
+        "DEVICE_PASSWORD_VERIFIER": lambda: flow.answer_device_verifier(step),
+    }
+    name = call.params["ChallengeName"]
+    if name not in handlers:
+        raise errors.invalid_parameter(f"{name} is not supported.")
+    return handlers[name]()

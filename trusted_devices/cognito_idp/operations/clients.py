@@ -1,0 +1,131 @@
+"""App clients of a user pool."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from trusted_devices.cognito_idp import accounts, errors
+from trusted_devices.cognito_idp.models import UserPool, UserPoolClient, default_auth_flows
+from trusted_devices.cognito_idp.operations.admin import pool_of
+from trusted_devices.cognito_idp.operations.pools import page_mark
+from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
+from trusted_devices.cognito_idp.sealed import seal
+
+PARTLY = "Flows, lifetimes, rotation, revocation and existence errors; nothing about OAuth and hosted pages."
+PAGE = 60
+UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+LIFETIMES = {
+    "AccessToken": ("access_token_validity", "hours", timedelta(minutes=5), timedelta(days=1)),
+    "IdToken": ("id_token_validity", "hours", timedelta(minutes=5), timedelta(days=1)),
+    "RefreshToken": ("refresh_token_validity", "days", timedelta(hours=1), timedelta(days=3650)),
+}
+
+
+@operation("CreateUserPoolClient", Access.SIGNED, differs=PARTLY)
+def create_user_pool_client(call: Call) -> Answer:
+    pool = pool_of(call)
+    client = UserPoolClient(pool=pool, auth_flows=default_auth_flows())
+    secret = call.params.get("ClientSecret") or (secrets.token_hex(26) if call.params.get("GenerateSecret") else "")
+    if secret:
+        accounts.set_client_secret(client, secret)
+    _apply(client, call.params)
+    client.save()
+    return {"UserPoolClient": _described(client)}
+
+
+@operation("DescribeUserPoolClient", Access.SIGNED, differs=PARTLY)
+def describe_user_pool_client(call: Call) -> Answer:
+    return {"UserPoolClient": _described(_client(call, pool_of(call)))}
+
+
+@operation("UpdateUserPoolClient", Access.SIGNED, differs=PARTLY + " Members left out stay as they are.")
+def update_user_pool_client(call: Call) -> Answer:
+    client = _client(call, pool_of(call))
+    _apply(client, call.params)
+    client.save()
+    return {"UserPoolClient": _described(client)}
+
+
+@operation("DeleteUserPoolClient", Access.SIGNED)
+def delete_user_pool_client(call: Call) -> Answer:
+    _client(call, pool_of(call)).delete()
+    return None
+
+
+@operation("ListUserPoolClients", Access.SIGNED)
+def list_user_pool_clients(call: Call) -> Answer:
+    pool = pool_of(call)
+    limit = call.params.get("MaxResults") or PAGE
+    purpose = f"client page {pool.pool_id}"
+    found = pool.clients.order_by("pk").filter(pk__gt=page_mark(purpose, call.params.get("NextToken")))
+    clients = list(found[: limit + 1])
+    answer: dict[str, Any] = {
+        "UserPoolClients": [
+            {"ClientId": client.client_id, "UserPoolId": pool.pool_id, "ClientName": client.name}
+            for client in clients[:limit]
+        ]
+    }
+    if len(clients) > limit:
+        answer["NextToken"] = seal(purpose, {"a": clients[limit - 1].pk})
+    return answer
+
+
+def _client(call: Call, pool: UserPool) -> UserPoolClient:
+    client = UserPoolClient.objects.filter(pool=pool, client_id=call.params["ClientId"]).first()
+    if client is None:
+        raise errors.client_not_found(call.params["ClientId"])
+    return client
+
+
+def _apply(client: UserPoolClient, params: dict[str, Any]) -> None:
+    client.name = params.get("ClientName", client.name)
+    client.auth_flows = params.get("ExplicitAuthFlows", client.auth_flows)
+    client.auth_session_validity = params.get("AuthSessionValidity", client.auth_session_validity)
+    client.enable_token_revocation = params.get("EnableTokenRevocation", client.enable_token_revocation)
+    client.propagate_context = params.get("EnablePropagateAdditionalUserContextData", client.propagate_context)
+    if "PreventUserExistenceErrors" in params:
+        client.prevent_user_existence_errors = params["PreventUserExistenceErrors"] == "ENABLED"
+    if "RefreshTokenRotation" in params:
+        client.rotate_refresh_tokens = params["RefreshTokenRotation"].get("Feature") == "ENABLED"
+        client.rotation_grace = params["RefreshTokenRotation"].get("RetryGracePeriodSeconds", 0)
+    client.token_units = params.get("TokenValidityUnits", client.token_units)
+    for name, (field, default_unit, shortest, longest) in LIFETIMES.items():
+        given = params.get(f"{name}Validity")
+        if not given:
+            continue
+        lifetime = timedelta(seconds=given * UNITS[client.token_units.get(name, default_unit)])
+        if not shortest <= lifetime <= longest:
+            raise errors.invalid_parameter(
+                f"Invalid range for token validity: {name} must last {shortest} to {longest}."
+            )
+        setattr(client, field, lifetime)
+
+
+def _described(client: UserPoolClient) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "UserPoolId": client.pool.pool_id,
+        "ClientName": client.name,
+        "ClientId": client.client_id,
+        "LastModifiedDate": round(client.modified_at.timestamp(), 3),
+        "CreationDate": round(client.created_at.timestamp(), 3),
+        "ExplicitAuthFlows": client.auth_flows,
+        "PreventUserExistenceErrors": "ENABLED" if client.prevent_user_existence_errors else "LEGACY",
+        "EnableTokenRevocation": client.enable_token_revocation,
+        "EnablePropagateAdditionalUserContextData": client.propagate_context,
+        "AuthSessionValidity": client.auth_session_validity,
+    }
+    if client.token_units:
+        described["TokenValidityUnits"] = client.token_units
+    if client.rotate_refresh_tokens:
+        described["RefreshTokenRotation"] = {
+            "Feature": "ENABLED",
+            "RetryGracePeriodSeconds": client.rotation_grace,
+        }
+    for name, (field, default_unit, _shortest, _longest) in LIFETIMES.items():
+        unit = UNITS[client.token_units.get(name, default_unit)]
+        described[f"{name}Validity"] = int(getattr(client, field).total_seconds()) // unit
+    if client.has_secret:
+        described["ClientSecret"] = accounts.client_secret(client)
+    return described

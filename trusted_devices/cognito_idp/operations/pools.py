@@ -1,0 +1,156 @@
+"""User pools: making, describing, changing and deleting them. What the site does not do is left out of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trusted_devices.cognito_idp import conf, errors, signing, sigv4
+from trusted_devices.cognito_idp.models import MfaConfiguration, UserPool
+from trusted_devices.cognito_idp.operations.admin import pool_of
+from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
+from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.crypto.sealing import Unsealable
+from trusted_devices.types import TrackingMode
+
+PARTLY = "Name, MFA, devices, aliases by e-mail, threat protection and deletion protection; the rest is ignored."
+
+
+@operation("CreateUserPool", Access.SIGNED, differs=PARTLY)
+def create_user_pool(call: Call) -> Answer:
+    assert call.key is not None  # the registry says SIGNED
+    sigv4.require_pool(call.key, call.operation, None)
+    pool = UserPool(software_token_mfa=False, threat_protection=False)
+    _apply(pool, {"DeviceConfiguration": None, "MfaConfiguration": "OFF", **call.params})
+    aliases = [*call.params.get("AliasAttributes", []), *call.params.get("UsernameAttributes", [])]
+    pool.email_alias = "email" in aliases
+    pool.save()
+    signing.ensure_keys(pool, now=call.now)
+    return {"UserPool": _described(pool)}
+
+
+@operation("DescribeUserPool", Access.SIGNED, differs=PARTLY)
+def describe_user_pool(call: Call) -> Answer:
+    return {"UserPool": _described(pool_of(call))}
+
+
+@operation("UpdateUserPool", Access.SIGNED, differs=PARTLY + " Members left out stay as they are.")
+def update_user_pool(call: Call) -> Answer:
+    pool = pool_of(call)
+    _apply(pool, call.params)
+    pool.save()
+    return {}
+
+
+@operation("DeleteUserPool", Access.SIGNED, differs="The users and devices are the site's and stay.")
+def delete_user_pool(call: Call) -> Answer:
+    pool = pool_of(call)
+    if pool.deletion_protection:
+        raise errors.invalid_parameter("The user pool cannot be deleted because deletion protection is activated.")
+    pool.delete()
+    return None
+
+
+@operation("ListUserPools", Access.SIGNED)
+def list_user_pools(call: Call) -> Answer:
+    assert call.key is not None  # the registry says SIGNED
+    found = UserPool.objects.order_by("pk")
+    if call.key.pools.exists():
+        found = found.filter(access_keys=call.key)
+    limit = call.params["MaxResults"]
+    found = found.filter(pk__gt=page_mark("pool page", call.params.get("NextToken")))
+    pools = list(found[: limit + 1])
+    answer: dict[str, Any] = {"UserPools": [_summary(pool) for pool in pools[:limit]]}
+    if len(pools) > limit:
+        answer["NextToken"] = seal("pool page", {"a": pools[limit - 1].pk})
+    return answer
+
+
+@operation("SetUserPoolMfaConfig", Access.SIGNED, differs="Texts of messages are the site's.")
+def set_user_pool_mfa_config(call: Call) -> Answer:
+    pool = pool_of(call)
+    params = call.params
+    if "SoftwareTokenMfaConfiguration" in params:
+        pool.software_token_mfa = bool(params["SoftwareTokenMfaConfiguration"].get("Enabled"))
+    if "SmsMfaConfiguration" in params:
+        pool.sms_mfa = True
+    if "EmailMfaConfiguration" in params:
+        pool.email_mfa = True
+    pool.mfa = params.get("MfaConfiguration", pool.mfa)
+    if pool.mfa != MfaConfiguration.OFF and not (pool.software_token_mfa or pool.sms_mfa or pool.email_mfa):
+        raise errors.invalid_parameter("Invalid MFA configuration given, can't turn on MFA without configuring it.")
+    pool.save()
+    return _mfa_config(pool)
+
+
+@operation("GetUserPoolMfaConfig", Access.SIGNED)
+def get_user_pool_mfa_config(call: Call) -> Answer:
+    return _mfa_config(pool_of(call))
+
+
+def page_mark(purpose: str, token: str | None) -> int:
+    """Return the primary key behind which a page begins. Raises ``WireError`` for another list's token."""
+    if token is None:
+        return 0
+    try:
+        after: int = unseal(purpose, token)["a"]
+    except (Unsealable, KeyError):
+        raise errors.invalid_parameter("The token is not of this list.") from None
+    return after
+
+
+def _apply(pool: UserPool, params: dict[str, Any]) -> None:
+    pool.name = params.get("PoolName", pool.name)
+    if "MfaConfiguration" in params:
+        pool.mfa = params["MfaConfiguration"]
+        if pool.mfa != MfaConfiguration.OFF and not (pool.sms_mfa or pool.email_mfa):
+            pool.software_token_mfa = True
+    if "DeviceConfiguration" in params:
+        wanted = params["DeviceConfiguration"]
+        pool.tracking = TrackingMode.OFF
+        if wanted is not None:
+            prompt = wanted.get("DeviceOnlyRememberedOnUserPrompt", False)
+            pool.tracking = TrackingMode.OPT_IN if prompt else TrackingMode.ALWAYS
+            pool.challenge_required_on_new_device = wanted.get("ChallengeRequiredOnNewDevice", False)
+    if "UserPoolAddOns" in params:
+        pool.threat_protection = params["UserPoolAddOns"]["AdvancedSecurityMode"] != "OFF"
+    if "DeletionProtection" in params:
+        pool.deletion_protection = params["DeletionProtection"] == "ACTIVE"
+
+
+def _described(pool: UserPool) -> dict[str, Any]:
+    described = {
+        **_summary(pool),
+        "Arn": f"arn:aws:cognito-idp:{pool.region}:{conf.get_options().ACCOUNT_ID}:userpool/{pool.pool_id}",
+        "MfaConfiguration": pool.mfa,
+        "DeletionProtection": "ACTIVE" if pool.deletion_protection else "INACTIVE",
+        "UserPoolAddOns": {"AdvancedSecurityMode": "AUDIT" if pool.threat_protection else "OFF"},
+    }
+    if pool.is_tracking:
+        described["DeviceConfiguration"] = {
+            "ChallengeRequiredOnNewDevice": pool.challenge_required_on_new_device,
+            "DeviceOnlyRememberedOnUserPrompt": pool.tracking == TrackingMode.OPT_IN,
+        }
+    if pool.email_alias:
+        described["AliasAttributes"] = ["email"]
+    return described
+
+
+def _summary(pool: UserPool) -> dict[str, Any]:
+    return {
+        "Id": pool.pool_id,
+        "Name": pool.name,
+        "LastModifiedDate": round(pool.modified_at.timestamp(), 3),
+        "CreationDate": round(pool.created_at.timestamp(), 3),
+    }
+
+
+def _mfa_config(pool: UserPool) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "MfaConfiguration": pool.mfa,
+        "SoftwareTokenMfaConfiguration": {"Enabled": pool.software_token_mfa},
+    }
+    if pool.sms_mfa:
+        config["SmsMfaConfiguration"] = {}
+    if pool.email_mfa:
+        config["EmailMfaConfiguration"] = {}
+    return config

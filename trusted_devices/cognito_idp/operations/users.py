@@ -1,0 +1,121 @@
+"""The user behind an access token: attributes, and second factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trusted_devices.cognito_idp import errors, factors, flow, tokens
+from trusted_devices.cognito_idp.models import PoolUser
+from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
+from trusted_devices.cognito_idp.states import spend
+from trusted_devices.cognito_idp.tokens import Bearer
+
+PREFERENCES = {
+    "SMSMfaSettings": factors.SMS,
+    "SoftwareTokenMfaSettings": factors.TOTP,
+    "EmailMfaSettings": factors.EMAIL,
+}
+
+
+@operation("GetUser", Access.TOKEN)
+def get_user(call: Call) -> Answer:
+    bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
+    return {**attributes(bearer.pool_user), **mfa_settings(bearer.pool_user)}
+
+
+@operation("GetUserAuthFactors", Access.TOKEN)
+def get_user_auth_factors(call: Call) -> Answer:
+    bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
+    return {
+        "Username": bearer.user.get_username(),
+        "ConfiguredUserAuthFactors": ["PASSWORD"],
+        **mfa_settings(bearer.pool_user),
+    }
+
+
+@operation(
+    "SetUserMFAPreference",
+    Access.TOKEN,
+    differs="A user with a second factor must have used it in the sign-in at hand. Changes end the trust in devices.",
+)
+def set_user_mfa_preference(call: Call) -> Answer:
+    bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
+    _require_mfa(bearer)
+    factors.set_preference(bearer.pool_user, preferences(call.params))
+    return {}
+
+
+@operation(
+    "AssociateSoftwareToken",
+    Access.SESSION,
+    differs="A user who has a second factor must have used it in the sign-in at hand.",
+)
+def associate_software_token(call: Call) -> Answer:
+    text = call.params.get("Session")
+    if text is None:
+        bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
+        _require_mfa(bearer)
+        _require_software_tokens(bearer.pool_user)
+        return {"SecretCode": factors.begin_setup(bearer.pool_user)[1]}
+    session, member = flow.setup_session(text, now=call.now)
+    _require_software_tokens(member)
+    if not spend(text, expires=session.expires, now=call.now):
+        raise errors.session_used()
+    setup, key = factors.begin_setup(member)
+    return {"SecretCode": key, "Session": session.waiting_for("MFA_SETUP", setup=setup).dump()}
+
+
+@operation("VerifySoftwareToken", Access.SESSION)
+def verify_software_token(call: Call) -> Answer:
+    text = call.params.get("Session")
+    code, name = call.params["UserCode"], call.params.get("FriendlyDeviceName", "")
+    if text is None:
+        bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
+        _require_mfa(bearer)
+        factors.finish_setup(bearer.pool_user, code, friendly_name=name, now=call.now)
+        return {"Status": "SUCCESS"}
+    session, member = flow.setup_session(text, now=call.now)
+    verified = factors.finish_setup(member, code, setup=session.setup, friendly_name=name, now=call.now)
+    if not spend(text, expires=session.expires, now=call.now):
+        raise errors.session_used()
+    return {"Status": "SUCCESS", "Session": session.after(verified).waiting_for("MFA_SETUP").dump()}
+
+
+def attributes(member: PoolUser) -> dict[str, Any]:
+    """Return ``Username`` and ``UserAttributes``, whose values are texts here."""
+    listed = [{"Name": "sub", "Value": str(member.sub)}]
+    for name, value in tokens.attributes(member).items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        listed.append({"Name": name, "Value": text})
+    return {"Username": member.user.get_username(), "UserAttributes": listed}
+
+
+def mfa_settings(member: PoolUser) -> dict[str, Any]:
+    """Return which factors the user can be asked for, and which one they prefer; nothing where there is none."""
+    found = factors.available(member)
+    settings: dict[str, Any] = {}
+    if found:
+        settings["UserMFASettingList"] = [factor.challenge for factor in found]
+    chosen = factors.preferred(member, found)
+    if chosen is not None:
+        settings["PreferredMfaSetting"] = chosen.challenge
+    return settings
+
+
+def preferences(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a SetUserMFAPreference or its Admin twin says of each challenge. Raises ``WireError``."""
+    found = {challenge: params[name] for name, challenge in PREFERENCES.items() if name in params}
+    if sum(bool(wanted.get("PreferredMfa")) for wanted in found.values()) > 1:
+        raise errors.invalid_parameter("Only one preferred MFA method is allowed.")
+    return found
+
+
+def _require_mfa(bearer: Bearer) -> None:
+    """Raise ``WireError`` for a user with a second factor whose sign-in was let off it by its device."""
+    if bearer.sign_in.verification is None and factors.available(bearer.pool_user):
+        raise errors.not_authorized("Access Token is of a sign-in without MFA")
+
+
+def _require_software_tokens(member: PoolUser) -> None:
+    if not factors.can_set_up(member.pool):
+        raise errors.WireError("SoftwareTokenMFANotFoundException", "Software token MFA is not enabled for the pool.")

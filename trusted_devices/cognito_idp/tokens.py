@@ -1,0 +1,310 @@
+"""Access, ID and refresh tokens: issuing, checking, refreshing, revoking.
+
+All tokens of one sign-in share ``origin_jti``; its row (``models.RefreshToken``) says whether they are still good.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+
+from trusted_devices.cognito_idp import errors, signing
+from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, TokenUse, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.crypto.sealing import Unsealable
+from trusted_devices.exceptions import DeviceNotFound
+from trusted_devices.services import srp_devices
+from trusted_devices.types import MfaVerification
+
+logger = logging.getLogger(__name__)
+
+SCOPE = "aws.cognito.signin.user.admin"
+PURPOSE = "refresh token"
+JWKS_MAX_AGE = signing.JWKS_MAX_AGE
+published_keys = signing.published_keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """Whose access token was presented: the sign-in that it is from, its user and pool."""
+
+    sign_in: RefreshToken
+    pool: UserPool
+    access_token: str = field(repr=False)
+
+    @property
+    def pool_user(self) -> PoolUser:
+        """The user as the pool knows them."""
+        return self.sign_in.pool_user
+
+    @property
+    def user(self) -> Any:
+        """The site's user."""
+        return self.sign_in.pool_user.user
+
+
+def start(
+    *,
+    client: UserPoolClient,
+    pool_user: PoolUser,
+    device_key: str,
+    device_confirmed: bool,
+    verification: MfaVerification | None,
+    event_id: uuid.UUID,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the AuthenticationResult of a finished sign-in: all three tokens."""
+    sign_in = RefreshToken(
+        client=client,
+        pool_user=pool_user,
+        device_key=device_key,
+        device_confirmed=device_confirmed,
+        event_id=event_id,
+        auth_time=now,
+        expires_at=now + client.refresh_token_validity,
+        mfa_kind=verification.kind if verification else "",
+        mfa_factor=verification.factor_id if verification else "",
+        mfa_at=verification.at if verification else None,
+    )
+    token = _new_refresh_token(sign_in)
+    sign_in.save(force_insert=True)
+    return {**_result(client, sign_in, now=now), "RefreshToken": token}
+
+
+@sensitive_variables("token")
+def refresh(*, client: UserPoolClient, token: str, device_key: str | None, now: datetime) -> dict[str, Any]:
+    """Return the AuthenticationResult for a refresh token. Raises ``WireError``.
+
+    It carries a new refresh token only where the client rotates them. Then an old one that comes back means that
+    there are two of them about, and ends the whole sign-in.
+    """
+    sign_in, generation = _open(client, token)
+    if sign_in.revoked_at is not None:
+        raise errors.not_authorized("Refresh Token has been revoked")
+    if now >= sign_in.expires_at:
+        raise errors.not_authorized("Refresh Token has expired")
+    if not sign_in.user.is_active:
+        raise errors.user_disabled()
+    _require_device(client.pool, sign_in, device_key)
+    current = hmac.compare_digest(_digest(token), sign_in.digest)
+    if not current and not _in_grace(client, sign_in, generation, now):
+        RefreshToken.objects.filter(pk=sign_in.pk, revoked_at=None).update(revoked_at=now)
+        raise errors.WireError("RefreshTokenReuseException", "Refresh Token has been used before")
+    if not client.rotate_refresh_tokens:
+        return _result(client, sign_in, now=now)
+    known = sign_in.generation
+    sign_in.generation += 1
+    rotated = _new_refresh_token(sign_in)
+    changed = RefreshToken.objects.filter(pk=sign_in.pk, generation=known, revoked_at=None).update(
+        generation=sign_in.generation, digest=sign_in.digest, rotated_at=now
+    )
+    if not changed:
+        raise errors.invalid_refresh_token()
+    return {**_result(client, sign_in, now=now), "RefreshToken": rotated}
+
+
+@sensitive_variables("token")
+def owner(*, client: UserPoolClient, token: str) -> PoolUser:
+    """Return whose refresh token that is. Raises ``WireError``."""
+    return _open(client, token)[0].pool_user
+
+
+@sensitive_variables("token")
+def revoke(*, client: UserPoolClient, token: str, now: datetime) -> None:
+    """End the sign-in that a refresh token is from. Raises ``WireError`` for anything that is not one."""
+    try:
+        record = unseal(PURPOSE, token)
+    except Unsealable:
+        raise errors.WireError("UnsupportedTokenTypeException", "Only refresh tokens can be revoked") from None
+    found = RefreshToken.objects.filter(origin_jti=record["jti"], client=client, revoked_at=None)
+    found.update(revoked_at=now)
+
+
+def revoke_all(*, user: Any, pool: UserPool | None = None, now: datetime | None = None) -> None:
+    """End all sign-ins of ``user``, in one pool or in all of them."""
+    live = RefreshToken.objects.filter(pool_user__user=user, revoked_at=None)
+    if pool is not None:
+        live = live.filter(pool_user__pool=pool)
+    keys = list(live.values_list("pk", flat=True))
+    if keys:
+        RefreshToken.objects.filter(pk__in=keys).update(revoked_at=now or datetime.now(UTC))
+
+
+@sensitive_variables("token")
+def authenticate(token: str | None, *, now: datetime) -> Bearer:
+    """Return whose access token that is. Raises ``WireError`` (NotAuthorizedException) unless it is good now."""
+    if not token:
+        raise errors.not_authorized("Missing access token")
+    kid, peeked = _peek(token)
+    if peeked.get("token_use") != TokenUse.ACCESS:
+        raise errors.not_authorized("Invalid Access Token")
+    try:
+        pool, claims = signing.verify(token, kid=kid, now=now)
+    except signing.BadSignature:
+        raise errors.not_authorized("Could not verify signature for Access Token") from None
+    if claims.get("token_use") != TokenUse.ACCESS or claims.get("iss") != pool.issuer:
+        raise errors.not_authorized("Invalid Access Token")
+    if now.timestamp() >= claims["exp"]:
+        raise errors.not_authorized("Access Token has expired")
+    sign_in = (
+        RefreshToken.objects.select_related("client", "pool_user__user", "pool_user__pool")
+        .filter(origin_jti=claims["origin_jti"], pool_user__pool=pool)
+        .first()
+    )
+    if sign_in is None or sign_in.revoked_at is not None or not _device_stands(pool, sign_in):
+        raise errors.not_authorized("Access Token has been revoked")
+    if SCOPE not in claims.get("scope", "").split():
+        raise errors.not_authorized("Access Token does not have required scopes")
+    if not sign_in.user.is_active:
+        raise errors.user_disabled()
+    return Bearer(sign_in=sign_in, pool=pool, access_token=token)
+
+
+def _result(client: UserPoolClient, sign_in: RefreshToken, *, now: datetime) -> dict[str, Any]:
+    pool, pool_user = client.pool, sign_in.pool_user
+    user = pool_user.user
+    common: dict[str, Any] = {
+        "sub": str(pool_user.sub),
+        "iss": pool.issuer,
+        "origin_jti": str(sign_in.origin_jti),
+        "event_id": str(sign_in.event_id),
+        "auth_time": int(sign_in.auth_time.timestamp()),
+        "iat": int(now.timestamp()),
+    }
+    groups = [group.name for group in user.groups.all()] if hasattr(user, "groups") else []
+    if groups:
+        common["cognito:groups"] = groups
+    access = {
+        **common,
+        "token_use": TokenUse.ACCESS.value,
+        "scope": SCOPE,
+        "client_id": client.client_id,
+        "username": user.get_username(),
+        "jti": str(uuid.uuid4()),
+        "exp": int((now + client.access_token_validity).timestamp()),
+    }
+    if sign_in.device_key:
+        access["device_key"] = sign_in.device_key
+    identity = {
+        **common,
+        "token_use": TokenUse.ID.value,
+        "aud": client.client_id,
+        "cognito:username": user.get_username(),
+        "jti": str(uuid.uuid4()),
+        "exp": int((now + client.id_token_validity).timestamp()),
+        **attributes(pool_user),
+    }
+    return {
+        "AccessToken": signing.sign(pool, TokenUse.ACCESS, access, now=now),
+        "IdToken": signing.sign(pool, TokenUse.ID, identity, now=now),
+        "ExpiresIn": int(client.access_token_validity.total_seconds()),
+        "TokenType": "Bearer",
+    }
+
+
+def attributes(pool_user: PoolUser) -> dict[str, Any]:
+    """Return the user's attributes as an ID token names them; Django knows of no verified addresses."""
+    user = pool_user.user
+    found: dict[str, Any] = {}
+    address = getattr(user, user.get_email_field_name(), "")
+    if address:
+        found |= {"email": address, "email_verified": False}
+    for claim, name in (("given_name", "first_name"), ("family_name", "last_name")):
+        if getattr(user, name, ""):
+            found[claim] = getattr(user, name)
+    if pool_user.phone_number:
+        found |= {"phone_number": pool_user.phone_number, "phone_number_verified": True}
+    return found
+
+
+def _new_refresh_token(sign_in: RefreshToken) -> str:
+    """Return a refresh token for the sign-in's generation, and keep its digest there."""
+    token = seal(
+        PURPOSE, {"jti": str(sign_in.origin_jti), "gen": sign_in.generation, "secret": secrets.token_urlsafe(32)}
+    )
+    sign_in.digest = _digest(token)
+    return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _open(client: UserPoolClient, token: str) -> tuple[RefreshToken, int]:
+    try:
+        record = unseal(PURPOSE, token)
+    except Unsealable:
+        raise errors.invalid_refresh_token() from None
+    sign_in = (
+        RefreshToken.objects.select_related("pool_user__user").filter(origin_jti=record["jti"], client=client).first()
+    )
+    if sign_in is None:
+        raise errors.invalid_refresh_token()
+    return sign_in, record["gen"]
+
+
+def _in_grace(client: UserPoolClient, sign_in: RefreshToken, generation: int, now: datetime) -> bool:
+    if not client.rotate_refresh_tokens or sign_in.rotated_at is None or generation != sign_in.generation - 1:
+        return False
+    return now < sign_in.rotated_at + timedelta(seconds=client.rotation_grace)
+
+
+def _require_device(pool: UserPool, sign_in: RefreshToken, device_key: str | None) -> None:
+    """Raise ``WireError`` unless the refresh comes with the confirmed device that the sign-in belongs to."""
+    if not sign_in.device_key:
+        return
+    why = ""
+    if not _device_stands(pool, sign_in):
+        why = "the device was forgotten"
+    elif not pool.is_tracking or (pool.refresh_without_device and not sign_in.device_confirmed and not device_key):
+        return
+    elif not device_key:
+        why = "no device key came with it"
+    elif device_key != sign_in.device_key:
+        why = "the device key is another one's"
+    elif not sign_in.device_confirmed:
+        why = "the device was never confirmed"
+    if why:
+        logger.info("Refresh token of device %s refused: %s.", sign_in.device_key, why)
+        raise errors.invalid_refresh_token()
+
+
+def _device_stands(pool: UserPool, sign_in: RefreshToken) -> bool:
+    """Return whether the sign-in's device, if it was ever confirmed, has not been forgotten."""
+    if not sign_in.device_confirmed:
+        return True
+    try:
+        srp_devices.find(user=sign_in.user, group_key=pool.device_group_key, device_key=sign_in.device_key)
+    except DeviceNotFound:
+        return False
+    return True
+
+
+def _peek(token: str) -> tuple[str, dict[str, Any]]:
+    """Return key id and claims of a JWT, unverified. Raises ``WireError``."""
+    try:
+        header, claims, _signature = token.split(".")
+        return str(_part(header)["kid"]), _part(claims)
+    except (ValueError, KeyError, RecursionError):
+        raise errors.not_authorized("Invalid Access Token") from None
+
+
+def _part(text: str) -> dict[str, Any]:
+    try:
+        part = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except binascii.Error as error:
+        raise ValueError from error
+    if not isinstance(part, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - like any other malformed token
+    return part
