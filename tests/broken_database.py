@@ -38,6 +38,7 @@ def overlooked(pattern: str, table: str) -> Iterator[None]:
 
     with connection.execute_wrapper(overlook):
         yield
+    assert not pending, "nothing was overlooked"
 
 
 @contextmanager
@@ -52,3 +53,4 @@ def interrupted(pattern: str, act: Callable[[], Any]) -> Iterator[None]:
 
     with connection.execute_wrapper(interrupt):
         yield
+    assert not pending, "nothing was interrupted"
