@@ -40,7 +40,7 @@ class Account:
 ACCOUNTS = (
     Account(username="maria", about="Uses an authenticator app.", totp=True),
     Account(username="erik", about="Uses an authenticator app, or a code by e-mail.", totp=True, email_code=True),
-    Account(username="tom", about="Has no second factor yet, and so is not offered trust."),
+    Account(username="tom", about="Starts without a second factor, and so is not offered trust."),
     Account(
         username="admin",
         about="Staff: sees everybody's devices in the admin, and may trust for 30 days at most.",

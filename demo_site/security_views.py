@@ -33,8 +33,8 @@ from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 
 
 @require_safe
-@login_required
 @never_cache
+@login_required
 def security(request: HttpRequest) -> HttpResponse:
     """The state of the user's second factor, and what can be done about it."""
     return render(request, "demo_site/security.html", {"factors": second_factor.overview(request.user)})
@@ -42,8 +42,8 @@ def security(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("password", "code")
-@login_required
 @never_cache
+@login_required
 def set_up(request: HttpRequest) -> HttpResponse:
     """Show the key of a new authenticator, and put it to use once a code from it arrives."""
     if second_factor.overview(request.user).active:
@@ -80,8 +80,8 @@ def _try_to_confirm(request: HttpRequest, form: SetUpForm) -> HTTPStatus:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("code")
-@login_required
 @never_cache
+@login_required
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Replace the recovery codes after a code."""
     return _after_a_code(request, "demo_site/recovery_codes.html", _new_recovery_codes)
@@ -89,8 +89,8 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("code")
-@login_required
 @never_cache
+@login_required
 def remove(request: HttpRequest) -> HttpResponse:
     """Turn the second factor off after a code."""
     return _after_a_code(request, "demo_site/remove.html", _removed)

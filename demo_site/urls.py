@@ -1,13 +1,16 @@
 """URLs of the demo site."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from demo_site import security_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("mail/", views.mail, name="mail"),
+    path("favicon.ico", RedirectView.as_view(url=static("demo_site/icon.svg")), name="favicon"),
     path("healthz", views.health, name="health"),
     path("security/", security_views.security, name="security"),
     path("security/authenticator/", security_views.set_up, name="set_up"),

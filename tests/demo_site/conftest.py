@@ -42,7 +42,11 @@ def signed_in(visitor: Client, user: Any) -> Client:
 
 def demo_environ(folder: Path) -> dict[str, str]:
     """Return an environment for the demo's programs, with all their files in ``folder``."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "HOME", "LANG"} or name.startswith("COVERAGE_")
+    }
     return inherited | {"DEMO_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
 
 

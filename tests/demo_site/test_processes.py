@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from demo_site.processes import Supervisor
 from tests.demo_site.conftest import ROOT
 
 DEADLINE = 20
@@ -90,7 +91,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     running = Running(tmp_path)
     yield running
     running.process.kill()
-    running.process.wait()
+    running.process.communicate()
     for pid in running.pids.values():
         if is_running(pid):
             os.kill(pid, signal.SIGKILL)
@@ -117,6 +118,10 @@ def test_an_impatient_second_ctrl_c_leaves_nobody_behind(running: Running) -> No
     running.process.send_signal(signal.SIGINT)
     assert running.output() == "stopped"
     assert running.all_gone()
+
+
+def test_waiting_for_what_does_not_happen_ends_after_the_time_given(tmp_path: Path) -> None:
+    assert Supervisor({}, tmp_path).wait_until(lambda: False, timeout=0.05) is False
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")

@@ -45,8 +45,12 @@ def shown_key(page: str) -> bytes:
 @pytest.mark.parametrize("path", ["/security/", SET_UP, RENEW, TURN_OFF, "/security/password/"])
 def test_the_security_pages_are_for_signed_in_users(visitor: Client, path: str) -> None:
     response = visitor.get(path)
-    assert response.status_code == 302
-    assert "no-store" in visitor.get(path).headers["Cache-Control"] or response.headers["Location"].startswith("/")
+    assert (response.status_code, response.headers["Location"]) == (302, f"/sign-in/?next={path}")
+
+
+@pytest.mark.parametrize("path", ["/security/", SET_UP, RENEW, TURN_OFF, "/security/password/"])
+def test_the_security_pages_are_never_stored(signed_in: Client, path: str) -> None:
+    assert "no-store" in signed_in.get(path).headers["Cache-Control"]
 
 
 def test_a_user_without_a_second_factor_is_told_how_to_set_one_up(signed_in: Client) -> None:
@@ -181,6 +185,12 @@ def test_a_wrong_code_neither_renews_nor_turns_off(signed_in: Client, totp: TOTP
     assert "This code is wrong" in text_of(response)
     assert TOTPDevice.objects.filter(pk=totp.pk, confirmed=True).exists()
     assert not StaticToken.objects.exists()
+
+
+def test_a_recovery_code_is_wrong_for_somebody_who_has_none(signed_in: Client, totp: TOTPDevice) -> None:
+    assert "This code is wrong" in text_of(signed_in.post(TURN_OFF, {"code": "abcdefgh"}))
+    totp.refresh_from_db()
+    assert totp.throttling_failure_count == 0
 
 
 def test_a_used_code_does_not_work_again(signed_in: Client, totp: TOTPDevice) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
 from django.core.mail import EmailMessage, get_connection
 from django.test import Client
 from django.urls import reverse
@@ -35,6 +37,22 @@ def test_the_start_page_leads_a_visitor_to_the_sign_in_and_a_user_to_the_devices
     page = visitor.get("/").content.decode()
     assert "Signed in as <strong>maria</strong>" in page
     assert reverse("trusted_devices:devices") in page
+
+
+def test_only_those_whom_the_admin_may_let_in_are_led_to_it(visitor: Client, user: Any) -> None:
+    def leads_to_the_admin() -> bool:
+        return f'href="{reverse("admin:index")}"' in visitor.get("/mail/").content.decode()
+
+    assert leads_to_the_admin()
+    visitor.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    assert not leads_to_the_admin()
+    user.is_staff = True
+    user.save()
+    assert leads_to_the_admin()
+
+
+def test_browsers_that_look_for_an_icon_by_themselves_find_it(visitor: Client) -> None:
+    assert visitor.get("/favicon.ico").headers["Location"] == "/static/demo_site/icon.svg"
 
 
 @pytest.mark.parametrize("path", ["/", "/mail/", "/healthz"])
@@ -72,3 +90,23 @@ def test_an_address_that_does_not_exist_is_a_404_in_the_sites_own_frame(visitor:
     response = visitor.get("/nowhere/")
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
+
+
+def test_the_site_can_be_served_asynchronously(demo: Any) -> None:
+    from demo_site.asgi import application
+
+    async def first_message() -> dict[str, Any]:
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/mail/",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        }
+        visit = ApplicationCommunicator(application, scope)
+        await visit.send_input({"type": "http.request"})
+        message: dict[str, Any] = await visit.receive_output()
+        await visit.wait()
+        return message
+
+    assert async_to_sync(first_message)()["status"] == 200

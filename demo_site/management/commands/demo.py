@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import socket
 import sys
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -28,7 +32,7 @@ class Command(BaseCommand):
     help = "Serve the demo site with its Celery worker and beat. Ctrl-C ends everything it started."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=_port, default=_port(settings.PORT), help="port on 127.0.0.1")
+        parser.add_argument("--port", type=_port, default=settings.PORT, help="port on 127.0.0.1")
 
     def handle(self, *args: Any, **options: Any) -> None:
         port: int = options["port"]
@@ -44,7 +48,7 @@ class Command(BaseCommand):
             "PYTHONUNBUFFERED": "1",
         }
         try:
-            with Supervisor(environ, settings.BASE_DIR) as supervisor:
+            with _sole_use_of(settings.DEMO_DIR), Supervisor(environ, settings.BASE_DIR) as supervisor:
                 self._run(supervisor, port, logs)
         except StopRequested:
             self.stdout.write("\nThe demo has ended, and with it all that it started.")
@@ -80,10 +84,22 @@ def _programs(port: int, logs: Path) -> list[Program]:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 < port < 2**16:
-        raise ValueError(text)
-    return port
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise ArgumentTypeError("a port is a number from 1 to 65535")
+    return int(text)
+
+
+@contextmanager
+def _sole_use_of(folder: Path) -> Iterator[None]:
+    with (folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError(
+                f"A demo is running already with its files in {_short(folder)}. "
+                "End it first, or give this one a folder of its own: DEMO_DIR=.demo2 PORT=8123 make demo"
+            ) from error
+        yield
 
 
 def _require_free(port: int) -> None:
