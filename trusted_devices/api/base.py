@@ -25,7 +25,10 @@ from trusted_devices.api import pagination, preconditions, problems
 from trusted_devices.api.filters import filters_of
 from trusted_devices.api.freshness import fresh_verification, session_note
 from trusted_devices.api.parsers import BoundedJSONParser
+from trusted_devices.api.permissions import HasPassedMfa, IsStaffWithPermission
+from trusted_devices.api.requests import MAX_NOTE_LENGTH
 from trusted_devices.api.schema import Schema
+from trusted_devices.api.throttles import AdminThrottle
 from trusted_devices.clientinfo import client_info
 from trusted_devices.devicejar import get_jar
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
@@ -181,3 +184,23 @@ class ApiView(GenericViewSet[Any]):
             jar.discard(user)
         if note is not None and note.device_key and note.device_key not in left:
             auth.logout(request)
+
+
+class StaffView(ApiView):
+    """For staff only, each action under one of Django's model permissions."""
+
+    permission_classes = [IsAuthenticated, IsStaffWithPermission, HasPassedMfa]
+    throttle_classes = [AdminThrottle]
+    permissions: ClassVar[dict[str, str]] = {}
+
+    def permission_for(self, action: str | None) -> str | None:
+        """Return the permission that ``action`` takes; none is the answer for what is not an action at all."""
+        return self.permissions[action] if action is not None else None
+
+    def note(self) -> str:
+        """Return why, from the query of a request without a body."""
+        note = self.request.query_params.get("note", "").strip()
+        if not note or len(note) > MAX_NOTE_LENGTH or "\0" in note:
+            message = _("Say why, in at most %(most)s characters.") % {"most": MAX_NOTE_LENGTH}
+            raise ValidationError({"note": message}, code="invalid_note")
+        return note

@@ -13,12 +13,11 @@ from trusted_devices import useragents
 from trusted_devices.api import preconditions, schema
 from trusted_devices.api.base import ApiView
 from trusted_devices.api.filters import OwnActivityFilter, OwnDeviceFilter
+from trusted_devices.api.requests import RememberSerializer, RenameSerializer
 from trusted_devices.api.serializers import (
     DeviceSerializer,
     EventSerializer,
     ForgottenSerializer,
-    RememberSerializer,
-    RenameSerializer,
 )
 from trusted_devices.api.throttles import RememberThrottle, UserThrottle
 from trusted_devices.exceptions import DeviceNotFound

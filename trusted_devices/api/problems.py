@@ -104,7 +104,7 @@ def _body(error: Exception, status: int) -> dict[str, Any]:
     else:  # Django's own
         code = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.FORBIDDEN: "permission_denied"}[HTTPStatus(status)]
     title = HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail, **members}
+    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": _plain(detail), **members}
 
 
 def _entries(details: Any, path: str = "") -> Iterator[dict[str, str]]:
@@ -121,4 +121,9 @@ def _entries(details: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 
 def _entry(field: str | None, code: str, detail: Any) -> dict[str, str]:
-    return {"field": field or "", "code": str(code), "detail": str(detail)}
+    return {"field": _plain(field or ""), "code": str(code), "detail": _plain(str(detail))}
+
+
+def _plain(text: str) -> str:
+    """Return ``text``, which may quote the request, fit for UTF-8: JSON can spell what that cannot."""
+    return text.encode(errors="backslashreplace").decode()

@@ -11,7 +11,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from trusted_devices.api.problems import MEDIA_TYPE
-from trusted_devices.api.serializers import MAX_NOTE_LENGTH, ProblemSerializer, StrictSerializer
+from trusted_devices.api.requests import MAX_NOTE_LENGTH, StrictSerializer
+from trusted_devices.api.serializers import ProblemSerializer
 
 View = TypeVar("View", bound=Callable[..., Any])
 

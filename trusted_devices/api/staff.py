@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError as InvalidValue
@@ -12,26 +12,21 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from trusted_devices.api import preconditions, schema
-from trusted_devices.api.base import ApiView
+from trusted_devices.api.base import StaffView
 from trusted_devices.api.filters import ActivityFilter, DeviceFilter, OwnDeviceFilter
-from trusted_devices.api.permissions import HasPassedMfa, IsStaffWithPermission
+from trusted_devices.api.requests import BulkSerializer, NoteSerializer, StaffRememberSerializer
 from trusted_devices.api.serializers import (
-    MAX_NOTE_LENGTH,
     BulkResultSerializer,
-    BulkSerializer,
     ForgottenSerializer,
-    NoteSerializer,
     ReportSerializer,
-    StaffRememberSerializer,
     UserDeviceSerializer,
     UserEventSerializer,
 )
-from trusted_devices.api.throttles import AdminThrottle, BulkThrottle, RememberThrottle
+from trusted_devices.api.throttles import BulkThrottle, RememberThrottle
 from trusted_devices.exceptions import DeviceNotFound
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.querysets import DeviceQuerySet
@@ -46,26 +41,6 @@ BULK_PERMISSIONS = {BulkKind.FORGET: DELETE, BulkKind.STOP_TRUSTING: CHANGE}
 BULK_BATCHES = 2
 """Batches that one request does at most; the answer says whether anything is left."""
 REPORT_DAYS = 30
-
-
-class StaffView(ApiView):
-    """For staff only, each action under one of Django's model permissions."""
-
-    permission_classes = [IsAuthenticated, IsStaffWithPermission, HasPassedMfa]
-    throttle_classes = [AdminThrottle]
-    permissions: ClassVar[dict[str, str]] = {}
-
-    def permission_for(self, action: str | None) -> str | None:
-        """Return the permission that ``action`` takes; none is the answer for what is not an action at all."""
-        return self.permissions[action] if action is not None else None
-
-    def note(self) -> str:
-        """Return why, from the query of a request without a body."""
-        note = self.request.query_params.get("note", "").strip()
-        if not note or len(note) > MAX_NOTE_LENGTH or "\0" in note:
-            message = _("Say why, in at most %(most)s characters.") % {"most": MAX_NOTE_LENGTH}
-            raise ValidationError({"note": message}, code="invalid_note")
-        return note
 
 
 class Devices(StaffView):
@@ -197,7 +172,7 @@ class Devices(StaffView):
             "users": touched.users,
             "sessions": touched.sessions,
             "done": act.changed,
-            "complete": act.seen >= touched.devices,
+            "complete": act.finished or act.seen >= touched.devices,
         }
         return Response(BulkResultSerializer(result).data)
 
