@@ -1,0 +1,519 @@
+"""What is done to devices: confirm, rename, stop trusting, shorten, forget."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from importlib import import_module
+
+import pytest
+from django.conf import settings as django_settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import factories
+from tests.broken_database import interrupted
+from tests.conftest import NOW
+from trusted_devices import signals
+from trusted_devices.backends.local import LocalBackend
+from trusted_devices.crypto import device_secret
+from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
+from trusted_devices.models import Device, DeviceEvent, DeviceSession
+from trusted_devices.services import devices, sessions
+from trusted_devices.types import Binding, ClientInfo, DeviceStatus, StatusReason
+
+DAY = timedelta(days=1)
+
+
+class AwayBackend(LocalBackend):
+    """Cannot be reached."""
+
+    def confirm_device(self, device):
+        raise BackendUnavailable
+
+    def update_device_status(self, device, status):
+        raise BackendUnavailable
+
+    def forget_device(self, device):
+        raise BackendUnavailable
+
+
+@pytest.fixture
+def away(settings):
+    settings.TRUSTED_DEVICES = {"BACKEND": f"{__name__}.AwayBackend"}
+
+
+@pytest.fixture
+def make(user):
+    """Store a device of ``user``, trusted for another day, or as the arguments say."""
+
+    def make_it(owner=None, **fields):
+        return Device.objects.bulk_create([factories.remembered(owner or user, expires_at=NOW + DAY, **fields)])[0]
+
+    return make_it
+
+
+@pytest.fixture
+def heard(django_capture_on_commit_callbacks):
+    """Run something and return which signals were sent for which device once it was committed."""
+
+    def listen(act):
+        sent = []
+        names = ["device_confirmed", "device_not_remembered", "device_forgotten", "device_compromised"]
+        receivers = {name: lambda name=name, **arguments: sent.append((name, arguments)) for name in names}
+        for name, receiver in receivers.items():
+            getattr(signals, name).connect(receiver)
+        try:
+            with django_capture_on_commit_callbacks(execute=True):
+                act()
+        finally:
+            for name, receiver in receivers.items():
+                getattr(signals, name).disconnect(receiver)
+        return sent
+
+    return listen
+
+
+def with_session(device):
+    session = import_module(django_settings.SESSION_ENGINE).SessionStore()
+    session.create()
+    sessions.attach(device=device, session_key=session.session_key, now=NOW)
+    return session.session_key
+
+
+def session_exists(key):
+    return import_module(django_settings.SESSION_ENGINE).SessionStore().exists(key)
+
+
+def actions():
+    return list(DeviceEvent.objects.order_by("pk").values_list("action", flat=True))
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("typed", "stored"),
+        [
+            ("Work laptop", "Work laptop"),
+            ("  Work \t\r\n laptop ", "Work laptop"),
+            ("Cafe\u0301", "Caf\u00e9"),
+            ("Marías Gerät", "Marías Gerät"),
+            ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+            (
+                "\U0001f469\u200d\U0001f4bb \U0001f3f3\ufe0f\u200d\U0001f308",
+                "\U0001f469\u200d\U0001f4bb \U0001f3f3\ufe0f\u200d\U0001f308",
+            ),
+            ("x" * 64, "x" * 64),
+            ("<b>bold</b>", "<b>bold</b>"),
+        ],
+    )
+    def test_a_name_is_stored_as_people_read_it(self, typed, stored):
+        assert devices.clean_name(typed) == stored
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            "   ",
+            "\u200d\u200c",
+            "x" * 65,
+            "x" * 5000,
+            " " * 5000,
+            "a\x00b",
+            "a\x1bb",
+            "a\u202eb",
+            "a\u2066b",
+            "\ud800",
+            "a\ue000b",
+            "a\u0378b",
+            "\ufeffb",
+        ],
+    )
+    def test_a_name_that_is_empty_too_long_or_cannot_be_shown_is_refused(self, name):
+        with pytest.raises(InvalidDeviceName):
+            devices.clean_name(name)
+
+    def test_how_long_a_name_may_be_is_the_sites_choice(self, settings):
+        settings.TRUSTED_DEVICES = {"MAX_NAME_LENGTH": 5}
+        assert devices.clean_name("12345") == "12345"
+        with pytest.raises(InvalidDeviceName):
+            devices.clean_name("123456")
+
+    @given(st.text(max_size=80))
+    def test_a_name_that_is_taken_is_clean_for_good(self, name):
+        try:
+            cleaned = devices.clean_name(name)
+        except InvalidDeviceName:
+            return
+        assert devices.clean_name(cleaned) == cleaned
+        assert 0 < len(cleaned) <= 64
+        assert cleaned.translate(dict.fromkeys((0x200C, 0x200D))).isprintable()
+
+
+class TestKeys:
+    def test_a_device_key_has_the_form_that_cognito_gives_it(self, settings):
+        assert re.fullmatch(r"local_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", devices.new_device_key())
+        settings.TRUSTED_DEVICES = {"REGION": "ap-southeast-2-xxxx"[:18]}
+        assert len(devices.new_device_key()) == 55
+
+    def test_a_group_key_is_a_hyphen_and_eight_letters_or_digits(self):
+        assert all(re.fullmatch(r"-[A-Za-z0-9]{8}", devices.new_group_key()) for _ in range(50))
+
+    def test_no_key_comes_twice(self):
+        assert len({devices.new_device_key() for _ in range(50)}) == 50
+        assert len({devices.new_group_key() for _ in range(50)}) == 50
+
+
+class TestFinding:
+    def test_a_device_is_found_by_its_user_and_key(self, make, user):
+        device = make()
+        assert devices.get(user=user, device_key=device.device_key) == device
+
+    def test_somebody_elses_device_is_not_found_any_more_than_none(self, make, other_user):
+        with pytest.raises(DeviceNotFound):
+            devices.get(user=other_user, device_key=make().device_key)
+        with pytest.raises(DeviceNotFound):
+            devices.get(user=other_user, device_key="")
+
+
+class TestConfirming:
+    def test_a_confirmed_device_is_tracked_but_not_remembered(self, user, client_info):
+        device, credential = devices.confirm(user=user, client=client_info, name="Laptop", now=NOW)
+        device.refresh_from_db()
+        assert device.status == DeviceStatus.NOT_REMEMBERED
+        assert device.status_reason == StatusReason.CONFIRMED
+        assert (device.name, device.binding) == ("Laptop", Binding.COOKIE)
+        assert (device.confirmed_at, device.last_authenticated_at, device.created_at) == (NOW, NOW, NOW)
+        assert (device.last_ip, device.user_agent) == ("203.0.113.0", client_info.user_agent)
+        assert (device.trust_granted_at, device.trust_expires_at) == (None, None)
+        assert actions() == ["confirmed"]
+        assert credential.device_key == device.device_key
+        assert credential.group_key == device.device_group_key
+
+    def test_the_secret_is_the_clients_and_only_its_digest_is_stored(self, user, client_info):
+        device, credential = devices.confirm(user=user, client=client_info)
+        assert device.secret_digest == device_secret.digest(credential.secret)
+        assert credential.secret not in str(Device.objects.values_list().get())
+
+    def test_it_is_announced_after_the_commit(self, user, client_info, heard):
+        sent = heard(lambda: devices.confirm(user=user, client=client_info))
+        assert [name for name, _ in sent] == ["device_confirmed"]
+
+    def test_a_backend_that_is_away_leaves_no_device(self, user, client_info, away):
+        with pytest.raises(BackendUnavailable):
+            devices.confirm(user=user, client=client_info)
+        assert not Device.objects.exists()
+        assert actions() == []
+
+
+class TestTheLimit:
+    @pytest.fixture(autouse=True)
+    def _three(self, settings):
+        settings.TRUSTED_DEVICES = {"MAX_DEVICES_PER_USER": 3}
+
+    def test_below_it_nobody_has_to_go(self, make, user, client_info):
+        for _ in range(2):
+            make()
+        devices.confirm(user=user, client=client_info, now=NOW)
+        assert Device.objects.count() == 3
+
+    def test_the_longest_unused_goes_first(self, make, user, client_info):
+        oldest = make(last_authenticated_at=NOW - 9 * DAY)
+        for age in (1, 5):
+            make(last_authenticated_at=NOW - age * DAY)
+        devices.confirm(user=user, client=client_info, now=NOW)
+        assert Device.objects.count() == 3
+        assert not Device.objects.filter(pk=oldest.pk).exists()
+        event = DeviceEvent.objects.get(action="forgotten")
+        assert (event.device_key, event.note, event.actor) == (oldest.device_key, "limit", None)
+
+    def test_one_that_is_not_remembered_goes_before_any_that_is(self, make, user, client_info):
+        make(last_authenticated_at=NOW - 9 * DAY)
+        make(last_authenticated_at=None)
+        recent = make(status=DeviceStatus.NOT_REMEMBERED, last_authenticated_at=NOW)
+        devices.confirm(user=user, client=client_info, now=NOW)
+        assert not Device.objects.filter(pk=recent.pk).exists()
+
+    def test_one_that_was_never_used_goes_before_any_that_was(self, make, user, client_info):
+        make(last_authenticated_at=NOW - 9 * DAY)
+        never = make(last_authenticated_at=None)
+        make()
+        devices.confirm(user=user, client=client_info, now=NOW)
+        assert not Device.objects.filter(pk=never.pk).exists()
+
+    def test_a_lower_limit_takes_effect_at_the_next_new_device(self, make, user, client_info):
+        for age in range(6):
+            make(last_authenticated_at=NOW - age * DAY)
+        devices.confirm(user=user, client=client_info, now=NOW)
+        assert Device.objects.count() == 3
+
+    def test_the_devices_of_others_do_not_count(self, make, user, other_user, client_info):
+        for _ in range(3):
+            make(other_user)
+        devices.confirm(user=user, client=client_info, now=NOW)
+        assert Device.objects.of(other_user).count() == 3
+
+    def test_who_has_to_go_is_signed_out(self, make, user, client_info):
+        key = with_session(make(last_authenticated_at=None))
+        for _ in range(2):
+            make()
+        devices.confirm(user=user, client=client_info, now=NOW)
+        assert not session_exists(key)
+
+
+class TestRenaming:
+    def test_a_device_is_renamed_and_the_log_says_by_whom(self, make, user, client_info):
+        device = devices.rename(device=make(), name=" Work  laptop ", actor=user, client=client_info, now=NOW)
+        assert device.name == Device.objects.get().name == "Work laptop"
+        assert Device.objects.get().modified_at == NOW
+        event = DeviceEvent.objects.get()
+        assert (event.action, event.device, event.actor) == ("renamed", device, user)
+
+    def test_a_bad_name_changes_nothing(self, make, user):
+        device = make(name="Before")
+        with pytest.raises(InvalidDeviceName):
+            devices.rename(device=device, name="\x00", actor=user)
+        assert Device.objects.get().name == "Before"
+        assert actions() == []
+
+    def test_a_device_forgotten_meanwhile_is_not_found(self, make, user):
+        device = make()
+        Device.objects.all().delete()
+        with pytest.raises(DeviceNotFound):
+            devices.rename(device=device, name="Laptop", actor=user)
+        assert actions() == []
+
+
+class TestStopping:
+    def test_devices_are_not_remembered_any_more_and_the_log_says_why(self, make, user, heard):
+        device = make()
+        sent = heard(
+            lambda: devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, actor=user, note="lost", now=NOW)
+        )
+        stored = Device.objects.get()
+        assert (stored.status, stored.status_reason) == (DeviceStatus.NOT_REMEMBERED, StatusReason.STAFF_STOPPED)
+        assert (stored.status_changed_at, stored.modified_at) == (NOW, NOW)
+        event = DeviceEvent.objects.get()
+        assert (event.action, event.reason, event.actor, event.note) == (
+            "not_remembered",
+            "staff_stopped",
+            user,
+            "lost",
+        )
+        ((name, arguments),) = sent
+        assert name == "device_not_remembered"
+        assert (arguments["device"], arguments["reason"], arguments["actor"]) == (device, "staff_stopped", user)
+
+    def test_only_those_that_were_remembered_count(self, make):
+        found = [make(), make(), make(status=DeviceStatus.NOT_REMEMBERED, status_reason=StatusReason.EXPIRED)]
+        assert devices.stop_trusting(found, reason=StatusReason.USER_STOPPED) == 2
+        assert devices.stop_trusting(found, reason=StatusReason.USER_STOPPED) == 0
+        assert len(actions()) == 2
+        assert Device.objects.get(pk=found[2].pk).status_reason == StatusReason.EXPIRED
+
+    @pytest.mark.parametrize("ended", [True, False])
+    def test_live_sessions_end_if_so_wished(self, make, ended):
+        remembered, other = make(), make(status=DeviceStatus.NOT_REMEMBERED)
+        keys = [with_session(remembered), with_session(other)]
+        devices.stop_trusting([remembered, other], reason=StatusReason.STAFF_STOPPED, end_sessions=ended)
+        assert [session_exists(key) for key in keys] == [not ended, not ended]
+
+    def test_a_backend_that_is_away_leaves_everything_as_it_was(self, make, away):
+        found = [make(), make()]
+        with pytest.raises(BackendUnavailable):
+            devices.stop_trusting(found, reason=StatusReason.USER_STOPPED, end_sessions=True)
+        assert Device.objects.remembered().count() == 2
+        assert actions() == []
+
+    def test_stopping_none_is_no_error(self, db):
+        assert devices.stop_trusting([], reason=StatusReason.USER_STOPPED) == 0
+
+    def test_the_number_of_queries_does_not_grow_with_the_devices(self, make, django_assert_num_queries):
+        few, many = [make() for _ in range(2)], [make() for _ in range(12)]
+        with django_assert_num_queries(5) as captured:
+            devices.stop_trusting(few, reason=StatusReason.USER_STOPPED)
+        with django_assert_num_queries(len(captured)):
+            devices.stop_trusting(many, reason=StatusReason.USER_STOPPED)
+
+
+class TestEndingTrust:
+    def test_all_of_a_users_devices_lose_their_trust_and_nobody_elses(self, make, user, other_user):
+        for owner in (user, user, other_user):
+            make(owner)
+        assert devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED) == 2
+        assert Device.objects.remembered().count() == 1
+
+    def test_one_may_be_spared(self, make, user):
+        spared = make()
+        make()
+        assert devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, except_key=spared.device_key) == 1
+        assert Device.objects.remembered().get() == spared
+
+    def test_a_user_without_devices_costs_one_query(self, user, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            assert devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED) == 0
+
+    def test_with_the_sessions_of_all_of_them(self, make, user):
+        keys = [with_session(make()), with_session(make(status=DeviceStatus.NOT_REMEMBERED))]
+        devices.end_trust(user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True)
+        assert not any(map(session_exists, keys))
+
+
+class TestAnotherPassword:
+    @pytest.fixture
+    def stamped(self, make):
+        return [make(password_stamp="old"), make(password_stamp="old"), make(password_stamp="older")]
+
+    def test_trust_given_under_another_password_ends(self, make, stamped, user):
+        current, unstamped = make(password_stamp="new"), make(password_stamp="")
+        assert devices.follow_password(user=user, stamp="new", actor=user) == 3
+        assert set(Device.objects.remembered()) == {current, unstamped}
+        assert set(DeviceEvent.objects.values_list("action", "reason")) == {("not_remembered", "password_changed")}
+
+    def test_trust_is_carried_over_to_a_new_hash_of_the_same_password(self, stamped, user):
+        assert devices.follow_password(user=user, stamp="new", old_stamp="old") == 1
+        assert set(Device.objects.remembered()) == set(stamped[:2])
+        assert set(Device.objects.remembered().values_list("password_stamp", flat=True)) == {"new"}
+
+    def test_it_may_be_carried_over_for_the_device_in_hand_alone(self, stamped, user):
+        key = stamped[0].device_key
+        assert devices.follow_password(user=user, stamp="new", old_stamp="old", only_key=key) == 2
+        assert Device.objects.remembered().get() == stamped[0]
+
+    def test_where_nothing_changed_nothing_is_done(self, make, user):
+        make(password_stamp="same")
+        assert devices.follow_password(user=user, stamp="same") == 0
+        assert actions() == []
+
+
+class TestShortening:
+    def test_trust_ends_sooner_and_never_later(self, make):
+        late, soon = make(), make()
+        Device.objects.filter(pk=soon.pk).update(trust_expires_at=NOW + timedelta(minutes=5))
+        until = NOW + timedelta(hours=1)
+        assert devices.shorten_trust([late, soon], until=until, now=NOW) == 1
+        assert Device.objects.get(pk=late.pk).trust_expires_at == until
+        assert Device.objects.get(pk=soon.pk).trust_expires_at == NOW + timedelta(minutes=5)
+        assert actions() == ["shortened"]
+
+    def test_a_device_that_is_not_remembered_stays_as_it_is(self, make):
+        device = make(status=DeviceStatus.NOT_REMEMBERED)
+        assert devices.shorten_trust([device], until=NOW + timedelta(hours=1), now=NOW) == 0
+        assert actions() == []
+
+    @pytest.mark.parametrize("until", [NOW, NOW - DAY])
+    def test_a_moment_that_has_passed_is_refused(self, make, until):
+        with pytest.raises(InvalidExpiry):
+            devices.shorten_trust([make()], until=until, now=NOW)
+
+
+class TestForgetting:
+    def test_a_forgotten_device_is_gone_and_the_log_remembers_it(self, make, user, client_info, heard):
+        device = make()
+        sent = heard(lambda: devices.forget([device], actor=user, note="sold", client=client_info, now=NOW))
+        assert not Device.objects.exists()
+        event = DeviceEvent.objects.get()
+        assert (event.action, event.device, event.device_key) == ("forgotten", None, device.device_key)
+        assert (event.user, event.actor, event.note, event.created_at) == (user, user, "sold", NOW)
+        ((name, arguments),) = sent
+        assert name == "device_forgotten"
+        assert (arguments["device"].device_key, arguments["actor"]) == (device.device_key, user)
+
+    def test_its_live_sessions_end(self, make):
+        device, other = make(), make()
+        gone, kept = with_session(device), with_session(other)
+        devices.forget([device])
+        assert not session_exists(gone)
+        assert session_exists(kept)
+        assert DeviceSession.objects.get().device == other
+
+    def test_the_session_in_hand_may_be_spared(self, make):
+        device = make()
+        spared, gone = with_session(device), with_session(device)
+        devices.forget([device], spare_session=spared)
+        assert session_exists(spared)
+        assert not session_exists(gone)
+
+    def test_forgetting_twice_is_no_error_and_is_logged_once(self, make):
+        device = make()
+        again = Device.objects.get()
+        assert devices.forget([device]) == 1
+        assert devices.forget([again]) == 0
+        assert actions() == ["forgotten"]
+
+    def test_two_people_who_forget_a_device_at_once_log_it_once(self, make):
+        device = make()
+        with interrupted("FROM .trusted_devices_device.? ", lambda: devices.forget([Device.objects.get()])):
+            assert devices.forget([device]) == 0
+        assert actions() == ["forgotten"]
+
+    def test_a_backend_that_is_away_leaves_device_and_sessions(self, make, away):
+        device = make()
+        key = with_session(device)
+        with pytest.raises(BackendUnavailable):
+            devices.forget([device])
+        assert Device.objects.get() == device
+        assert DeviceSession.objects.exists()
+        assert session_exists(key)
+        assert actions() == []
+
+    def test_all_but_one_can_be_forgotten(self, make, user, other_user):
+        kept, theirs, _, _ = make(), make(other_user), make(), make()
+        assert devices.forget_all(user=user, except_key=kept.device_key, actor=user) == 2
+        assert set(Device.objects.all()) == {kept, theirs}
+
+    def test_all_can_be_forgotten(self, make, user):
+        for _ in range(2):
+            make()
+        assert devices.forget_all(user=user, note="stolen bag") == 2
+        assert set(DeviceEvent.objects.values_list("note", flat=True)) == {"stolen bag"}
+
+    def test_forgetting_none_is_no_error(self, user):
+        assert devices.forget([]) == 0
+        assert devices.forget_all(user=user) == 0
+
+
+class TestErasing:
+    def test_an_account_to_be_deleted_leaves_no_device_and_nothing_that_identifies_it(
+        self, make, user, other_user, client_info
+    ):
+        devices.confirm(user=user, client=client_info)
+        make(other_user)
+        devices.erase(user=user)
+        assert Device.objects.get().user == other_user
+        event = DeviceEvent.objects.get()
+        assert (event.ip_address, event.user_agent) == (None, "")
+
+
+def test_a_device_is_called_by_its_name_or_else_described(make, client_info):
+    assert str(make(name="Work laptop")) == "Work laptop"
+    described = make(user_agent=client_info.user_agent)
+    assert str(described) == described.description == "Chrome on Windows"
+
+
+def test_a_backend_that_is_away_does_not_keep_the_alarm_from_being_raised(make, away, caplog):
+    device = make()
+    devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+    assert Device.objects.get().status_reason == StatusReason.COMPROMISED
+    assert device.device_key in caplog.text
+
+
+def test_an_alarm_is_raised_once(make):
+    device = make()
+    for _ in range(2):
+        devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+    assert actions().count("compromised") == 1
+
+
+def test_the_expiry_of_a_credential_can_be_told_to_its_holder(user, client_info):
+    _, credential = devices.confirm(user=user, client=client_info)
+    told = devices.with_expiry(credential, NOW)
+    assert (told.expires_at, told.secret) == (NOW, credential.secret)
+
+
+def test_the_alarm_for_a_device_stops_its_trust_and_is_announced(make, heard):
+    device = make()
+    key = with_session(device)
+    sent = heard(lambda: devices.mark_compromised(device, client=ClientInfo(), now=NOW))
+    assert [name for name, _ in sent] == ["device_not_remembered", "device_compromised"]
+    assert not session_exists(key)
+    assert device.status == Device.objects.get().status == DeviceStatus.NOT_REMEMBERED
