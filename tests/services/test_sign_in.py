@@ -1,0 +1,607 @@
+"""The state machine of sign-in: every step, every answer, and what may have happened in between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_login_failed
+from django.core import mail
+from django.test import RequestFactory
+from django_otp import oath
+from django_otp.plugins.otp_email.models import EmailDevice
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.broken_database import broken
+from tests.conftest import NOW
+from trusted_devices.backends.base import FirstFactor
+from trusted_devices.backends.local import LocalBackend
+from trusted_devices.cookies import DeviceCookie
+from trusted_devices.exceptions import (
+    AlreadyAnswered,
+    BackendUnavailable,
+    CodeMismatch,
+    InvalidCredentials,
+    InvalidDeviceName,
+    InvalidPeriod,
+    SignInExpired,
+    TooManyAttempts,
+    TrustNotAllowed,
+    UnknownMethod,
+)
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import devices, sign_in, trust
+from trusted_devices.services.sign_in import Challenge, SignedIn, SignInState, Step
+from trusted_devices.types import ClientInfo, StatusReason, TrustReason, VerifiedBy
+from trusted_devices.verification import CLOCK_SKEW
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+SIXTY_DAYS = 60 * DAY
+EMPTY = DeviceCookie()
+OTP = "trusted_devices.mfa.otp.OTPProvider"
+
+
+@pytest.fixture(autouse=True)
+def _at_now(time_machine):
+    time_machine.move_to(NOW, tick=False)
+
+
+@pytest.fixture
+def client_info(client_info):
+    return replace(client_info, request=RequestFactory().post("/"))
+
+
+@pytest.fixture
+def code(totp):
+    return f"{oath.totp(totp.bin_key):06d}"
+
+
+@pytest.fixture
+def begin(user, client_info):
+    def begin_it(cookie=EMPTY, *, password="correct horse", username="maria", client=client_info):
+        return sign_in.begin(
+            credentials={"username": username, "password": password}, cookie=cookie, client=client, now=NOW
+        )
+
+    return begin_it
+
+
+@pytest.fixture
+def answer_code(client_info):
+    def answer(state, typed, cookie=EMPTY, *, client=client_info, now=NOW):
+        return sign_in.answer_code(state, code=typed, cookie=cookie, client=client, now=now)
+
+    return answer
+
+
+@pytest.fixture
+def answer_offer(client_info):
+    def answer(state, period, cookie=EMPTY, *, name="", client=client_info, now=NOW):
+        return sign_in.answer_offer(state, period=period, name=name, cookie=cookie, client=client, now=now)
+
+    return answer
+
+
+@pytest.fixture
+def asked(begin, totp):
+    """The state of somebody who is asked for a code."""
+    return begin().state
+
+
+@pytest.fixture
+def offered(asked, code, answer_code):
+    """The state of somebody who is asked whether to trust this device."""
+    return answer_code(asked, code).state
+
+
+@pytest.fixture
+def cookie(offered, answer_offer):
+    """The cookie of a browser that was trusted, at a time when its user is signed out again."""
+    return EMPTY.put(answer_offer(offered, SIXTY_DAYS).credential)
+
+
+@pytest.fixture
+def failures():
+    """What was announced as a failed sign-in."""
+    heard = []
+
+    def hear(sender, credentials, request=None, **_):
+        heard.append((credentials, request))
+
+    user_login_failed.connect(hear)
+    yield heard
+    user_login_failed.disconnect(hear)
+
+
+class TestThePassword:
+    def test_a_user_without_mfa_is_in_and_offered_nothing(self, begin, user):
+        outcome = begin()
+        assert isinstance(outcome, SignedIn)
+        assert (outcome.user, outcome.by, outcome.mfa_active) == (user, VerifiedBy.PASSWORD, False)
+        assert (outcome.device, outcome.credential, outcome.verification) == (None, None, None)
+        assert outcome.auth_backend == "django.contrib.auth.backends.ModelBackend"
+
+    def test_a_user_with_mfa_is_asked_for_it(self, begin, user, totp):
+        challenge = begin()
+        assert isinstance(challenge, Challenge)
+        assert challenge.user == user
+        assert challenge.state.step is Step.SECOND_FACTOR
+        assert challenge.method in challenge.methods
+        assert challenge.state.method_id == challenge.method.id == totp.persistent_id
+        assert (challenge.offer, challenge.device) == (None, None)
+
+    @pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"password": ""}, {"username": "nobody"}])
+    def test_a_wrong_password_and_an_unknown_user_are_refused_alike(self, begin, totp, wrong):
+        with pytest.raises(InvalidCredentials) as raised:
+            begin(**wrong)
+        assert str(raised.value) == ""
+
+    def test_a_disabled_account_is_refused_like_an_unknown_one(self, begin, user):
+        get_user_model().objects.update(is_active=False)
+        with pytest.raises(InvalidCredentials):
+            begin()
+
+    def test_a_user_with_nothing_but_recovery_codes_has_no_mfa(self, begin, user):
+        StaticDevice.objects.create(user=user, name="codes", confirmed=True).token_set.create(token="abcd1234")
+        assert begin().mfa_active is False
+
+    def test_without_a_provider_nobody_is_asked(self, begin, totp, settings):
+        settings.TRUSTED_DEVICES = {}
+        assert begin().by is VerifiedBy.PASSWORD
+
+
+class TestTheCode:
+    def test_the_right_code_leads_to_the_question_about_trust(self, asked, code, answer_code, totp):
+        challenge = answer_code(asked, code)
+        assert challenge.state.step is Step.OFFER_TRUST
+        assert challenge.offer.periods == (30 * DAY, 60 * DAY, 90 * DAY)
+        assert challenge.offer.default == SIXTY_DAYS
+        assert challenge.state.verified.factor_id == totp.persistent_id
+        assert challenge.state.id == asked.id
+
+    @pytest.mark.parametrize("typed", ["000000", "", " ", "12345", "x" * 5000, "\x00", "½"])
+    def test_a_wrong_code_is_refused_recorded_and_announced(
+        self, asked, code, answer_code, typed, failures, client_info, user
+    ):
+        with pytest.raises(CodeMismatch):
+            answer_code(asked, typed)
+        event = DeviceEvent.objects.get()
+        assert (event.action, event.reason, event.user) == ("sign_in_failed", "code_mismatch", user)
+        assert failures == [({"username": "maria"}, client_info.request)]
+
+    def test_a_code_is_good_for_once(self, begin, asked, code, answer_code):
+        answer_code(asked, code)
+        with pytest.raises(CodeMismatch):
+            answer_code(begin().state, code)
+
+    def test_who_guesses_too_often_has_to_wait_even_with_the_right_code(self, asked, code, answer_code, failures):
+        with pytest.raises(CodeMismatch):
+            answer_code(asked, "000000")
+        with pytest.raises(TooManyAttempts) as raised:
+            answer_code(asked, code)
+        assert raised.value.retry_at > NOW
+        assert len(failures) == 1
+
+    def test_a_factor_removed_meanwhile_cannot_be_answered(self, asked, code, answer_code, totp):
+        totp.delete()
+        with pytest.raises(UnknownMethod):
+            answer_code(asked, code)
+
+    def test_a_recovery_code_signs_in_without_an_offer(self, asked, user, answer_code, client_info):
+        codes = StaticDevice.objects.create(user=user, name="codes", confirmed=True)
+        codes.token_set.create(token="abcd2345")
+        chosen = sign_in.choose_method(asked, method_id=codes.persistent_id, client=client_info, now=NOW)
+        outcome = answer_code(chosen.state, "ABCD-2345")
+        assert isinstance(outcome, SignedIn)
+        assert outcome.by is VerifiedBy.RECOVERY
+        assert outcome.credential is None
+        assert not codes.token_set.exists()
+
+    def test_staff_acting_as_the_user_are_not_asked_about_trust(self, asked, code, answer_code):
+        outcome = answer_code(asked, code, client=ClientInfo(impersonated=True))
+        assert (outcome.by, outcome.device) == (VerifiedBy.MFA, None)
+
+
+class TestAnotherFactor:
+    @pytest.fixture
+    def email(self, user):
+        return EmailDevice.objects.create(user=user, name="mail", confirmed=True)
+
+    def test_a_code_is_sent_where_the_factor_needs_one(self, email, begin, totp, client_info, answer_code):
+        state = begin().state
+        chosen = sign_in.choose_method(state, method_id=email.persistent_id, client=client_info, now=NOW)
+        assert chosen.method.kind == "email"
+        assert len(mail.outbox) == 1
+        email.refresh_from_db()
+        assert email.token in mail.outbox[0].body
+        assert isinstance(answer_code(chosen.state, email.token), Challenge)
+
+    def test_no_code_is_sent_where_none_is_needed(self, asked, totp, client_info):
+        sign_in.choose_method(asked, method_id=totp.persistent_id, client=client_info, now=NOW)
+        assert mail.outbox == []
+
+    def test_codes_cannot_be_asked_for_too_often(self, email, begin, client_info, settings):
+        settings.OTP_EMAIL_COOLDOWN_DURATION = 60
+        state = begin().state
+        sign_in.choose_method(state, method_id=email.persistent_id, client=client_info, now=NOW)
+        with pytest.raises(TooManyAttempts):
+            sign_in.choose_method(state, method_id=email.persistent_id, client=client_info, now=NOW)
+        assert len(mail.outbox) == 1
+
+    def test_somebody_elses_factor_cannot_be_chosen(self, asked, other_user, client_info):
+        theirs = TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
+        with pytest.raises(UnknownMethod):
+            sign_in.choose_method(asked, method_id=theirs.persistent_id, client=client_info, now=NOW)
+
+    def test_no_factor_can_be_chosen_after_the_code(self, offered, totp, client_info):
+        with pytest.raises(SignInExpired):
+            sign_in.choose_method(offered, method_id=totp.persistent_id, client=client_info, now=NOW)
+
+
+class TestTheQuestion:
+    def test_not_now_signs_in_and_trusts_nothing(self, offered, answer_offer, user):
+        outcome = answer_offer(offered, None)
+        assert (outcome.user, outcome.by) == (user, VerifiedBy.MFA)
+        assert (outcome.device, outcome.credential, outcome.trust_failed) == (None, None, False)
+        assert outcome.auth_backend == "django.contrib.auth.backends.ModelBackend"
+        assert not Device.objects.exists()
+
+    def test_trust_makes_a_device_and_hands_out_its_credential(self, offered, answer_offer, totp):
+        outcome = answer_offer(offered, SIXTY_DAYS, name="Laptop")
+        device = Device.objects.get()
+        assert (device, device.name, device.trust_expires_at) == (outcome.device, "Laptop", NOW + SIXTY_DAYS)
+        assert device.mfa_factor == totp.persistent_id
+        assert outcome.credential.device_key == device.device_key
+        assert outcome.by is VerifiedBy.MFA
+
+    @pytest.mark.parametrize("period", [DAY, timedelta(0), -DAY, 365 * DAY])
+    def test_a_period_that_was_not_offered_is_refused_and_the_question_stands(self, offered, answer_offer, period):
+        with pytest.raises(InvalidPeriod):
+            answer_offer(offered, period)
+        assert not Device.objects.exists()
+        assert answer_offer(offered, SIXTY_DAYS).device
+
+    def test_a_bad_name_is_refused_and_the_question_stands(self, offered, answer_offer):
+        with pytest.raises(InvalidDeviceName):
+            answer_offer(offered, SIXTY_DAYS, name="x" * 5000)
+        assert not Device.objects.exists()
+        assert answer_offer(offered, SIXTY_DAYS).device
+
+    def test_it_is_answered_once(self, offered, answer_offer):
+        answer_offer(offered, SIXTY_DAYS)
+        with pytest.raises(AlreadyAnswered):
+            answer_offer(offered, SIXTY_DAYS)
+        assert Device.objects.count() == 1
+
+    def test_trust_cannot_be_taken_while_acting_as_somebody_else(self, offered, answer_offer):
+        with pytest.raises(TrustNotAllowed):
+            answer_offer(offered, SIXTY_DAYS, client=ClientInfo(impersonated=True))
+
+    def test_a_known_device_is_named_in_the_question_and_revived_by_the_answer(
+        self, cookie, begin, totp, answer_code, answer_offer, time_machine
+    ):
+        Device.objects.update(name="Work laptop")
+        devices.stop_trusting(Device.objects.all(), reason=StatusReason.USER_STOPPED)
+        time_machine.move_to(NOW + MINUTE, tick=False)
+        code = f"{oath.totp(totp.bin_key):06d}"
+        challenge = answer_code(begin(cookie).state, code, cookie)
+        assert challenge.device.name == "Work laptop"
+        outcome = answer_offer(challenge.state, 30 * DAY, cookie)
+        assert (outcome.device, Device.objects.count()) == (challenge.device, 1)
+
+    def test_not_now_on_a_known_device_signs_in_from_that_device(
+        self, cookie, begin, totp, answer_code, answer_offer, time_machine
+    ):
+        devices.stop_trusting(Device.objects.all(), reason=StatusReason.USER_STOPPED)
+        time_machine.move_to(NOW + MINUTE, tick=False)
+        challenge = answer_code(begin(cookie).state, f"{oath.totp(totp.bin_key):06d}", cookie)
+        outcome = answer_offer(challenge.state, None, cookie)
+        assert (outcome.device, outcome.credential) == (Device.objects.get(), None)
+        assert not Device.objects.get().is_remembered
+
+
+class AwayBackend(LocalBackend):
+    """Owns the devices, and is away when one is to be confirmed."""
+
+    def confirm_device(self, device):
+        raise BackendUnavailable
+
+
+class CarelessBackend(LocalBackend):
+    """Asks nobody for a second factor, whatever was decided."""
+
+    def first_factor(self, *, credentials, client, assess):
+        first = super().first_factor(credentials=credentials, client=client, assess=assess)
+        return FirstFactor(user=first.user, mfa_active=first.mfa_active, decision=first.decision)
+
+
+class TestWhatGoesWrong:
+    @pytest.mark.parametrize("pattern", ["^INSERT INTO .trusted_devices_device", "^UPDATE .trusted_devices_device"])
+    def test_a_database_error_in_the_middle_of_a_grant_changes_nothing_and_the_sign_in_stands(
+        self, offered, answer_offer, pattern, caplog
+    ):
+        with broken(pattern) as refused:
+            outcome = answer_offer(offered, SIXTY_DAYS)
+        assert refused
+        assert (outcome.trust_failed, outcome.by) == (True, VerifiedBy.MFA)
+        assert (outcome.device, outcome.credential) == (None, None)
+        assert not Device.objects.exists()
+        assert not DeviceEvent.objects.filter(action__in=["confirmed", "remembered"]).exists()
+        assert "Trust could not be granted" in caplog.text
+
+    def test_so_does_a_backend_that_is_away(self, offered, answer_offer, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.AwayBackend"}
+        outcome = answer_offer(offered, SIXTY_DAYS)
+        assert (outcome.trust_failed, outcome.device) == (True, None)
+        assert not Device.objects.exists()
+
+    def test_a_database_error_during_the_check_asks_for_the_code(self, cookie, begin):
+        with broken("^UPDATE .trusted_devices_device"):
+            assert isinstance(begin(cookie), Challenge)
+
+    def test_a_backend_that_asks_for_no_code_where_one_is_due_lets_nobody_in(self, begin, totp, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.CarelessBackend"}
+        with pytest.raises(BackendUnavailable):
+            begin()
+
+    def test_such_a_backend_is_trusted_with_those_who_may_skip_it(self, cookie, begin, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.CarelessBackend"}
+        assert begin(cookie).by is VerifiedBy.TRUSTED_DEVICE
+
+
+class TestATrustedDevice:
+    def test_it_skips_the_code(self, cookie, begin, user):
+        outcome = begin(cookie)
+        assert isinstance(outcome, SignedIn)
+        assert (outcome.user, outcome.by, outcome.mfa_active) == (user, VerifiedBy.TRUSTED_DEVICE, True)
+        assert outcome.device == Device.objects.get()
+        assert outcome.decision.reason is TrustReason.TRUSTED
+        assert outcome.credential.secret != cookie.entries[0].secret
+        assert outcome.verification is None, "trust is no fresh second factor"
+
+    def test_it_helps_nobody_who_does_not_know_the_password(self, cookie, begin):
+        before = Device.objects.values().get()
+        with pytest.raises(InvalidCredentials):
+            begin(cookie, password="wrong")
+        assert Device.objects.values().get() == before
+
+    @pytest.mark.parametrize(
+        "held",
+        [
+            DeviceCookie(unreadable=True),
+            EMPTY,
+        ],
+    )
+    def test_another_browser_is_asked_for_the_code(self, cookie, begin, held):
+        assert isinstance(begin(held), Challenge)
+
+    def test_a_wrong_device_secret_is_no_failed_sign_in_and_does_not_slow_the_second_factor(
+        self, cookie, begin, failures, totp
+    ):
+        forged = EMPTY.put(replace(cookie.entries[0], secret="x" * 43, generation=99))
+        for _ in range(10):
+            assert isinstance(begin(forged), Challenge)
+        assert failures == []
+        totp.refresh_from_db()
+        assert totp.throttling_failure_count == 0
+
+    def test_another_user_of_the_same_browser_is_asked_for_their_own(
+        self, cookie, other_user, begin, answer_code, answer_offer
+    ):
+        factor = TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
+        challenge = begin(cookie, username="tom", password="battery staple")
+        challenge = answer_code(challenge.state, f"{oath.totp(factor.bin_key):06d}", cookie)
+        assert challenge.device is None
+        outcome = answer_offer(challenge.state, SIXTY_DAYS, cookie)
+        both = cookie.put(outcome.credential)
+        assert begin(both).by is VerifiedBy.TRUSTED_DEVICE
+        assert begin(both, username="tom", password="battery staple").by is VerifiedBy.TRUSTED_DEVICE
+
+    def test_without_mfa_it_is_known_all_the_same(self, cookie, begin, totp):
+        totp.delete()
+        outcome = begin(cookie)
+        assert (outcome.by, outcome.device, outcome.credential) == (VerifiedBy.PASSWORD, Device.objects.get(), None)
+
+
+class TestTrackingModes:
+    def test_always_remembers_after_the_code_without_asking(self, begin, totp, code, answer_code, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "always"}
+        outcome = answer_code(begin().state, code)
+        assert isinstance(outcome, SignedIn)
+        assert outcome.device.status_reason == StatusReason.TRACKING_ALWAYS
+        assert outcome.device.trust_expires_at == NOW + SIXTY_DAYS
+        assert begin(EMPTY.put(outcome.credential)).by is VerifiedBy.TRUSTED_DEVICE
+
+    def test_always_does_not_remember_after_a_recovery_code(self, asked, user, answer_code, settings, client_info):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "always"}
+        codes = StaticDevice.objects.create(user=user, name="codes", confirmed=True)
+        codes.token_set.create(token="abcd2345")
+        chosen = sign_in.choose_method(asked, method_id=codes.persistent_id, client=client_info, now=NOW)
+        assert answer_code(chosen.state, "abcd2345").device is None
+        assert not Device.objects.exists()
+
+    def test_off_neither_asks_nor_remembers(self, begin, totp, code, answer_code, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "off"}
+        outcome = answer_code(begin().state, code)
+        assert (outcome.by, outcome.device) == (VerifiedBy.MFA, None)
+        assert not Device.objects.exists()
+
+    @pytest.mark.parametrize("options", [{"TRACKING": "off"}, {"CHALLENGE_REQUIRED_ON_NEW_DEVICE": False}])
+    def test_trust_already_given_is_not_taken_and_not_offered_anew(
+        self, cookie, begin, totp, answer_code, settings, options, time_machine
+    ):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, **options}
+        time_machine.move_to(NOW + MINUTE, tick=False)
+        outcome = answer_code(begin(cookie).state, f"{oath.totp(totp.bin_key):06d}", cookie)
+        assert (outcome.by, outcome.credential) == (VerifiedBy.MFA, None)
+
+    def test_staff_without_a_fitting_period_are_in_after_the_code(self, begin, user, totp, code, answer_code, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "STAFF_MAX_PERIOD": DAY}
+        get_user_model().objects.update(is_staff=True)
+        assert isinstance(answer_code(begin().state, code), SignedIn)
+
+
+class TestInBetween:
+    """Whatever happened between two steps, in each step that can be taken."""
+
+    @pytest.fixture(params=["answer_code", "choose_method", "resume", "answer_offer", "not_now", "resume_offer"])
+    def step(self, request, asked, offered, totp, client_info, code):
+        """Take one step at a given time with the state that belongs to it."""
+        arguments = {"cookie": EMPTY, "client": client_info}
+        steps = {
+            "answer_code": lambda now: sign_in.answer_code(asked, code="000000", now=now, **arguments),
+            "choose_method": lambda now: sign_in.choose_method(
+                asked, method_id=totp.persistent_id, client=client_info, now=now
+            ),
+            "resume": lambda now: sign_in.resume(asked, now=now, **arguments),
+            "answer_offer": lambda now: sign_in.answer_offer(offered, period=SIXTY_DAYS, now=now, **arguments),
+            "not_now": lambda now: sign_in.answer_offer(offered, period=None, now=now, **arguments),
+            "resume_offer": lambda now: sign_in.resume(offered, now=now, **arguments),
+        }
+        return steps[request.param]
+
+    def test_within_the_time_it_goes_on(self, step):
+        with contextlib.suppress(CodeMismatch):
+            assert isinstance(step(NOW + 10 * MINUTE - timedelta(microseconds=1)), Challenge | SignedIn)
+
+    def test_another_process_whose_clock_is_a_little_behind_goes_on(self, step):
+        with contextlib.suppress(CodeMismatch):
+            assert isinstance(step(NOW - CLOCK_SKEW), Challenge | SignedIn)
+
+    @pytest.mark.parametrize("now", [NOW + 10 * MINUTE, NOW + DAY, NOW - CLOCK_SKEW - MINUTE])
+    def test_after_the_time_it_has_expired(self, step, now):
+        with pytest.raises(SignInExpired):
+            step(now)
+
+    def test_how_long_is_the_sites_choice(self, step, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "SIGN_IN_TIMEOUT": MINUTE}
+        with pytest.raises(SignInExpired):
+            step(NOW + MINUTE)
+
+    def test_the_password_was_changed(self, step, user):
+        user.set_password("another password")
+        user.save()
+        with pytest.raises(SignInExpired):
+            step(NOW)
+
+    def test_the_account_was_disabled(self, step, user):
+        get_user_model().objects.update(is_active=False)
+        with pytest.raises(SignInExpired):
+            step(NOW)
+
+    def test_the_account_was_deleted(self, step, user):
+        user.delete()
+        with pytest.raises(SignInExpired):
+            step(NOW)
+
+
+class TestTheWrongStep:
+    def test_the_question_cannot_be_answered_before_the_code(self, asked, answer_offer):
+        for period in (SIXTY_DAYS, None):
+            with pytest.raises(SignInExpired):
+                answer_offer(asked, period)
+        assert not Device.objects.exists()
+
+    def test_a_code_cannot_be_answered_twice(self, offered, answer_code):
+        with pytest.raises(SignInExpired):
+            answer_code(offered, "000000")
+
+    def test_a_state_that_claims_the_question_without_a_code_is_refused(self, asked, answer_offer, client_info):
+        claimed = replace(asked, step=Step.OFFER_TRUST)
+        for period in (SIXTY_DAYS, None):
+            with pytest.raises(SignInExpired):
+                answer_offer(claimed, period)
+
+
+class TestResuming:
+    def test_the_code_is_asked_for_again(self, asked, client_info, totp):
+        challenge = sign_in.resume(asked, client=client_info, cookie=EMPTY, now=NOW)
+        assert (challenge.method.id, challenge.state) == (totp.persistent_id, asked)
+
+    def test_the_question_is_asked_again_with_the_device_in_front(self, offered, cookie, client_info):
+        challenge = sign_in.resume(offered, client=client_info, cookie=cookie, now=NOW)
+        assert challenge.offer.default == SIXTY_DAYS
+        assert challenge.device == Device.objects.get()
+
+    def test_nothing_is_asked_when_mfa_was_removed_meanwhile(self, asked, client_info, totp):
+        totp.delete()
+        with pytest.raises(SignInExpired):
+            sign_in.resume(asked, client=client_info, cookie=EMPTY, now=NOW)
+
+    def test_nothing_is_asked_when_the_factor_was_removed_meanwhile(self, asked, client_info, totp, user):
+        totp.delete()
+        TOTPDevice.objects.create(user=user, name="another", confirmed=True)
+        with pytest.raises(UnknownMethod):
+            sign_in.resume(replace(asked, method_id="gone"), client=client_info, cookie=EMPTY, now=NOW)
+
+    def test_the_question_is_not_asked_when_the_policy_forbids_it_meanwhile(self, offered, client_info, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "off"}
+        with pytest.raises(SignInExpired):
+            sign_in.resume(offered, client=client_info, cookie=EMPTY, now=NOW)
+
+
+class TestTheState:
+    def test_it_survives_any_session_serializer(self, asked, offered):
+        for state in (asked, offered):
+            assert SignInState.load(json.loads(json.dumps(state.dump()))) == state
+
+    def test_it_holds_no_password_no_code_and_no_password_hash(self, offered, user, code):
+        dumped = json.dumps(offered.dump())
+        assert "correct horse" not in dumped
+        assert user.password not in dumped
+        assert code not in dumped.replace(offered.id, "").replace(offered.password_stamp, "")
+        assert offered.password_stamp == trust.password_stamp(user)
+
+    @pytest.mark.parametrize("garbage", [None, 7, "text", [], {}, {"id": "x"}, [1, 2, 3]], ids=repr)
+    def test_anything_else_in_its_place_has_expired(self, garbage):
+        with pytest.raises(SignInExpired):
+            SignInState.load(garbage)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"started": "soon"},
+            {"started": None},
+            {"started": 1e300},
+            {"started": float("nan")},
+            {"step": "done"},
+            {"step": None},
+            {"verified": []},
+            {"verified": {}},
+            {"verified": "mfa!"},
+            {"verified": ["totp", "f", "when", False]},
+            {"verified": ["totp", "f", 1.0, False, "more"]},
+            {"backend": None},
+            {"backend": 7},
+        ],
+        ids=repr,
+    )
+    def test_a_garbled_one_has_expired(self, offered, change):
+        with pytest.raises(SignInExpired):
+            SignInState.load(offered.dump() | change)
+
+    @pytest.mark.parametrize("key", ["id", "user", "auth_backend", "stamp", "started", "step", "method", "verified"])
+    def test_an_incomplete_one_has_expired(self, offered, key):
+        raw = offered.dump()
+        del raw[key]
+        with pytest.raises(SignInExpired):
+            SignInState.load(raw)
+
+    @pytest.mark.parametrize("user_id", ["", "nobody", "0", None, [], "9" * 30])
+    def test_one_of_a_user_who_does_not_exist_has_expired(self, offered, answer_offer, user_id):
+        with pytest.raises(SignInExpired):
+            answer_offer(replace(offered, user_id=user_id), None)
+
+    @pytest.mark.parametrize("stamp", ["", "x", None])
+    def test_one_with_another_stamp_has_expired(self, offered, answer_offer, stamp):
+        with pytest.raises(SignInExpired):
+            answer_offer(replace(offered, password_stamp=stamp), None)
+
+    def test_two_sign_ins_have_two_states(self, begin, totp):
+        assert begin().state.id != begin().state.id
