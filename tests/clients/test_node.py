@@ -1,0 +1,140 @@
+"""The clients for JavaScript, unmodified, in Node: each script goes through the whole life of a device."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import Site
+from tests.cognito_idp.factories import KEY_SECRET
+
+pytestmark = [pytest.mark.clients, pytest.mark.django_db(transaction=True)]
+
+SCRIPTS = Path(__file__).parent / "node"
+Run = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder with the scripts and, from the npm registry, the clients; kept for the next run."""
+    wanted = (SCRIPTS / "package.json").read_bytes()
+    cache = request.config.cache
+    assert cache is not None
+    folder = cache.mkdir(f"clients-{hashlib.sha256(wanted).hexdigest()[:16]}")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    folder = folder / worker if worker else folder
+    folder.mkdir(exist_ok=True)
+    if shutil.which("npm") is None:
+        _missing("npm is not installed")
+    (folder / "package.json").write_bytes(wanted)
+    if not (folder / "complete").exists():
+        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode != 0:
+            _missing(f"npm could not install the clients: {done.stderr}")
+        (folder / "complete").touch()
+    for script in SCRIPTS.glob("*.mjs"):
+        shutil.copy(script, folder)
+    return folder
+
+
+@pytest.fixture
+def run(site: Site, packages: Path) -> Run:
+    """Run a script; answer what it asks; return what its steps found."""
+
+    def start(script: str) -> dict[str, Any]:
+        facts = {
+            "endpoint": site.endpoint,
+            "region": site.region,
+            "pool": site.pool.pool_id,
+            "client": site.client.client_id,
+            "username": site.username,
+            "password": site.password,
+            "keyId": site.key.access_key_id,
+            "keySecret": KEY_SECRET,
+        }
+        found: dict[str, Any] = {}
+        with subprocess.Popen(
+            ["node", script, json.dumps(facts)],
+            cwd=packages,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stderr is not None
+            for line in process.stdout:
+                if not line.startswith("{"):
+                    continue
+                told = json.loads(line)
+                if "ask" in told:
+                    process.stdin.write(site.code() + "\n")
+                    process.stdin.flush()
+                else:
+                    found[told["step"]] = told["value"]
+            errors = process.stderr.read()
+            assert process.wait(timeout=60) == 0, (found, errors)
+        return found
+
+    return start
+
+
+def _missing(why: str) -> None:
+    """Skip, but not where these tests are required."""
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def test_amazon_cognito_identity_js_goes_through_the_whole_life_of_a_device(run: Run) -> None:
+    assert run("acij.mjs") == {
+        "first": {"mfa": True, "confirmationNecessary": True},
+        "listed": [True],
+        "remembered": {"mfa": False, "confirmationNecessary": False},
+        "not remembered": {"mfa": True, "sameDevice": True},
+        "got": "remembered",
+        "refreshed": True,
+        "recovered": {"mfa": True, "newDevice": True},
+        "forgotten": None,
+        "signed out": "Access Token has been revoked",
+        "revoked": "Access Token has been revoked",
+        "wrong password": "NotAuthorizedException: Incorrect username or password.",
+    }
+
+
+def test_aws_amplify_goes_through_the_whole_life_of_a_device(run: Run) -> None:
+    assert run("amplify.mjs") == {
+        "first": {"mfa": True, "done": True},
+        "listed": [True],
+        "remembered": {"mfa": False, "done": True},
+        "not remembered": {"mfa": True, "done": True, "sameDevice": True},
+        "refreshed": True,
+        "recovered": {"mfa": True, "done": True, "newDevice": True},
+        "forgotten": None,
+        "signed out": "Access Token has been revoked",
+        "wrong password": "NotAuthorizedException: Incorrect username or password.",
+    }
+
+
+def test_the_aws_sdk_for_javascript_goes_through_the_whole_life_of_a_device(run: Run) -> None:
+    assert run("sdk3.mjs") == {
+        "first": {"mfa": True, "confirmationNecessary": True},
+        "listed": [True],
+        "remembered": {"mfa": False},
+        "not remembered": {"mfa": True, "newDevice": False},
+        "refreshed": True,
+        "admin": True,
+        "forgotten": "ResourceNotFoundException: Device does not exist.",
+        "recovered": {"mfa": True, "newDevice": True},
+        "signed out": "Access Token has been revoked",
+    }

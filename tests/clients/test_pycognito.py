@@ -1,0 +1,128 @@
+"""pycognito, unmodified but for the hard-coded address of its three device methods, which would leave the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pycognito.aws_srp
+import pytest
+from botocore.exceptions import ClientError
+from pycognito import Cognito
+from pycognito.aws_srp import AWSSRP
+from pycognito.exceptions import SoftwareTokenMFAChallengeException
+
+from tests.clients.conftest import Site
+from trusted_devices.cognito_idp.models import UserPool
+
+pytestmark = [pytest.mark.clients, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def redirected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pycognito's own HTTP calls go to the site."""
+    post = pycognito.aws_srp.requests.post
+
+    def redirect(url: str, *arguments: Any, **options: Any) -> Any:
+        assert url == f"https://cognito-idp.{site.region}.amazonaws.com/"
+        answer = post(site.endpoint, *arguments, **options)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    monkeypatch.setattr("pycognito.aws_srp.requests.post", redirect)
+
+
+def srp(site: Site, **extra: Any) -> AWSSRP:
+    return AWSSRP(
+        username=extra.pop("username", site.username),
+        password=site.password,
+        pool_id=site.pool.pool_id,
+        client_id=extra.pop("client_id", site.client.client_id),
+        client=site.boto3(),
+        **extra,
+    )
+
+
+def mfa_sign_in(site: Site, idp: AWSSRP) -> dict[str, Any]:
+    """Sign in with SRP and a code; return the AuthenticationResult or the next challenge."""
+    with pytest.raises(SoftwareTokenMFAChallengeException) as challenge:
+        idp.authenticate_user()
+    answer = challenge.value.get_tokens()
+    responses = {"USERNAME": site.username, "SOFTWARE_TOKEN_MFA_CODE": site.code()}
+    if idp.client_secret is not None:
+        responses["SECRET_HASH"] = idp.get_secret_hash(site.username, idp.client_id, idp.client_secret)
+    answered: dict[str, Any] = site.boto3().respond_to_auth_challenge(
+        ClientId=idp.client_id,
+        ChallengeName="SOFTWARE_TOKEN_MFA",
+        Session=answer["Session"],
+        ChallengeResponses=responses,
+    )
+    return answered
+
+
+def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
+    first = srp(site)
+    result = mfa_sign_in(site, first)["AuthenticationResult"]
+    metadata = result["NewDeviceMetadata"]
+    response, device_password = first.confirm_device({"AuthenticationResult": result})
+    assert response.json() == {"UserConfirmationNecessary": True}
+    first.update_device_status(True, result["AccessToken"], metadata["DeviceKey"])
+    known = {
+        "device_key": metadata["DeviceKey"],
+        "device_group_key": metadata["DeviceGroupKey"],
+        "device_password": device_password,
+    }
+    idp = site.boto3()
+    assert [d["DeviceKey"] for d in idp.list_devices(AccessToken=result["AccessToken"])["Devices"]] == [
+        metadata["DeviceKey"]
+    ]
+
+    again = srp(site, **known).authenticate_user()["AuthenticationResult"]
+    assert "NewDeviceMetadata" not in again
+
+    first.update_device_status(False, again["AccessToken"], metadata["DeviceKey"])
+    idp_srp = srp(site, **known)
+    answer = mfa_sign_in(site, idp_srp)
+    assert answer["ChallengeName"] == "DEVICE_SRP_AUTH"
+
+    refreshed = idp.get_tokens_from_refresh_token(
+        ClientId=site.client.client_id, RefreshToken=again["RefreshToken"], DeviceKey=metadata["DeviceKey"]
+    )
+    first.forget_device(refreshed["AuthenticationResult"]["AccessToken"], metadata["DeviceKey"])
+    with pytest.raises(ClientError, match="Device does not exist\\."):
+        srp(site, **known).authenticate_user()
+    result = mfa_sign_in(site, srp(site))["AuthenticationResult"]
+    assert result["NewDeviceMetadata"]["DeviceKey"] != metadata["DeviceKey"]
+
+
+def test_pycognito_refreshes_and_signs_out_where_the_pool_lets_unconfirmed_devices(site: Site) -> None:
+    UserPool.objects.filter(pk=site.pool.pk).update(refresh_without_device=True)
+    result = mfa_sign_in(site, srp(site))["AuthenticationResult"]
+    user = Cognito(
+        site.pool.pool_id,
+        site.client.client_id,
+        username=site.username,
+        id_token=result["IdToken"],
+        access_token=result["AccessToken"],
+        refresh_token=result["RefreshToken"],
+        boto3_client_kwargs={"endpoint_url": site.endpoint, "region_name": site.region},
+    )
+    user.verify_tokens()
+    assert user.id_claims["cognito:username"] == site.username
+    user.renew_access_token()
+    assert user.access_token != result["AccessToken"]
+    assert user.get_user().email == "maria@example.com"
+    user.logout()
+
+
+def test_pycognito_signs_in_with_a_client_secret(site: Site) -> None:
+    idp = srp(site, client_id=site.secret_client.client_id, client_secret=site.secret)
+    assert mfa_sign_in(site, idp)["AuthenticationResult"]["TokenType"] == "Bearer"
+
+
+def test_pycognito_hears_of_a_wrong_password_and_of_no_such_user_alike(site: Site) -> None:
+    idp = srp(site)
+    idp.password = "wrong"
+    with pytest.raises(ClientError, match="Incorrect username or password\\."):
+        idp.authenticate_user()
+    with pytest.raises(ClientError, match="Incorrect username or password\\."):
+        srp(site, username="nobody").authenticate_user()
