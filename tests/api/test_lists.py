@@ -204,6 +204,7 @@ def test_a_cursor_survives_being_written_and_read():
         {"last_used_before": "0001-01-01T00:00:00+14:00"}, {"user": "maria"}, {"user": "9" * 30}, {"user": "1.5"},
         {"status": "forgotten"}, {"binding": "x"}, {"username": "a\x00b"}, {"device_key": "\x00"},
         {"stauts": "remembered"}, {"secret_digest": "0"}, {"user__password": "x"}, {"offset": "10"}, {"": "x"},
+        {"user": ""}, {"expires_before": ""}, {"status": ["remembered", "not_remembered"]},
     ],
 )  # fmt: skip
 def test_filters_that_mean_nothing_are_refused(query, desk):

@@ -36,6 +36,8 @@ from trusted_devices.models import Device
 from trusted_devices.services import devices, editing, overview, remembering, trust
 from trusted_devices.types import ClientInfo
 
+NO_ACTION = (None, "metadata")
+"""What Django REST framework calls a method that there is no action for; it is not allowed."""
 DEVICE_KEY = re.compile(r"[\x21-\x7e]{1,55}")
 
 
@@ -75,9 +77,14 @@ class ApiView(GenericViewSet[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if self.action in NO_ACTION:
+            return
         known = self.known_parameters()
-        if unknown := [name for name in request.query_params if name not in known]:
-            raise ValidationError(dict.fromkeys(unknown, _("There is no such parameter.")), code="unknown_parameter")
+        for name, values in request.query_params.lists():
+            if name not in known:
+                raise ValidationError({name: _("There is no such parameter.")}, code="unknown_parameter")
+            if len(values) > 1 or not values[0]:
+                raise ValidationError({name: _("Give one value, or leave it out.")}, code="invalid_parameter")
 
     def known_parameters(self) -> frozenset[str]:
         """Return the query parameters that mean something to the action in hand."""
@@ -194,8 +201,8 @@ class StaffView(ApiView):
     permissions: ClassVar[dict[str, str]] = {}
 
     def permission_for(self, action: str | None) -> str | None:
-        """Return the permission that ``action`` takes; none is the answer for what is not an action at all."""
-        return self.permissions[action] if action is not None else None
+        """Return the permission that ``action`` takes; none if there is no such action to be allowed."""
+        return None if action in NO_ACTION else self.permissions[action]
 
     def note(self) -> str:
         """Return why, from the query of a request without a body."""

@@ -15,6 +15,24 @@ from trusted_devices.services.bulk import BulkKind
 MAX_NOTE_LENGTH = 255
 
 
+class TextField(serializers.CharField):
+    """Text, and no number that could be read as such."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class YesNoField(serializers.BooleanField):
+    """``true`` or ``false``, and nothing that could be read as such."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A request that is refused if it says anything that would be ignored."""
 
@@ -29,13 +47,14 @@ class StrictSerializer(serializers.Serializer[Any]):
 class RenameSerializer(StrictSerializer):
     """A new name."""
 
-    name = serializers.CharField(max_length=1024, help_text="At most as long as the site allows.")
+    name = TextField(max_length=1024, help_text="At most as long as the site allows.")
 
 
+@extend_schema_serializer(examples=[OpenApiExample("Why", value={"note": "Laptop stolen"})])
 class NoteSerializer(StrictSerializer):
     """Why staff do something."""
 
-    note = serializers.CharField(max_length=MAX_NOTE_LENGTH, help_text="Why; kept in the activity log.")
+    note = TextField(max_length=MAX_NOTE_LENGTH, help_text="Why; kept in the activity log.")
 
 
 @extend_schema_serializer(
@@ -48,8 +67,8 @@ class RememberSerializer(StrictSerializer):
     """For how long to remember a device, and the code where the session has no recent second factor."""
 
     period = PeriodField(help_text="One of the periods that the site's policy allows.")
-    code = serializers.CharField(required=False, max_length=64, help_text="A code of the signed-in user.")
-    method = serializers.CharField(
+    code = TextField(required=False, max_length=64, help_text="A code of the signed-in user.")
+    method = TextField(
         required=False, max_length=255, help_text="Which second factor the code is of; the preferred one if left out."
     )
 
@@ -68,7 +87,7 @@ BulkFilterSerializer = type(
         "__doc__": "Which devices: the same filters as those of the list, together.",
         "__module__": __name__,
         **{
-            name: serializers.CharField(required=False, help_text=narrowing.extra["help_text"])
+            name: TextField(required=False, help_text=narrowing.extra["help_text"])
             for name, narrowing in filters_of(DeviceFilter).items()
         },
     },
@@ -92,5 +111,5 @@ class BulkSerializer(NoteSerializer):
 
     operation = serializers.ChoiceField([BulkKind.FORGET.value, BulkKind.STOP_TRUSTING.value])
     filter = BulkFilterSerializer(required=False)
-    all = serializers.BooleanField(default=False, help_text="Every device there is, in place of a filter.")
-    dry_run = serializers.BooleanField(default=True, help_text="Only count; nothing is done.")
+    all = YesNoField(default=False, help_text="Every device there is, in place of a filter.")
+    dry_run = YesNoField(default=True, help_text="Only count; nothing is done.")

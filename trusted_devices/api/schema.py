@@ -67,12 +67,14 @@ def _problems(statuses: Iterable[int]) -> dict[Any, Any]:
 
 
 class Schema(AutoSchema):
-    """Says of requests that unknown fields are refused."""
+    """Says of requests that unknown fields are refused, and of those that patch, too, which fields they need."""
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
+            if needed := sorted(name for name, field in serializer.fields.items() if field.required):
+                schema["required"] = needed
         return schema
 
 
