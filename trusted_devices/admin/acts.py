@@ -23,6 +23,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from trusted_devices import wording
 from trusted_devices.clientinfo import client_info
 from trusted_devices.exceptions import InvalidExpiry, TrustedDevicesError
 from trusted_devices.querysets import DeviceQuerySet
@@ -175,6 +176,9 @@ class ActPage:
             return HttpResponseRedirect(self.back)
         if form is None:
             form = ActForm(self.kind, initial={"newest": touched.newest})
+        if "until" in form.fields and touched.latest_expiry:
+            latest = {"latest": wording.exact(touched.latest_expiry)}
+            form.fields["until"].help_text = gettext("Sooner than %(latest)s.") % latest
         sample = list(self.chosen.select_related("user").order_by("-pk")[:SAMPLE])
         return self._render(
             "admin/trusted_devices/act_confirmation.html",

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils.formats import date_format
+from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
 from trusted_devices.models import REASON_LABELS
@@ -77,11 +78,10 @@ def context(*, now: datetime) -> dict[str, Any]:
         "expiring": reports.expiring(now=now).items(),
         "lag": lag,
         "lag_is_capped": lag.due >= COUNT_LIMIT,
-        "lagging_since": now - lag.lag if lag.due else None,
+        "lag_words": timesince(now - lag.lag, now, depth=1),
         "charts": charts,
         "chart_data": [chart.data() for chart in charts if not chart.is_empty],
         "top_users": reports.top_users(),
-        "now": now,
     }
 
 

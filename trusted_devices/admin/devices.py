@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,11 +17,11 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from trusted_devices import wording
 from trusted_devices.admin import dashboard, exporting
 from trusted_devices.admin.acts import ActPage, outcome
 from trusted_devices.admin.changelist import KeysetModelAdmin
@@ -41,6 +42,7 @@ else:
     DeviceModelForm = forms.ModelForm
 
 HISTORY_LENGTH = 25
+NOTHING = "-"
 
 
 class DeviceForm(DeviceModelForm):
@@ -70,7 +72,7 @@ class DeviceAdmin(DeviceModelAdmin):
     """The operator's list of devices: the same cost at ten and at a million."""
 
     form = DeviceForm
-    list_display = ("label", "user", "status_words", "status_reason", "trusted_until", "last_authenticated_at")
+    list_display = ("label", "user", "status_words", "status_reason", "trusted_until", "last_used")
     list_display_links = ("label",)
     list_filter = ("status", "status_reason", ExpiringFilter, "binding", LastUsedFilter)
     search_fields = ("device_key",)
@@ -86,8 +88,8 @@ class DeviceAdmin(DeviceModelAdmin):
                     "status_reason",
                     "status_changed_at",
                     "trust_granted_at",
-                    "trust_period",
-                    "trust_expires_at",
+                    "chosen_period",
+                    "given_expiry",
                     "effective_expiry",
                     "mfa_factor",
                 )
@@ -117,8 +119,8 @@ class DeviceAdmin(DeviceModelAdmin):
         "status_reason",
         "status_changed_at",
         "trust_granted_at",
-        "trust_period",
-        "trust_expires_at",
+        "chosen_period",
+        "given_expiry",
         "effective_expiry",
         "mfa_factor",
         "last_authenticated_at",
@@ -152,21 +154,38 @@ class DeviceAdmin(DeviceModelAdmin):
         kind = "remembered" if device.is_remembered else "not-remembered"
         return format_html('<span class="td-status td-{}">{}</span>', kind, device.get_status_display())
 
-    @admin.display(description=_("trusted until"), empty_value="-")
-    def trusted_until(self, device: Device) -> str | None:
-        """The date that was given, marked once it has passed."""
+    @admin.display(description=_("trusted until"))
+    def trusted_until(self, device: Device) -> str:
+        """The date that was given, marked once it has passed; only while the device is remembered."""
         if not device.is_remembered or device.trust_expires_at is None:
-            return None
-        return _moment(device.trust_expires_at, ended=device.trust_expires_at <= timezone.now())
+            return NOTHING
+        now = timezone.now()
+        return _marked(wording.until(device.trust_expires_at, now), ended=device.trust_expires_at <= now)
 
-    @admin.display(description=_("in effect until"), empty_value="-")
-    def effective_expiry(self, device: Device) -> str | None:
-        """What the policy makes of that date now."""
+    @admin.display(description=_("last used"))
+    def last_used(self, device: Device) -> str:
+        """How long ago somebody signed in from it."""
+        at = device.last_authenticated_at
+        return _time(wording.ago(at, timezone.now())) if at else NOTHING
+
+    @admin.display(description=_("chosen period"))
+    def chosen_period(self, device: Device) -> str:
+        """For how long its user trusted it."""
+        return wording.period(device.trust_period) if device.trust_period else NOTHING
+
+    @admin.display(description=_("trusted until"))
+    def given_expiry(self, device: Device) -> str:
+        """The date that was given, to the minute."""
+        return wording.exact(device.trust_expires_at) if device.trust_expires_at else NOTHING
+
+    @admin.display(description=_("in effect until"))
+    def effective_expiry(self, device: Device) -> str:
+        """What the policy makes of that date now; only while the device is remembered."""
         maximum = trust.get_policy().limits(device.user).maximum
         expiry = effective_expiry(device.trust_granted_at, device.trust_expires_at, maximum)
         if not device.is_remembered or expiry is None:
-            return None
-        return _moment(expiry, ended=expiry <= timezone.now())
+            return NOTHING
+        return _marked(wording.exact(expiry), ended=expiry <= timezone.now())
 
     @admin.display(description=_("live sessions"))
     def live_sessions(self, device: Device) -> int:
@@ -327,7 +346,7 @@ class DeviceAdmin(DeviceModelAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("dashboard/", wrap(self.dashboard_view), name="trusted_devices_device_dashboard"),
-            path("act/<str:job_id>/", wrap(self.job_view), name="trusted_devices_device_job"),
+            path("act/<uuid:job_id>/", wrap(self.job_view), name="trusted_devices_device_job"),
             path(
                 "<path:object_id>/stop-trusting/",
                 wrap(self._act_view(BulkKind.STOP_TRUSTING)),
@@ -353,11 +372,11 @@ class DeviceAdmin(DeviceModelAdmin):
         }
         return TemplateResponse(request, "admin/trusted_devices/device/dashboard.html", context)
 
-    def job_view(self, request: HttpRequest, job_id: str) -> HttpResponse:
+    def job_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         """Follow an act that is done in the background."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        job = background.follow(job_id)
+        job = background.follow(str(job_id))
         if job is None:
             self.message_user(request, gettext("Nothing is known of this act any more."), messages.WARNING)
             return HttpResponseRedirect(self._url("changelist"))
@@ -382,8 +401,10 @@ class DeviceAdmin(DeviceModelAdmin):
         return HttpResponseRedirect(self._url("changelist"))
 
 
-def _moment(moment: Any, *, ended: bool) -> str:
-    words = date_format(timezone.localtime(moment), "DATETIME_FORMAT")
-    if not ended:
-        return words
-    return format_html('{} <span class="td-ended">{}</span>', words, gettext("ended"))
+def _time(moment: wording.Moment) -> str:
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.at.isoformat(), moment.exact, moment)
+
+
+def _marked(words: wording.Moment | str, *, ended: bool) -> str:
+    shown = words if isinstance(words, str) else _time(words)
+    return format_html('{} <span class="td-ended">{}</span>', shown, gettext("ended")) if ended else shown

@@ -45,10 +45,7 @@ def response(chosen: DeviceQuerySet) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         lines(bulk.newest_first(chosen)),
         content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="devices-{timezone.now():%Y-%m-%d}.csv"',
-            "Cache-Control": "no-store",
-        },
+        headers={"Content-Disposition": f'attachment; filename="devices-{timezone.now():%Y-%m-%d}.csv"'},
     )
 
 

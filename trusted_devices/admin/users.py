@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
@@ -30,17 +30,20 @@ class UserDevicesInline(DeviceInline):
     model = Device
     template = "admin/trusted_devices/user_devices.html"
     verbose_name_plural = _("Trusted devices")
-    fields = ("description", "status_words", "status_reason", "trusted_until", "last_authenticated_at")
+    fields = ("label", "status_words", "status_reason", "trusted_until", "last_used")
     readonly_fields = fields
     ordering = ("-pk",)
     extra = 0
     can_delete = False
-    show_change_link = True
     forget_all_url = ""
 
-    description = DeviceAdmin.description
+    label = DeviceAdmin.label
     status_words = DeviceAdmin.status_words
     trusted_until = DeviceAdmin.trusted_until
+    last_used = DeviceAdmin.last_used
+
+    class Media:
+        css: ClassVar = {"all": ["trusted_devices/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Devices confirm themselves."""

@@ -53,7 +53,7 @@ def hand_over(act: BulkAct, chosen: DeviceQuerySet, *, actor: Any, client: Clien
     path = conf.get_settings().BULK_RUNNER
     if path is None:
         return None
-    job_id = uuid.uuid4().hex
+    job_id = str(uuid.uuid4())
     client = dataclasses.replace(client, request=None)
     _keep(job_id, Job(act=act, query=chosen.query, actor_id=actor.pk, client=client))
     try:
@@ -71,7 +71,7 @@ def follow(job_id: str) -> Job | None:
     return job
 
 
-def advance(job_id: str, *, batches: int = BATCHES_AT_A_TIME) -> bool:
+def advance(job_id: str, *, batches: int | None = None) -> bool:
     """Do some batches of the job; return whether more are left. Safe to repeat after a crash."""
     job = follow(job_id)
     if job is None or job.is_over:
@@ -79,7 +79,7 @@ def advance(job_id: str, *, batches: int = BATCHES_AT_A_TIME) -> bool:
     actor = get_user_model()._default_manager.filter(pk=job.actor_id).first()
     chosen = Device.objects.all()
     chosen.query = job.query
-    for _ in range(batches):
+    for _ in range(batches or BATCHES_AT_A_TIME):
         try:
             job = dataclasses.replace(job, act=bulk.step(job.act, chosen, actor=actor, client=job.client))
         except TrustedDevicesError as error:

@@ -23,6 +23,7 @@ from trusted_devices.services import activity, devices
 from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
 
 BATCH_SIZE = 500
+READ_SIZE = 2000
 
 
 class BulkKind(StrEnum):
@@ -114,12 +115,13 @@ def step(
     )
 
 
-def newest_first(chosen: DeviceQuerySet, *, batch_size: int = 2000) -> Iterator[Device]:
+def newest_first(chosen: DeviceQuerySet) -> Iterator[Device]:
     """Yield the devices in batches by key, newest first: whatever their number, only a batch is in memory."""
-    batch = list(chosen.order_by("-pk")[:batch_size])
+    rows = chosen.order_by("-pk")
+    batch = list(rows[:READ_SIZE])
     while batch:
         yield from batch
-        batch = list(chosen.order_by("-pk").filter(pk__lt=batch[-1].pk)[:batch_size])
+        batch = list(rows.filter(pk__lt=batch[-1].pk)[:READ_SIZE]) if len(batch) == READ_SIZE else []
 
 
 def _shortens(until: datetime | None, latest_expiry: datetime | None) -> bool:

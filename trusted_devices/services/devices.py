@@ -222,7 +222,6 @@ def shorten_trust(
             activity.build(
                 EventAction.SHORTENED,
                 device=device,
-                reason=device.status_reason,
                 actor=actor,
                 note=note,
                 client=client,

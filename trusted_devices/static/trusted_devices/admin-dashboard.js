@@ -6,6 +6,8 @@
 
   const computed = (element, property) => getComputedStyle(element).getPropertyValue(property);
 
+  const inLines = (label) => label.match(/\S.{0,17}(?=\s|$)|\S+/gu);
+
   const dataset = (series, index, section) => {
     const color = computed(section.querySelector(`.td-series-${index + 1}`), "background-color");
     const line = series.kind === "line";
@@ -30,14 +32,14 @@
     const ink = computed(section, "color");
     const grid = computed(document.documentElement, "--hairline-color").trim();
     const several = specification.series.length > 1;
-    const axis = { ticks: { color: ink, precision: 0 }, grid: { color: grid }, beginAtZero: true };
+    const axis = { ticks: { color: ink, precision: 0, maxRotation: 0 }, grid: { color: grid }, beginAtZero: true };
     const scales = { x: axis, y: { ...axis } };
     if (specification.series.some((series) => series.kind === "line")) {
       scales.stock = { ...axis, position: "right", grid: { drawOnChartArea: false } };
     }
     return new Chart(canvas, {
       data: {
-        labels: specification.labels,
+        labels: specification.layout === "y" ? specification.labels.map(inLines) : specification.labels,
         datasets: specification.series.map((series, index) => dataset(series, index, section)),
       },
       type: "bar",

@@ -1,0 +1,92 @@
+"""Big acts in the background, as staff see them."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+
+from tests.admin.conftest import make_devices, signed_in
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import background, bulk
+
+LIST = "/admin/trusted_devices/device/"
+started = []
+
+
+def start(job_id):
+    """Stand in for a worker that has not got round to it yet."""
+    started.append(job_id)
+
+
+@pytest.fixture
+def ordered(settings, desk, user, monkeypatch):
+    """Nine devices that are to be forgotten in the background, and the page that follows it."""
+    monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 2)
+    monkeypatch.setattr(bulk, "BATCH_SIZE", 3)
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": f"{__name__}.start"}
+    cache.clear()
+    started.clear()
+    devices = make_devices(user, 9)
+    fields = {"action": "forget", "_selected_action": [devices[0].pk], "select_across": "1", "confirm": "1"}
+    return desk.post(LIST, fields, follow=True)
+
+
+def test_a_big_act_is_handed_over_and_followed(desk, ordered):
+    url = ordered.request["PATH_INFO"]
+    assert url == f"{LIST}act/{started[0]}/"
+    assert "0 of 9 devices done" in ordered.content.decode()
+    assert Device.objects.count() == 9
+    background.advance(started[0], batches=1)
+    assert "3 of 9 devices done" in desk.get(url).content.decode()
+    assert "data-over" not in desk.get(url).content.decode()
+    background.advance(started[0])
+    text = desk.get(url).content.decode()
+    assert "9 devices were forgotten." in text
+    assert "data-over" in text
+
+
+def test_a_small_act_is_done_at_once(settings, desk, ordered, user):
+    background.advance(started[0])
+    (device,) = make_devices(user, 1)
+    desk.post(LIST, {"action": "forget", "_selected_action": [device.pk], "confirm": "1"})
+    assert len(started) == 1
+    assert not Device.objects.exists()
+
+
+def test_following_needs_the_permission_to_view_devices(ordered, help_desk):
+    url = ordered.request["PATH_INFO"]
+    assert signed_in(help_desk).get(url).status_code == 200
+    help_desk.user_permissions.clear()
+    assert signed_in(help_desk).get(url).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("job_id", "back"), [("00000000-0000-4000-8000-000000000000", LIST), ("x", "/admin/"), ("a b", "/admin/")]
+)
+def test_a_job_that_nobody_knows_leads_back_with_a_word(desk, job_id, back):
+    response = desk.get(f"{LIST}act/{job_id}/", follow=True)
+    assert response.request["PATH_INFO"] == back
+    assert list(response.context["messages"])
+
+
+@pytest.fixture
+def eager_celery():
+    """Celery that does what it is sent at once."""
+    from celery import current_app
+
+    before = current_app.conf.get("task_always_eager", False)
+    current_app.conf.task_always_eager = True
+    yield
+    current_app.conf.task_always_eager = before
+
+
+def test_celery_does_it_where_it_is_configured(settings, desk, user, eager_celery, monkeypatch):
+    monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 1)
+    monkeypatch.setattr(bulk, "BATCH_SIZE", 2)
+    monkeypatch.setattr(background, "BATCHES_AT_A_TIME", 1)
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": "trusted_devices.tasks.start_bulk_act"}
+    devices = make_devices(user, 7)
+    fields = {"action": "stop_trusting", "_selected_action": [devices[0].pk], "select_across": "1", "confirm": "1"}
+    response = desk.post(LIST, fields, follow=True)
+    assert "7 devices are no longer remembered." in response.content.decode()
+    assert DeviceEvent.objects.filter(action="not_remembered").count() == 7
