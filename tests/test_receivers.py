@@ -14,6 +14,8 @@ from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core import mail
+from django.db import connection
+from django.db.models.deletion import Collector
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.test import RequestFactory
 from django.utils import timezone
@@ -346,6 +348,12 @@ class TestSecondFactors:
         totp.save(update_fields=["throttling_failure_count"])
         assert _why(device) is None
 
+    def test_a_copy_is_a_new_one_even_after_a_save_that_failed_half_way(self, device, totp):
+        pre_save.send(sender=TOTPDevice, instance=totp, raw=False, using="default", update_fields=None)
+        totp.pk, totp._state.adding = None, True
+        totp.save()
+        assert _why(device) == StatusReason.MFA_CHANGED
+
     def test_renaming_it_ends_nothing(self, device, totp):
         totp.name = "another"
         totp.save()
@@ -442,6 +450,15 @@ class TestAccounts:
     def test_deleting_it_by_way_of_a_proxy_is_the_same(self, user, granted):
         Employee.objects.get(pk=user.pk).delete()
         assert not DeviceEvent.objects.exclude(user_agent="").exists()
+
+    def test_it_does_not_matter_whether_factors_or_devices_go_first(self, user, totp, granted):
+        collector = Collector(using="default")
+        collector.collect([totp])
+        collector.collect([user])
+        assert next(iter(collector.data)) is TOTPDevice
+        collector.delete()
+        assert not DeviceEvent.objects.filter(action="not_remembered").exists()
+        connection.check_constraints()
 
     def test_deleting_it_ends_no_trust_of_others(self, user, granted, other_user):
         theirs = make_device(other_user)

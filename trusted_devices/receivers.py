@@ -64,7 +64,6 @@ def read_stored_password(
     sender: type[Any], instance: Any, raw: bool, using: str, update_fields: Collection[str] | None, **_: Any
 ) -> None:
     """Before a user is saved: read the hash that goes, if what follows depends on it."""
-    vars(instance).pop(_STORED, None)
     if raw or instance._state.adding or not _touches(update_fields, "password"):
         return
     if _may_be_upgrade(instance, update_fields) or _kept_key(instance):
