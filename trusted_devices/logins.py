@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 
 from django.contrib import auth
@@ -33,12 +34,15 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
         jar.keep(outcome.credential)
     if outcome.verification is not None:
         get_provider().on_verified(request, outcome.user, outcome.verification)
-    session_key = note_verification(request, outcome.user, by=outcome.by, device=outcome.device)
+    at = outcome.verification.at if outcome.verification else None
+    session_key = note_verification(request, outcome.user, by=outcome.by, device=outcome.device, at=at)
     trust.signed_in(user=outcome.user, by=outcome.by, device=outcome.device, session_key=session_key, client=client)
 
 
-def note_verification(request: HttpRequest, user: Any, *, by: VerifiedBy, device: Device | None) -> str:
-    """Write the session's note for ``user`` as of now; return the session's key."""
+def note_verification(
+    request: HttpRequest, user: Any, *, by: VerifiedBy, device: Device | None, at: datetime | None = None
+) -> str:
+    """Write the session's note for ``user``, who was verified ``at`` that time (now); return the session's key."""
     if not request.session.session_key:
         request.session.save()
     session_key: str = request.session.session_key or ""
@@ -47,7 +51,7 @@ def note_verification(request: HttpRequest, user: Any, *, by: VerifiedBy, device
         Verification(
             user_id=str(user.pk),
             by=by,
-            at=timezone.now(),
+            at=at or timezone.now(),
             device_key=device.device_key if device else "",
             session_digest=sessions.digest(session_key) if device else "",
         ),
@@ -63,7 +67,7 @@ def renew_verification(request: HttpRequest, user: Any, verified: MfaVerificatio
         Verification(
             user_id=str(user.pk),
             by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
-            at=timezone.now(),
+            at=verified.at,
             device_key=earlier.device_key if earlier else "",
             session_digest=earlier.session_digest if earlier else "",
         ),
