@@ -65,5 +65,6 @@ def _way_back(request: HttpRequest) -> str:
     referer = request.headers.get("Referer", "")
     if url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
         parts = urlsplit(referer)
-        return escape_leading_slashes(parts.path + (f"?{parts.query}" if parts.query else ""))
+        if parts.netloc:
+            return escape_leading_slashes((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return escape_leading_slashes(request.path)
