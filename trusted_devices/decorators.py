@@ -61,7 +61,7 @@ def ask_again(request: HttpRequest) -> HttpResponse:
 
 def _way_back(request: HttpRequest) -> str:
     if request.method in ("GET", "HEAD"):
-        return request.get_full_path()
+        return escape_leading_slashes(request.get_full_path())
     referer = request.headers.get("Referer", "")
     if url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
         parts = urlsplit(referer)
