@@ -147,7 +147,7 @@ def test_counting_what_is_due_stops_at_a_limit(user, now, monkeypatch):
         (lambda now: reports.trusted_per_day(now=now, days=30), 1),
         (lambda now: reports.trust_over_time(now=now, days=30), 2),
         (lambda now: reports.reasons(EventAction.TRUST_REFUSED, now=now, days=30), 1),
-        (lambda now: reports.top_users(), 2),
+        (lambda now: reports.top_users(), 3),
         (lambda now: reports.sweep_lag(now=now), 2),
     ],
 )

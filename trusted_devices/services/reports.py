@@ -70,7 +70,7 @@ class SweepLag:
 
 def status_counts() -> dict[DeviceStatus, int]:
     """Return how many devices there are of each status."""
-    found = dict(Device.objects.order_by().values_list("status").annotate(Count("pk")))
+    found = dict(Device.objects.order_by().values_list("status").annotate(count=Count("*")))
     return {status: found.get(status, 0) for status in DeviceStatus}
 
 
@@ -79,11 +79,14 @@ def expiring(*, now: datetime, within_days: Sequence[int] = WITHIN_DAYS) -> dict
 
     Those that have ended but are still waiting for the sweep are not among them.
     """
-    ends = {str(days): Q(trust_expires_at__lte=now + timedelta(days=days)) for days in within_days}
     coming = Device.objects.remembered().filter(
         trust_expires_at__gt=now, trust_expires_at__lte=now + timedelta(days=max(within_days))
     )
-    counted = coming.aggregate(**{f"within_{days}": Count("pk", filter=condition) for days, condition in ends.items()})
+    counts = {
+        f"within_{days}": Count("trust_expires_at", filter=Q(trust_expires_at__lte=now + timedelta(days=days)))
+        for days in within_days
+    }
+    counted = coming.aggregate(**counts)
     return {days: counted[f"within_{days}"] for days in within_days}
 
 
@@ -93,7 +96,7 @@ def expiring_per_day(*, now: datetime, days: int) -> list[DayCount]:
     coming = Device.objects.remembered().filter(
         trust_expires_at__gt=now, trust_expires_at__lt=_midnight(start + timedelta(days=days))
     )
-    by_day = coming.order_by().values_list(TruncDate("trust_expires_at", tzinfo=UTC)).annotate(Count("pk"))
+    by_day = coming.order_by().values_list(TruncDate("trust_expires_at", tzinfo=UTC)).annotate(count=Count("*"))
     return _every_day(by_day, start, days)
 
 
@@ -101,7 +104,7 @@ def trusted_per_day(*, now: datetime, days: int) -> list[DayCount]:
     """Return how often a device was trusted on each of the last ``days`` days."""
     start = _first_day(now, days)
     given = DeviceEvent.objects.filter(action=EventAction.REMEMBERED, created_at__gte=_midnight(start))
-    by_day = given.order_by().values_list(TruncDate("created_at", tzinfo=UTC)).annotate(Count("pk"))
+    by_day = given.order_by().values_list(TruncDate("created_at", tzinfo=UTC)).annotate(count=Count("*"))
     return _every_day(by_day, start, days)
 
 
@@ -117,42 +120,34 @@ def trust_over_time(*, now: datetime, days: int) -> list[DayOfTrust]:
     moves = DeviceEvent.objects.filter(
         Q(action__in=[EventAction.REMEMBERED, *ended]) | forgotten, created_at__gte=_midnight(start)
     )
-    by_day = (
-        moves.order_by()
-        .values_list(TruncDate("created_at", tzinfo=UTC))
-        .annotate(
-            given=Count("pk", filter=Q(action=EventAction.REMEMBERED)),
-            ended=Count("pk", filter=~Q(action=EventAction.REMEMBERED)),
-        )
-    )
-    found = {day: (given, gone) for day, given, gone in by_day}
+    by_day = moves.order_by().values_list(TruncDate("created_at", tzinfo=UTC), "action").annotate(count=Count("*"))
+    given: Counter[date] = Counter()
+    gone: Counter[date] = Counter()
+    for day, action, count in by_day:
+        (given if action == EventAction.REMEMBERED else gone)[day] += count
     remembered = Device.objects.remembered().count()
     history = []
     for day in reversed(_days(start, days)):
-        given, gone = found.get(day, (0, 0))
-        history.append(DayOfTrust(day, given, gone, remembered))
-        remembered = max(remembered - given + gone, 0)
+        history.append(DayOfTrust(day, given[day], gone[day], remembered))
+        remembered = max(remembered - given[day] + gone[day], 0)
     return history[::-1]
 
 
 def reasons(action: EventAction, *, now: datetime, days: int) -> list[ReasonCount]:
     """Return how often ``action`` happened in the last ``days`` days by reason, most frequent first."""
     happened = DeviceEvent.objects.filter(action=action, created_at__gte=_midnight(_first_day(now, days)))
-    by_reason = happened.order_by().values_list("reason").annotate(count=Count("pk")).order_by("-count", "reason")
+    by_reason = happened.order_by().values_list("reason").annotate(count=Count("*")).order_by("-count", "reason")
     return [ReasonCount(reason, count) for reason, count in by_reason]
 
 
 def top_users(limit: int = 10) -> list[UserCount]:
     """Return the users with the most devices."""
-    by_user = (
-        Device.objects.order_by()
-        .values_list("user")
-        .annotate(devices=Count("pk"), remembered=Count("pk", filter=Q(status=DeviceStatus.REMEMBERED)))
-        .order_by("-devices", "user")[:limit]
-    )
-    found = list(by_user)
-    users = get_user_model()._default_manager.in_bulk([key for key, *_ in found])
-    return [UserCount(users[key], devices, remembered) for key, devices, remembered in found if key in users]
+    by_user = Device.objects.order_by().values_list("user").annotate(count=Count("*")).order_by("-count", "user")
+    most = dict(by_user[:limit])
+    of_them = Device.objects.remembered().filter(user__in=most).order_by()
+    remembered = dict(of_them.values_list("user").annotate(count=Count("*")))
+    users = get_user_model()._default_manager.in_bulk(most)
+    return [UserCount(users[key], count, remembered.get(key, 0)) for key, count in most.items() if key in users]
 
 
 def sweep_lag(*, now: datetime) -> SweepLag:
