@@ -94,6 +94,19 @@ class AlreadyAnswered(TrustedDevicesError):
     code = "already_answered"
 
 
+class ActionRequired(TrustedDevicesError):
+    """The password was right, and the backend lets the user in only after something that these pages cannot do.
+
+    ``action`` is ``new_password``, ``reset_password``, ``confirm_account`` or ``set_up_mfa``.
+    """
+
+    code = "action_required"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"The account needs something first: {action}.")
+        self.action = action
+
+
 class BackendUnavailable(TrustedDevicesError):
     """Whoever owns the devices cannot be reached. Trust is never assumed then."""
 

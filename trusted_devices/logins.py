@@ -32,6 +32,9 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
     jar.tidy()
     if outcome.credential is not None:
         jar.keep(outcome.credential)
+    elif outcome.device_lost:
+        jar.discard(outcome.user)
+    request.session.update(outcome.session_data)
     if outcome.verification is not None:
         get_provider().on_verified(request, outcome.user, outcome.verification)
     at = outcome.verification.at if outcome.verification else None

@@ -5,6 +5,7 @@ Secrets are kept out of every ``repr``. The words are those of the glossary; the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -210,9 +211,13 @@ class MfaMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MfaVerification:
-    """A second factor that was really verified, and when. ``factor_id`` names it for the log."""
+    """A second factor that was really verified, and when. ``factor_id`` names it for the log.
+
+    ``backend_state`` is what the backend needs for the rest of the sign-in.
+    """
 
     kind: str
     factor_id: str
     at: datetime
     recovery: bool = False
+    backend_state: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

@@ -8,20 +8,67 @@ hold no rule about trust.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from trusted_devices.types import ClientInfo, DeviceStatus, MfaMethod, MfaVerification, TrustDecision
+from trusted_devices.types import (
+    Binding,
+    ClientInfo,
+    DeviceCredential,
+    DeviceStatus,
+    MfaMethod,
+    MfaVerification,
+    ProofState,
+    TrustDecision,
+)
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
 
     from trusted_devices.models import Device
 
-Assess = Callable[[Any, bool], TrustDecision]
-"""Called once with the user and whether MFA is active, as soon as the backend knows both; answers whether the
-device in front of it may stand in for MFA."""
+
+class Assess(Protocol):
+    """What a backend asks about the device in front of the user."""
+
+    def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
+        """Return whether the device may stand in for MFA.
+
+        Called once, as soon as the backend knows the user, whether MFA is active, and whether the device has proved
+        itself where its binding demands that.
+        """
+
+    def recall(self, user: Any) -> DeviceCredential | None:
+        """Return what a device that may stand in for MFA, once it has proved itself, holds; ``None`` without one.
+
+        For backends that are told of the device together with the password: it leaves no trace, and nothing of it
+        may be shown to anybody before the password has been verified.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDevice:
+    """What a device that is about to be confirmed is called and will hold."""
+
+    device_key: str
+    group_key: str
+    secret: str = field(repr=False)
+    binding: Binding = Binding.COOKIE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedDevice:
+    """A device as its owner, elsewhere, describes it. Times are aware."""
+
+    device_key: str
+    status: DeviceStatus
+    name: str = ""
+    last_ip: str | None = None
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    last_authenticated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +76,7 @@ class FirstFactor:
     """A first factor that was accepted. ``methods`` are the second factors now due; none when nothing is due.
 
     ``state`` is what the backend needs at the next step, small and JSON-able, and never a password.
+    ``device_lost`` says that the device that was recalled exists no longer.
     """
 
     user: Any
@@ -36,13 +84,22 @@ class FirstFactor:
     mfa_active: bool = False
     decision: TrustDecision | None = None
     state: Mapping[str, str] = field(default_factory=dict, repr=False)
+    device_lost: bool = False
 
 
 class BaseDeviceBackend(ABC):
-    """The owner of the devices. Instances are cheap and hold no state of a sign-in."""
+    """The owner of the devices. Instances are cheap and are made anew for every use."""
 
     name: ClassVar[str]
     """What the settings call it."""
+    is_remote: ClassVar[bool] = False
+    """Whether it is told of every change over a network: no transaction is then held open meanwhile."""
+    verifies_anytime: ClassVar[bool] = True
+    """Whether signed-in users can prove a second factor again without signing in again."""
+
+    def during(self, state: Mapping[str, str], credential: DeviceCredential | None = None) -> BaseDeviceBackend:
+        """Return this backend as it acts within the sign-in that left ``state``, from a device with ``credential``."""
+        return self
 
     @abstractmethod
     def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, assess: Assess) -> FirstFactor:
@@ -50,19 +107,42 @@ class BaseDeviceBackend(ABC):
 
     @abstractmethod
     def methods(self, user: Any) -> Sequence[MfaMethod]:
-        """Return the second factors that ``user`` can be asked for; none when MFA is not active."""
+        """Return the second factors that ``user`` can be asked for; none when MFA is not active.
+
+        Within a sign-in (:meth:`during`) those that are still to be chosen from. Raises ``BackendUnavailable``.
+        """
 
     @abstractmethod
     def send_code(
         self, user: Any, method: MfaMethod, *, state: Mapping[str, str], client: ClientInfo
     ) -> Mapping[str, str]:
-        """Send a code for a method that needs it; return the state for the next step."""
+        """Send a code for a method that needs it; return the state for the next step.
+
+        Raises ``TooManyAttempts``, ``SignInExpired``, ``BackendUnavailable``.
+        """
 
     @abstractmethod
     def second_factor(
         self, user: Any, method: MfaMethod, code: str, *, state: Mapping[str, str], client: ClientInfo
     ) -> MfaVerification:
-        """Verify the second factor. Raises ``CodeMismatch``, ``TooManyAttempts``, ``BackendUnavailable``."""
+        """Verify the second factor.
+
+        Raises ``CodeMismatch``, ``TooManyAttempts``, ``SignInExpired``, ``ActionRequired``, ``BackendUnavailable``.
+        """
+
+    def session_data(self, device_key: str = "") -> Mapping[str, str]:
+        """Return what a sign-in that is finished (:meth:`during`) leaves in its session, sealed if it is secret.
+
+        ``device_key`` names the confirmed device that it is from, if there is one.
+        """
+        return {}
+
+    def new_device(self) -> NewDevice | None:
+        """Return what the device that is to be confirmed now is called and will hold; ``None`` for the site to say.
+
+        Raises ``TrustNotAllowed`` where there is no device to confirm.
+        """
+        return None
 
     def confirm_device(self, device: Device) -> None:  # noqa: B027
         """Register a new device with whoever owns it."""
@@ -73,6 +153,26 @@ class BaseDeviceBackend(ABC):
     def forget_device(self, device: Device) -> None:  # noqa: B027
         """Remove a device from its user's profile. A device that is already gone is no error."""
 
+    def in_background(self, act: Callable[[], None], *, user_id: Any) -> None:
+        """Do ``act`` when background work on that user's devices has its turn; do it again where load forbids it.
+
+        Raises ``BackendUnavailable``.
+        """
+        act()
+
+    def background_rate(self) -> float | None:
+        """Return how many changes of status a second all background work shares; ``None`` for as many as it can."""
+        return None
+
+    def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
+        """Yield the user's devices as their owner has them. Raises ``BackendUnavailable``, ``DeviceNotFound`` where
+        the user is not known, and ``NotImplementedError`` where the ``Device`` rows are all there is."""
+        raise NotImplementedError
+
     def check(self) -> list[CheckMessage]:
         """Return what is wrong with the backend's own configuration."""
+        return []
+
+    def check_deployment(self) -> list[CheckMessage]:
+        """Return what is wrong with whoever owns the devices; may ask over the network."""
         return []

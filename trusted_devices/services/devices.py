@@ -18,12 +18,12 @@ from django.utils import timezone
 
 from trusted_devices import conf, signals, useragents
 from trusted_devices.backends import get_backend
+from trusted_devices.backends.base import BaseDeviceBackend, NewDevice
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import activity, sessions
 from trusted_devices.types import (
-    Binding,
     ClientInfo,
     DeviceCredential,
     DeviceStatus,
@@ -77,24 +77,28 @@ def confirm(
     user: Any,
     client: ClientInfo,
     name: str = "",
-    binding: Binding = Binding.COOKIE,
+    backend: BaseDeviceBackend | None = None,
     now: datetime | None = None,
 ) -> tuple[Device, DeviceCredential]:
     """Register a new device with a secret of its own; it is not remembered yet.
 
-    The longest unused device makes room where the user has as many as are allowed.
+    The longest unused device makes room where the user has as many as are allowed. ``backend`` is the one of the
+    sign-in in hand. Raises ``TrustNotAllowed`` if that has no device to confirm, ``BackendUnavailable``.
     """
     now = now or timezone.now()
-    secret = device_secret.new_secret()
+    backend = backend or get_backend()
+    new = backend.new_device() or NewDevice(
+        device_key=new_device_key(), group_key=new_group_key(), secret=device_secret.new_secret()
+    )
     device = Device(
         user=user,
-        device_key=new_device_key(),
-        device_group_key=new_group_key(),
+        device_key=new.device_key,
+        device_group_key=new.group_key,
         name=name,
-        binding=binding,
+        binding=new.binding,
         status_changed_at=now,
         confirmed_at=now,
-        secret_digest=device_secret.digest(secret),
+        secret_digest=device_secret.digest(new.secret),
         last_authenticated_at=now,
         last_ip=activity.stored_ip(client.ip_address),
         user_agent=useragents.clean(client.user_agent),
@@ -103,14 +107,14 @@ def confirm(
     )
     with transaction.atomic():
         make_room(user, now=now)
-        get_backend().confirm_device(device)
+        backend.confirm_device(device)
         device.save(force_insert=True)
         activity.record(EventAction.CONFIRMED, user=user, device=device, client=client, now=now)
         activity.announce(signals.device_confirmed, device=device, client=client)
     credential = DeviceCredential(
         user_id=str(user.pk),
         device_key=device.device_key,
-        secret=secret,
+        secret=new.secret,
         generation=0,
         group_key=device.device_group_key,
     )
@@ -118,11 +122,10 @@ def confirm(
 
 
 def make_room(user: Any, *, now: datetime) -> None:
-    """Forget what is too many once one more device comes: not-remembered ones first, then the longest unused.
-
-    Two new devices at the same moment may leave one too many until the next one comes.
-    """
+    """Forget what is too many once one more device comes: not-remembered ones first, then the longest unused."""
     limit = conf.get_settings().MAX_DEVICES_PER_USER
+    # Whoever else confirms a device of this user at this moment waits here, and then counts ours.
+    list(Device.objects.of(user).select_for_update().order_by("pk").values_list("pk"))
     count = Device.objects.of(user).count()
     if count < limit:
         return

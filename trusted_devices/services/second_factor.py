@@ -13,12 +13,15 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import CodeMismatch, UnknownMethod
 from trusted_devices.services import activity
-from trusted_devices.types import ClientInfo, EventAction, MfaMethod, MfaVerification
+from trusted_devices.types import ClientInfo, DeviceCredential, EventAction, MfaMethod, MfaVerification
 
 
-def methods(user: Any) -> Sequence[MfaMethod]:
-    """Return the factors that ``user`` can be asked for, preferred first; none when MFA is not active."""
-    return get_backend().methods(user)
+def methods(user: Any, *, state: Mapping[str, str] | None = None) -> Sequence[MfaMethod]:
+    """Return the factors that ``user`` can be asked for, preferred first; none when MFA is not active.
+
+    ``state`` is the backend's, within a sign-in. Raises ``BackendUnavailable``.
+    """
+    return get_backend().during(state or {}).methods(user)
 
 
 def find(found: Sequence[MfaMethod], method_id: str) -> MfaMethod:
@@ -45,14 +48,16 @@ def verify(
     *,
     state: Mapping[str, str],
     client: ClientInfo,
+    credential: DeviceCredential | None = None,
     now: datetime | None = None,
 ) -> MfaVerification:
     """Verify a code and use it up. Raises ``CodeMismatch``, ``TooManyAttempts``, ``BackendUnavailable``.
 
+    ``credential`` is what the device in front of the user holds, for backends that ask it to prove itself as well.
     A wrong code is announced as Django's ``user_login_failed``, so that what guards passwords guards codes as well.
     """
     try:
-        return get_backend().second_factor(user, method, code, state=state, client=client)
+        return get_backend().during(state, credential).second_factor(user, method, code, state=state, client=client)
     except CodeMismatch:
         now = now or timezone.now()
         activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, client=client, now=now)

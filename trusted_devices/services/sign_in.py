@@ -34,6 +34,7 @@ from trusted_devices.types import (
     DeviceCredential,
     MfaMethod,
     MfaVerification,
+    ProofState,
     TrackingMode,
     TrustDecision,
     TrustOffer,
@@ -107,7 +108,10 @@ class SignInState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """What to ask the user next: a second factor (one of ``methods``, now ``method``), or the ``offer``."""
+    """What to ask the user next: a second factor (one of ``methods``, now ``method``), or the ``offer``.
+
+    ``device_lost`` says that the client's credential is of no more use.
+    """
 
     state: SignInState
     user: Any
@@ -115,6 +119,7 @@ class Challenge:
     method: MfaMethod | None = None
     offer: TrustOffer | None = None
     device: Device | None = None
+    device_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +127,8 @@ class SignedIn:
     """The end of the road: make a session for ``user`` and hand ``credential``, if any, to the client.
 
     ``device`` is the one that the user has in front of them, trusted or not, if it is known. ``trust_failed`` says
-    that the user wanted to trust it and something went wrong; the sign-in stands.
+    that the user wanted to trust it and something went wrong; the sign-in stands. ``device_lost`` says that the
+    client's credential is of no more use. ``session_data`` goes into the session.
     """
 
     user: Any
@@ -134,6 +140,8 @@ class SignedIn:
     decision: TrustDecision | None = None
     mfa_active: bool = True
     trust_failed: bool = False
+    device_lost: bool = False
+    session_data: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @sensitive_variables("credentials")
@@ -142,29 +150,28 @@ def begin(
 ) -> Challenge | SignedIn:
     """Take the first factor. Raises ``InvalidCredentials``, ``TooManyAttempts``, ``BackendUnavailable``."""
     now = now or timezone.now()
-    checked: trust.TrustCheck | None = None
-
-    def assess(user: Any, mfa_active: bool) -> TrustDecision:
-        nonlocal checked
-        checked = trust.check(
-            user=user, presented=cookie.present(str(user.pk)), client=client, mfa_active=mfa_active, now=now
-        )
-        return checked.decision
-
-    first = get_backend().first_factor(credentials=credentials, client=client, assess=assess)
+    backend = get_backend()
+    assess = _Assessor(cookie, client, now)
+    first = backend.first_factor(credentials=credentials, client=client, assess=assess)
+    checked = assess.checked
+    if first.device_lost:
+        trust.lose(user=first.user, credential=cookie.present(str(first.user.pk)).credential, client=client, now=now)
     auth_backend = getattr(first.user, "backend", "")
     if not first.methods:
         trusted = checked is not None and checked.decision.allowed
         if first.mfa_active and not trusted:
             raise BackendUnavailable("The backend asked for no second factor where one was due.")
+        device = checked.device if checked and trusted else _known(first.user, cookie)
         return SignedIn(
             user=first.user,
             by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
             auth_backend=auth_backend,
-            device=checked.device if checked and trusted else _known(first.user, cookie),
+            device=device,
             credential=checked.credential if checked else None,
             decision=first.decision,
             mfa_active=first.mfa_active,
+            device_lost=first.device_lost,
+            session_data=backend.during(first.state).session_data(device.device_key if device else ""),
         )
     method = first.methods[0]
     state = SignInState(
@@ -177,7 +184,32 @@ def begin(
         method_id=method.id,
         backend_state=dict(first.state),
     )
-    return Challenge(state=state, user=first.user, methods=first.methods, method=method)
+    return Challenge(state=state, user=first.user, methods=first.methods, method=method, device_lost=first.device_lost)
+
+
+@dataclass(slots=True)
+class _Assessor:
+    """Answers what a backend asks about the device in front of the user (``backends.base.Assess``)."""
+
+    cookie: DeviceCookie
+    client: ClientInfo
+    now: datetime
+    checked: trust.TrustCheck | None = None
+
+    def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
+        self.checked = trust.check(
+            user=user,
+            presented=self.cookie.present(str(user.pk)),
+            client=self.client,
+            mfa_active=mfa_active,
+            proof=proof,
+            now=self.now,
+        )
+        return self.checked.decision
+
+    def recall(self, user: Any) -> DeviceCredential | None:
+        presented = self.cookie.present(str(user.pk))
+        return trust.recall(user=user, presented=presented, client=self.client, now=self.now)
 
 
 def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now: datetime | None = None) -> Challenge:
@@ -189,7 +221,7 @@ def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now:
         if offer is None:
             raise SignInExpired
         return Challenge(state=state, user=user, offer=offer, device=_known(user, cookie))
-    methods = second_factor.methods(user)
+    methods = second_factor.methods(user, state=state.backend_state)
     if not methods:
         raise SignInExpired
     return Challenge(state=state, user=user, methods=methods, method=second_factor.find(methods, state.method_id))
@@ -203,7 +235,7 @@ def choose_method(state: SignInState, *, method_id: str, client: ClientInfo, now
     user = _user(state, now or timezone.now())
     if state.step is not Step.SECOND_FACTOR:
         raise SignInExpired
-    methods = second_factor.methods(user)
+    methods = second_factor.methods(user, state=state.backend_state)
     method = second_factor.find(methods, method_id)
     backend_state = second_factor.send(user, method, state=state.backend_state, client=client)
     state = dataclasses.replace(state, method_id=method.id, backend_state=dict(backend_state))
@@ -221,8 +253,17 @@ def answer_code(
     user = _user(state, now)
     if state.step is not Step.SECOND_FACTOR:
         raise SignInExpired
-    method = second_factor.find(second_factor.methods(user), state.method_id)
-    verified = second_factor.verify(user, method, code, state=state.backend_state, client=client, now=now)
+    method = second_factor.find(second_factor.methods(user, state=state.backend_state), state.method_id)
+    verified = second_factor.verify(
+        user,
+        method,
+        code,
+        state=state.backend_state,
+        client=client,
+        credential=cookie.present(state.user_id).credential,
+        now=now,
+    )
+    state = dataclasses.replace(state, backend_state=dict(verified.backend_state))
     offer = trust.offer(user=user, verification=verified, client=client)
     if offer is None:
         return _signed_in(state, user, verified, _known(user, cookie))
@@ -273,13 +314,15 @@ def _grant(
             client=client,
             name=name,
             grant_id=state.id,
+            backend=get_backend().during(state.backend_state),
             now=now,
         )
     except (Error, BackendUnavailable) as error:
         # Not the error itself: databases quote the row.
         logger.error("Trust could not be granted (%s).", type(error).__name__)  # noqa: TRY400
         return dataclasses.replace(_signed_in(state, user, verified, None), trust_failed=True)
-    return dataclasses.replace(_signed_in(state, user, verified, granted.device), credential=granted.credential)
+    signed_in = _signed_in(state, user, verified, granted.device)
+    return dataclasses.replace(signed_in, credential=granted.credential)
 
 
 def _known(user: Any, cookie: DeviceCookie) -> Device | None:
@@ -293,6 +336,7 @@ def _signed_in(state: SignInState, user: Any, verified: MfaVerification, device:
         auth_backend=state.auth_backend,
         device=device,
         verification=verified,
+        session_data=get_backend().during(state.backend_state).session_data(device.device_key if device else ""),
     )
 
 

@@ -6,6 +6,7 @@ Sites whose sign-in belongs to another library call :func:`check` after the firs
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 import uuid
@@ -20,12 +21,14 @@ from django.utils.module_loading import import_string
 
 from trusted_devices import conf, signals, useragents
 from trusted_devices.backends import get_backend
+from trusted_devices.backends.base import BaseDeviceBackend
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, evaluate_trust
 from trusted_devices.services import activity, devices, sessions
 from trusted_devices.types import (
+    Binding,
     ClientInfo,
     DeviceCredential,
     DeviceFacts,
@@ -33,6 +36,7 @@ from trusted_devices.types import (
     EventAction,
     MfaVerification,
     Presented,
+    ProofState,
     SecretMatch,
     StatusReason,
     TrackingMode,
@@ -84,17 +88,23 @@ def password_stamp(user: Any) -> str:
 
 
 def check(
-    *, user: Any, presented: Presented, client: ClientInfo, mfa_active: bool, now: datetime | None = None
+    *,
+    user: Any,
+    presented: Presented,
+    client: ClientInfo,
+    mfa_active: bool,
+    proof: ProofState = ProofState.NOT_NEEDED,
+    now: datetime | None = None,
 ) -> TrustCheck:
     """Decide whether this sign-in may skip MFA; if so, rotate the device's secret.
 
     Costs one indexed read, and one narrow write when the answer is yes. Call it only after the first factor. Whatever
-    goes wrong, the answer is to ask for MFA.
+    goes wrong, the answer is to ask for MFA. ``proof`` is where that of a device stands that proves a password.
     """
     now = now or timezone.now()
     try:
         with _savepoint():
-            found = _check(user, presented, client, mfa_active=mfa_active, now=now)
+            found = _check(user, presented, client, mfa_active=mfa_active, proof=proof, now=now)
     except Error as error:
         # Not the error itself: databases quote the row.
         logger.error("Trust could not be checked (%s).", type(error).__name__)  # noqa: TRY400
@@ -105,6 +115,33 @@ def check(
         except (Error, BackendUnavailable) as error:
             logger.error("A refusal of trust could not be recorded (%s).", type(error).__name__)  # noqa: TRY400
     return found
+
+
+def recall(
+    *, user: Any, presented: Presented, client: ClientInfo, now: datetime | None = None
+) -> DeviceCredential | None:
+    """Return the credential of a device that may stand in for MFA once it has proved itself; ``None`` without one.
+
+    One read; it changes and logs nothing, so it may come before the password has been verified.
+    """
+    try:
+        with _savepoint():
+            device, decision = _decide(
+                user, presented, client, mfa_active=True, proof=ProofState.PASSED, now=now or timezone.now()
+            )
+    except Error as error:
+        # Not the error itself: databases quote the row.
+        logger.error("A device could not be recalled (%s).", type(error).__name__)  # noqa: TRY400
+        return None
+    proves = device is not None and device.binding == Binding.SRP
+    return presented.credential if decision.allowed and proves else None
+
+
+def lose(*, user: Any, credential: DeviceCredential | None, client: ClientInfo, now: datetime | None = None) -> None:
+    """Forget a device of which its backend no longer knows."""
+    device = recognise(user=user, credential=credential)
+    if device is not None:
+        devices.forget([device], note="unknown to its backend", client=client, now=now)
 
 
 def recognise(*, user: Any, credential: DeviceCredential | None) -> Device | None:
@@ -119,13 +156,16 @@ def recognise(*, user: Any, credential: DeviceCredential | None) -> Device | Non
 
 def match(device: Device, credential: DeviceCredential) -> SecretMatch:
     """Tell how the secret in ``credential`` relates to those that ``device`` knows."""
-    return device_secret.match(
+    found = device_secret.match(
         credential.secret,
         generation=credential.generation,
         current_digest=device.secret_digest,
         next_digest=device.next_secret_digest,
         current_generation=device.secret_generation,
     )
+    # A device password is never replaced.
+    never_replaced = device.binding == Binding.SRP and found is SecretMatch.SUPERSEDED
+    return SecretMatch.WRONG if never_replaced else found
 
 
 def offer(*, user: Any, verification: MfaVerification, client: ClientInfo) -> TrustOffer | None:
@@ -142,12 +182,14 @@ def grant(
     client: ClientInfo,
     name: str = "",
     grant_id: str = "",
+    backend: BaseDeviceBackend | None = None,
     now: datetime | None = None,
 ) -> Grant:
     """Trust the device in front of the user for ``period``. Only in the same flow, right after a second factor.
 
     A device that the client still holds the secret of is revived with its name and history; otherwise a new one is
-    confirmed. ``grant_id`` identifies the question that is answered, so that it is answered once.
+    confirmed. ``grant_id`` identifies the question that is answered, so that it is answered once. ``backend`` is the
+    one of the sign-in in hand.
 
     Raises ``TrustNotAllowed``, ``InvalidPeriod``, ``InvalidDeviceName``, ``AlreadyAnswered``, ``BackendUnavailable``.
     """
@@ -164,7 +206,9 @@ def grant(
         reason = StatusReason.TRACKING_ALWAYS
     try:
         with transaction.atomic():
-            return _grant(user, period, verification, presented, client, name, grant_id, reason, now)
+            return _grant(
+                user, period, verification, presented, client, name, grant_id, reason, backend or get_backend(), now
+            )
     except IntegrityError:
         # In another tab the same question was answered at the same moment; or it is an error like any other.
         if Device.objects.filter(grant_id=grant_id).exists():
@@ -186,11 +230,12 @@ def signed_in(
     A session from a device that was forgotten or lost its trust since the check is ended at once.
     """
     now = now or timezone.now()
-    if device is not None and not sessions.attach(device=device, session_key=session_key, now=now):
-        device = None
-    if device is not None and by is not VerifiedBy.TRUSTED_DEVICE:
-        Device.objects.filter(pk=device.pk).update(**_seen(device, client, now))
-    activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=by, client=client, now=now)
+    with transaction.atomic():
+        if device is not None and not sessions.attach(device=device, session_key=session_key, now=now):
+            device = None
+        if device is not None and by is not VerifiedBy.TRUSTED_DEVICE:
+            Device.objects.filter(pk=device.pk).update(**_seen(device, client, now))
+        activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=by, client=client, now=now)
 
 
 _UNAVAILABLE = TrustCheck(decision=TrustDecision(allowed=False, reason=TrustReason.BACKEND_UNAVAILABLE))
@@ -201,37 +246,25 @@ def _savepoint() -> AbstractContextManager[Any]:
     return transaction.atomic() if transaction.get_connection().in_atomic_block else nullcontext()
 
 
-def _check(user: Any, presented: Presented, client: ClientInfo, *, mfa_active: bool, now: datetime) -> TrustCheck:
+def _check(
+    user: Any, presented: Presented, client: ClientInfo, *, mfa_active: bool, proof: ProofState, now: datetime
+) -> TrustCheck:
     for _attempt in range(3):
-        found = _check_once(user, presented, client, mfa_active=mfa_active, now=now)
+        found = _check_once(user, presented, client, mfa_active=mfa_active, proof=proof, now=now)
         if found is not None:
             return found
     return _UNAVAILABLE
 
 
 def _check_once(
-    user: Any, presented: Presented, client: ClientInfo, *, mfa_active: bool, now: datetime
+    user: Any, presented: Presented, client: ClientInfo, *, mfa_active: bool, proof: ProofState, now: datetime
 ) -> TrustCheck | None:
     """Check against what is stored now; ``None`` if that changed before the rotation could be written."""
     credential = presented.credential
-    device = facts = None
-    if credential is not None and mfa_active:
-        device = Device.objects.filter(device_key=credential.device_key).first()
-        if device is not None:
-            facts = describe(user, device, match(device, credential))
-    policy = get_policy()
-    decision = evaluate_trust(
-        user_id=str(user.pk),
-        presented=presented,
-        device=facts,
-        limits=policy.limits(user),
-        mfa_active=mfa_active,
-        at_risk=device is not None and _at_risk(policy, user, device, client),
-        now=now,
-    )
-    if not decision.allowed or device is None or credential is None or facts is None:
+    device, decision = _decide(user, presented, client, mfa_active=mfa_active, proof=proof, now=now)
+    if not decision.allowed or device is None or credential is None:
         return TrustCheck(decision=decision, device=device)
-    rotation = _rotate(device, credential, facts.secret, now)
+    rotation = _rotate(device, credential, match(device, credential), now)
     changes = {**rotation.changes, **_seen(device, client, now)}
     unchanged = Device.objects.filter(
         pk=device.pk,
@@ -242,6 +275,30 @@ def _check_once(
     if not unchanged.update(**changes):
         return None
     return TrustCheck(decision=decision, device=_apply(device, changes), credential=rotation.credential)
+
+
+def _decide(
+    user: Any, presented: Presented, client: ClientInfo, *, mfa_active: bool, proof: ProofState, now: datetime
+) -> tuple[Device | None, TrustDecision]:
+    credential = presented.credential
+    device = facts = None
+    if credential is not None and mfa_active:
+        device = Device.objects.filter(device_key=credential.device_key).first()
+        if device is not None:
+            if device.binding == Binding.SRP and proof is ProofState.NOT_NEEDED:
+                proof = ProofState.MISSING
+            facts = dataclasses.replace(describe(user, device, match(device, credential)), proof=proof)
+    policy = get_policy()
+    decision = evaluate_trust(
+        user_id=str(user.pk),
+        presented=presented,
+        device=facts,
+        limits=policy.limits(user),
+        mfa_active=mfa_active,
+        at_risk=device is not None and _at_risk(policy, user, device, client),
+        now=now,
+    )
+    return device, decision
 
 
 def _at_risk(policy: TrustPolicy, user: Any, device: Device, client: ClientInfo) -> bool:
@@ -288,6 +345,8 @@ def _rotate(device: Device, presented: DeviceCredential, how: SecretMatch, now: 
 
     Always true of a stored device: what follows its current secret under its nonce is the secret expected next.
     """
+    if device.binding == Binding.SRP:
+        return _Rotation(credential=devices.with_expiry(presented, device.trust_expires_at), changes={})
     generation = device.secret_generation
     changes: dict[str, Any] = {}
     if how is SecretMatch.SUCCESSOR:
@@ -333,13 +392,19 @@ def _grant(
     name: str,
     grant_id: str,
     reason: StatusReason,
+    backend: BaseDeviceBackend,
     now: datetime,
 ) -> Grant:
     if Device.objects.filter(grant_id=grant_id).exists():
         raise AlreadyAnswered
-    device, credential = _revived(user, presented, now) or devices.confirm(user=user, client=client, name=name, now=now)
-    new = device.trust_granted_at is None
-    get_backend().update_device_status(device, DeviceStatus.REMEMBERED)
+    replaced = _replaced(user, presented)
+    if replaced is not None:
+        name = name or replaced.name
+    device, credential = _revived(user, presented, now) or devices.confirm(
+        user=user, client=client, name=name, backend=backend, now=now
+    )
+    new = device.trust_granted_at is None and replaced is None
+    backend.update_device_status(device, DeviceStatus.REMEMBERED)
     changes: dict[str, Any] = {
         "status": DeviceStatus.REMEMBERED,
         "status_reason": reason,
@@ -357,7 +422,15 @@ def _grant(
     _apply(device, changes)
     activity.record(EventAction.REMEMBERED, user=user, device=device, reason=reason, actor=user, client=client, now=now)
     activity.announce(signals.device_remembered, device=device, client=client, new=new)
+    if replaced is not None:
+        devices.forget([replaced], note="replaced", client=client, now=now)
     return Grant(device=device, credential=devices.with_expiry(credential, now + period))
+
+
+def _replaced(user: Any, presented: Presented) -> Device | None:
+    """Return the device that is about to be confirmed anew under another key: one whose backend gives out the keys."""
+    device = recognise(user=user, credential=presented.credential)
+    return device if device is not None and device.binding == Binding.SRP else None
 
 
 def _revived(user: Any, presented: Presented, now: datetime) -> tuple[Device, DeviceCredential] | None:
@@ -367,7 +440,7 @@ def _revived(user: Any, presented: Presented, now: datetime) -> tuple[Device, De
         return None
     device = Device.objects.of(user).select_for_update().filter(device_key=credential.device_key).first()
     how = match(device, credential) if device is not None else SecretMatch.WRONG
-    if device is None or how not in _GOOD:
+    if device is None or device.binding == Binding.SRP or how not in _GOOD:
         return None
     rotation = _rotate(device, credential, how, now)
     Device.objects.filter(pk=device.pk).update(**rotation.changes)

@@ -12,7 +12,13 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from trusted_devices import wording
-from trusted_devices.exceptions import BackendUnavailable, CodeMismatch, TooManyAttempts, TrustedDevicesError
+from trusted_devices.exceptions import (
+    ActionRequired,
+    BackendUnavailable,
+    CodeMismatch,
+    TooManyAttempts,
+    TrustedDevicesError,
+)
 from trusted_devices.forms import CodeForm
 from trusted_devices.types import MfaMethod
 from trusted_devices.views import pages
@@ -65,8 +71,9 @@ class CodePage:
             text += (_("Try again in %(wait)s.") % {"wait": wording.wait(wait)}) if wait else _("Try again later.")
             form.add_error("code", text)
             return pages.with_retry_after(self.render(request, form, status=HTTPStatus.TOO_MANY_REQUESTS), wait)
-        if isinstance(error, BackendUnavailable):
-            return self.render(request, form, problem=unavailable(), status=HTTPStatus.SERVICE_UNAVAILABLE)
+        if isinstance(error, ActionRequired | BackendUnavailable):
+            problem, status = obstacle(error)
+            return self.render(request, form, problem=problem, status=status)
         if not isinstance(error, CodeMismatch):
             raise error
         form.add_error("code", wrong_code(self.method))
@@ -93,6 +100,24 @@ def asked_too_often(error: TooManyAttempts) -> str:
 def unavailable() -> str:
     """Return what to say when whoever checks sign-ins cannot be reached."""
     return _("Signing in is not possible right now. Nothing is wrong with your account; try again in a minute.")
+
+
+def obstacle(error: ActionRequired | BackendUnavailable) -> tuple[str, HTTPStatus]:
+    """Return what keeps the user out although they typed nothing wrong, and the status of the page that says so."""
+    if isinstance(error, ActionRequired):
+        return action_required(error), HTTPStatus.FORBIDDEN
+    return unavailable(), HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def action_required(error: ActionRequired) -> str:
+    """Return what the user has to do before they can sign in here."""
+    words = {
+        "new_password": _("Your password was set for you and must be changed before you can sign in."),
+        "reset_password": _("Your password must be reset before you can sign in."),
+        "confirm_account": _("Your account must be confirmed before you can sign in. Look for a message with a code."),
+        "set_up_mfa": _("Your account needs a second factor, which cannot be set up here."),
+    }
+    return words[error.action] + " " + _("Whoever runs this site can tell you where to do that.")
 
 
 def unknown_method() -> str:

@@ -25,6 +25,7 @@ from trusted_devices import guards, logins, useragents, wording
 from trusted_devices.clientinfo import client_info
 from trusted_devices.devicejar import get_jar
 from trusted_devices.exceptions import (
+    ActionRequired,
     AlreadyAnswered,
     BackendUnavailable,
     CodeMismatch,
@@ -121,12 +122,15 @@ class SignInView(SignInStep):
         except InvalidCredentials:
             form.add_error(None, _("User name and password do not match. Mind capital and small letters."))
             return self.page(form, HTTPStatus.BAD_REQUEST)
-        except BackendUnavailable:
-            form.add_error(None, code_page.unavailable())
-            return self.page(form, HTTPStatus.SERVICE_UNAVAILABLE)
+        except (ActionRequired, BackendUnavailable) as error:
+            text, status = code_page.obstacle(error)
+            form.add_error(None, text)
+            return self.page(form, status)
         next_url = pages.asked_next(request)
         if isinstance(outcome, SignedIn):
             return self.finish(outcome, next_url)
+        if outcome.device_lost:
+            get_jar(request).discard(outcome.user)
         # Whoever planted this browser's session key before the password must not hold a half-finished sign-in.
         request.session.cycle_key()
         return self.put(self.first_code(outcome, next_url))
@@ -139,7 +143,8 @@ class SignInView(SignInStep):
     def first_code(self, challenge: Challenge, next_url: str) -> Pending:
         """Return what is pending after the password; where the only way is a code that must be sent, send it."""
         now = Pending(state=challenge.state, next_url=next_url)
-        if challenge.method is None or not challenge.method.needs_sending:
+        choices = [method for method in challenge.methods if not method.recovery]
+        if challenge.method is None or not challenge.method.needs_sending or len(choices) > 1:
             return now
         return send_code(self.request, now, challenge.method.id)
 
@@ -189,7 +194,7 @@ class CodeView(SignInStep):
                 cookie=get_jar(self.request).cookie,
                 client=client_info(self.request),
             )
-        except (CodeMismatch, TooManyAttempts, BackendUnavailable) as error:
+        except (ActionRequired, CodeMismatch, TooManyAttempts, BackendUnavailable) as error:
             return page.refuse(self.request, form, error)
         if isinstance(outcome, SignedIn):
             return self.finish(outcome, now.next_url)
