@@ -67,7 +67,7 @@ def test_each_chart_has_a_table_that_says_the_same(desk, user):
     drawn = json.loads(re.search(r'<script id="td-chart-data" type="application/json">(.*?)</script>', text)[1])
     assert {one["id"] for one in drawn} == {"over-time", "expiring", "refused"}
     for one in drawn:
-        section = re.search(rf"<section[^>]*td-{one['id']}-title.*?</section>", text, re.DOTALL)[0]
+        section = text.split(f'<h2 id="td-{one["id"]}-title"')[1].split("<h2")[0]
         rows = re.findall(r'<th scope="row">(.*?)</th>((?:<td>\d+</td>)+)', section)
         assert [label for label, _cells in rows] == one["labels"]
         cells = [[int(cell) for cell in re.findall(r"\d+", values)] for _label, values in rows]

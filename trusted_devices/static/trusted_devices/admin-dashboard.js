@@ -27,7 +27,7 @@
 
   const draw = (specification) => {
     const canvas = document.getElementById(`td-${specification.id}`);
-    const section = canvas.closest("section");
+    const section = canvas.closest(".td-chart");
     canvas.parentElement.hidden = false;
     const ink = computed(section, "color");
     const grid = computed(document.documentElement, "--hairline-color").trim();
