@@ -38,7 +38,7 @@ class SignInForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         user_model = get_user_model()
-        model_field = user_model._meta.get_field(user_model.USERNAME_FIELD)
+        model_field: Any = user_model._meta.get_field(user_model.USERNAME_FIELD)
         self.fields["username"] = UsernameField(
             label=capfirst(str(model_field.verbose_name)),
             max_length=min(model_field.max_length or LONGEST_USERNAME, LONGEST_USERNAME),

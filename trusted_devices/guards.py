@@ -20,7 +20,7 @@ def ensure_allowed(request: HttpRequest, username: str) -> None:
 
     ``username`` is what was typed, whether or not there is such a user.
     """
-    if not apps.is_installed("axes") or not settings.AXES_ENABLED:
+    if not apps.is_installed("axes") or not getattr(settings, "AXES_ENABLED", True):
         return
     # django-axes has models, and so can be imported only where it is installed as an app.
     from axes.handlers.proxy import AxesProxyHandler

@@ -164,7 +164,9 @@ def test_a_period_shorter_than_a_day_is_spelled_with_its_time(at_offer: Browser,
 
 def test_enter_in_the_name_field_presses_no_button_that_trusts(at_offer: Browser) -> None:
     form = at_offer.get(url("sign_in_trust")).content.decode().partition("<main")[2]
-    assert "disabled hidden" in form.partition("<button")[2].partition(">")[0]
+    first_button = form.partition("<button")[2].partition(">")[0]
+    assert 'type="submit"' in first_button
+    assert "name=" not in first_button
 
 
 # ---- the password ----------------------------------------------------------------------------------------------------

@@ -232,7 +232,7 @@ class TrustView(SignInStep):
             return self.answer(now, None)
         form = self.form(challenge, request.POST)
         if "trust" not in request.POST:
-            form.add_error(None, _("Press one of the two buttons."))
+            form.add_error(None, _("Press “Trust this device” or “Not now”."))
         if not form.is_valid():
             return self.page(now, challenge, form, HTTPStatus.BAD_REQUEST)
         return self.answer(now, form.cleaned_data["period"], form.cleaned_data["name"])

@@ -1,0 +1,86 @@
+"""A running demo for the whole run, Chromium for a module, fresh people and browsers for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.running_demo import Person, RunningDemo, running_demo
+from tests.e2e.visitor import CHROME
+
+BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NewPage = Callable[..., Page]
+
+
+def find_chromium() -> str:
+    """Return the path of a Chromium; empty where there is none."""
+    return next(filter(None, map(shutil.which, BINARIES)), "") or ""
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser's path; without one there is nothing to test."""
+    path = find_chromium()
+    if not path:
+        pytest.skip(f"needs a Chromium binary, one of: {', '.join(BINARIES)}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def demo(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """A demo that all browser tests of this process share."""
+    folder: Path = tmp_path_factory.mktemp("browser-demo")
+    with running_demo(folder) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session")
+def people(demo: RunningDemo) -> Iterator[Person]:
+    """Enough people for all tests."""
+    return iter(demo.add_people(60))
+
+
+@pytest.fixture
+def person(people: Iterator[Person]) -> Person:
+    """Somebody who has never signed in."""
+    return next(people)
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    """A browser program. No longer than a module, as Playwright's event loop would be in the way of database tests."""
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox does not work for root, as whom containers run.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Browser, demo: RunningDemo) -> Iterator[NewPage]:
+    """Open pages in browsers that share nothing: ``new_page(color_scheme="dark")`` and so on."""
+    contexts = []
+
+    def open_page(**options: Any) -> Page:
+        defaults = {"user_agent": CHROME, "viewport": {"width": 1100, "height": 800}}
+        context = chromium.new_context(base_url=demo.url, **(defaults | options))
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """A page in a browser on a desktop computer."""
+    return new_page()

@@ -1,0 +1,108 @@
+"""The devices page in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import NewPage
+from tests.e2e.running_demo import Person
+from tests.e2e.visitor import (
+    FIREFOX,
+    be_asked_for_a_code,
+    be_signed_in_as,
+    device,
+    enter_password,
+    sign_in_and_trust,
+    sign_out,
+)
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def laptop(page: Page, person: Person) -> Page:
+    """A browser that ``person`` has trusted."""
+    sign_in_and_trust(page, person, name="Laptop")
+    return page
+
+
+@pytest.fixture
+def desktop(laptop: Page, new_page: NewPage, person: Person) -> Page:
+    """Another one."""
+    page = new_page(user_agent=FIREFOX)
+    sign_in_and_trust(page, person, name="Desktop")
+    return page
+
+
+def test_this_device_is_first_and_marked_in_words(laptop: Page, desktop: Page) -> None:
+    laptop.reload()
+    headings = laptop.get_by_role("heading", level=2)
+    expect(headings).to_have_text(["Laptop", "Desktop"])
+    expect(device(laptop, "Laptop").get_by_text("This device")).to_be_visible()
+    expect(device(laptop, "Laptop").get_by_text("Chrome on Windows")).to_be_visible()
+    expect(device(laptop, "Desktop").get_by_text("This device")).to_have_count(0)
+    expect(device(laptop, "Desktop").get_by_text("Firefox on Linux")).to_be_visible()
+    expect(device(laptop, "Desktop").get_by_text("just now")).to_be_visible()
+
+
+def test_renaming_with_a_slip(laptop: Page) -> None:
+    laptop.get_by_role("link", name="Rename Laptop").click()
+    laptop.get_by_label("Name").fill("")
+    laptop.get_by_role("button", name="Save the name").click()
+    field = laptop.get_by_label("Name")
+    expect(field).to_have_accessible_description(
+        "Such as “Work laptop”. Only you and the staff of this site see it. Give the device a name."
+    )
+    expect(field).to_be_focused()
+    field.fill("Kitchen laptop")
+    laptop.get_by_role("button", name="Save the name").click()
+    expect(laptop.get_by_role("status")).to_contain_text("The device is called “Kitchen laptop” now.")
+    expect(device(laptop, "Kitchen laptop")).to_be_visible()
+
+
+def test_stopping_trust_asks_for_a_code_at_the_next_sign_in_there(laptop: Page, desktop: Page, person: Person) -> None:
+    laptop.reload()
+    laptop.get_by_role("link", name="Stop trusting Desktop").click()
+    expect(laptop.get_by_text("You will be asked for a code at the next sign-in from it.")).to_be_visible()
+    laptop.get_by_role("button", name="Stop trusting Desktop").click()
+    expect(device(laptop, "Desktop").get_by_text("Not trusted")).to_be_visible()
+    desktop.reload()
+    be_signed_in_as(desktop, person)
+    sign_out(desktop)
+    enter_password(desktop, person)
+    be_asked_for_a_code(desktop)
+
+
+def test_cancelling_changes_nothing(laptop: Page) -> None:
+    laptop.get_by_role("link", name="Forget Laptop").click()
+    laptop.get_by_role("main").get_by_role("link", name="Cancel").click()
+    expect(device(laptop, "Laptop").get_by_text("Trusted", exact=True)).to_be_visible()
+
+
+def test_forgetting_another_device_signs_it_out(laptop: Page, desktop: Page) -> None:
+    laptop.reload()
+    laptop.get_by_role("link", name="Forget Desktop").click()
+    laptop.get_by_role("button", name="Forget Desktop").click()
+    expect(laptop.get_by_role("status")).to_contain_text("Desktop is forgotten and signed out.")
+    expect(laptop.get_by_role("heading", level=2)).to_have_text(["Laptop"])
+    desktop.reload()
+    expect(desktop.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_forgetting_this_device_signs_out_here(laptop: Page, person: Person) -> None:
+    laptop.get_by_role("link", name="Forget Laptop").click()
+    expect(laptop.get_by_text("you are signed out here at once")).to_be_visible()
+    laptop.get_by_role("button", name="Forget Laptop").click()
+    expect(laptop.get_by_role("heading", name="Sign in")).to_be_visible()
+    enter_password(laptop, person)
+    be_asked_for_a_code(laptop)
+
+
+def test_forgetting_all_others_keeps_this_one(laptop: Page, desktop: Page, person: Person) -> None:
+    desktop.get_by_role("link", name="Forget all other devices").click()
+    expect(desktop.get_by_role("heading", name="Forget 1 other device?")).to_be_visible()
+    desktop.get_by_role("button", name="Forget 1 device").click()
+    expect(desktop.get_by_role("heading", level=2)).to_have_text(["Desktop"])
+    laptop.reload()
+    expect(laptop.get_by_role("heading", name="Sign in")).to_be_visible()
