@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -21,7 +20,6 @@ from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.cognito_idp import conf
 from trusted_devices.models import DeviceEvent
-from trusted_devices.services.devices import new_group_key
 from trusted_devices.services.srp_devices import Terms
 from trusted_devices.types import MfaVerification, TrackingMode
 
@@ -48,6 +46,11 @@ def new_pool_id() -> str:
     return f"{conf.get_options().REGION}_{random_text(_ALPHANUMERIC, 9)}"
 
 
+def new_group_key() -> str:
+    """Return a fresh device group key: ``-`` and eight letters or digits."""
+    return "-" + random_text(_ALPHANUMERIC, 8)
+
+
 def new_client_id() -> str:
     """Return a fresh client id: 26 lower-case letters and digits."""
     return random_text(string.ascii_lowercase + string.digits, 26)
@@ -63,9 +66,15 @@ def default_auth_flows() -> list[str]:
     return ["ALLOW_USER_SRP_AUTH", REFRESH_FLOW]
 
 
-def _whole_days(value: timedelta | None) -> None:
-    if value is not None and not timedelta(0) < value <= timedelta(days=400):
-        raise ValidationError(_("Must be more than nothing and at most 400 days."))
+def _between(shortest: timedelta, longest: timedelta, message: Any) -> Any:
+    return [MinValueValidator(shortest, message=message), MaxValueValidator(longest, message=message)]
+
+
+TRUST_PERIOD_RANGE = _between(
+    timedelta(seconds=1), timedelta(days=400), _("Must be more than nothing and at most 400 days.")
+)
+TOKEN_RANGE = _between(timedelta(minutes=5), timedelta(days=1), _("Must be from 5 minutes to 1 day."))
+REFRESH_TOKEN_RANGE = _between(timedelta(hours=1), timedelta(days=3650), _("Must be from 1 hour to 10 years."))
 
 
 class MfaConfiguration(models.TextChoices):
@@ -107,7 +116,7 @@ class UserPool(models.Model):
         _("trust period"),
         null=True,
         blank=True,
-        validators=[_whole_days],
+        validators=TRUST_PERIOD_RANGE,
         help_text=_("For how long a remembered device skips MFA, as “60 00:00:00”. Empty: the site's default."),
     )
     mfa = models.CharField(
@@ -188,9 +197,13 @@ class UserPoolClient(models.Model):
         default=default_auth_flows,
         help_text=_('A list such as ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"].'),
     )
-    access_token_validity = models.DurationField(_("access tokens last"), default=timedelta(hours=1))
-    id_token_validity = models.DurationField(_("ID tokens last"), default=timedelta(hours=1))
-    refresh_token_validity = models.DurationField(_("refresh tokens last"), default=timedelta(days=30))
+    access_token_validity = models.DurationField(
+        _("access tokens last"), default=timedelta(hours=1), validators=TOKEN_RANGE
+    )
+    id_token_validity = models.DurationField(_("ID tokens last"), default=timedelta(hours=1), validators=TOKEN_RANGE)
+    refresh_token_validity = models.DurationField(
+        _("refresh tokens last"), default=timedelta(days=30), validators=REFRESH_TOKEN_RANGE
+    )
     token_units = models.JSONField(default=dict, editable=False)
     auth_session_validity = models.PositiveSmallIntegerField(
         _("minutes for a sign-in"), default=3, validators=[MinValueValidator(3), MaxValueValidator(15)]

@@ -56,6 +56,15 @@ def new_secret(secret: str) -> str:
     return seal(PURPOSE, {"secret": secret})
 
 
+def secret_of(key: AccessKey) -> str:
+    """Return the secret of ``key``. Raises ``WireError`` if it can no longer be read (``SECRET_KEY`` has changed)."""
+    try:
+        secret: str = unseal(PURPOSE, key.sealed_secret)["secret"]
+    except Unsealable:
+        raise WireError("UnrecognizedClientException", "This access key can no longer be read.") from None
+    return secret
+
+
 def authenticate(request: HttpRequest, body: bytes, *, now: datetime) -> AccessKey:
     """Return the access key that signed ``request`` with ``body``. Raises ``WireError``."""
     claim = _claim(request)
@@ -65,10 +74,7 @@ def authenticate(request: HttpRequest, body: bytes, *, now: datetime) -> AccessK
         raise WireError("UnrecognizedClientException", "The security token included in the request is invalid.")
     if claim.service != SERVICE or claim.region != conf.get_options().REGION or not signed_at.startswith(claim.date):
         raise WireError("InvalidSignatureException", "Credential should be scoped to a valid region and service.")
-    try:
-        secret = unseal(PURPOSE, key.sealed_secret)["secret"]
-    except Unsealable:
-        raise WireError("UnrecognizedClientException", "This access key can no longer be read.") from None
+    secret = secret_of(key)
     good = [
         hmac.compare_digest(
             _signature(secret, claim, signed_at, _canonical(request, claim, body, path)), claim.signature

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trusted_devices.cognito_idp import conf, errors, signing, sigv4
+from trusted_devices.cognito_idp import conf, errors, housekeeping, signing, sigv4
 from trusted_devices.cognito_idp.models import MfaConfiguration, UserPool
 from trusted_devices.cognito_idp.operations.admin import pool_of
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
@@ -41,12 +41,12 @@ def update_user_pool(call: Call) -> Answer:
     return {}
 
 
-@operation("DeleteUserPool", Access.SIGNED, differs="The users and devices are the site's and stay.")
+@operation("DeleteUserPool", Access.SIGNED, differs="The users are the site's and stay; the devices are forgotten.")
 def delete_user_pool(call: Call) -> Answer:
     pool = pool_of(call)
     if pool.deletion_protection:
         raise errors.invalid_parameter("The user pool cannot be deleted because deletion protection is activated.")
-    pool.delete()
+    housekeeping.delete_pool(pool, now=call.now)
     return None
 
 

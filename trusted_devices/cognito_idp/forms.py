@@ -1,0 +1,73 @@
+"""The admin's forms of pools, clients and access keys."""
+
+from __future__ import annotations
+
+from fnmatch import filter as matching
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from trusted_devices.cognito_idp.models import AUTH_FLOWS, AccessKey, UserPoolClient
+from trusted_devices.cognito_idp.registry import Access, operations
+
+if TYPE_CHECKING:
+    _ClientForm = forms.ModelForm[UserPoolClient]
+    _KeyForm = forms.ModelForm[AccessKey]
+else:
+    _ClientForm = _KeyForm = forms.ModelForm
+
+
+class ClientForm(_ClientForm):
+    """An app client. Whether it has a secret is decided once."""
+
+    auth_flows = forms.MultipleChoiceField(
+        label=_("Sign-in flows"),
+        choices=[(flow, flow) for flow in AUTH_FLOWS],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    with_secret = forms.BooleanField(
+        label=_("Generate a secret"),
+        required=False,
+        help_text=_("For servers. It is shown once. Apps in browsers and on phones cannot keep one."),
+    )
+
+    class Meta:
+        model = UserPoolClient
+        fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.fields.pop("with_secret", None)
+
+
+class AccessKeyForm(_KeyForm):
+    """An access key; its operations are written one to a line."""
+
+    operations = forms.CharField(
+        label=_("Operations"),
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text=_("One to a line, such as AdminListDevices. “*” stands for anything, as in AdminList*."),
+    )
+
+    class Meta:
+        model = AccessKey
+        fields = ("name", "operations", "pools", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["operations"] = "\n".join(self.instance.operations)
+
+    def clean_operations(self) -> list[str]:
+        """Return the lines. Refuses one that no operation answers to."""
+        signed = [name for name, operation in operations().items() if operation.access is Access.SIGNED]
+        patterns: list[str] = self.cleaned_data["operations"].split()
+        for pattern in patterns:
+            if not matching(signed, pattern):
+                raise forms.ValidationError(
+                    _("There is no operation “%(pattern)s” that takes an access key."),
+                    code="unknown_operation",
+                    params={"pattern": pattern},
+                )
+        return patterns

@@ -1,0 +1,49 @@
+"""Deleting what has served its purpose: spent tokens, old records, sign-ins that are over. And whole pools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from trusted_devices.cognito_idp.attempts import LONGEST_WAIT
+from trusted_devices.cognito_idp.models import (
+    FailedAttempts,
+    FirstFactor,
+    RefreshToken,
+    SigningKey,
+    SpentToken,
+    UserPool,
+)
+from trusted_devices.models import Device
+from trusted_devices.services import devices
+from trusted_devices.types import Binding
+
+BATCH_SIZE = 1000
+KEPT_AFTER_REVOCATION = timedelta(days=1)
+"""An access token outlives its sign-in by this much at most; until then it is worth telling why it is refused."""
+
+
+def clear_expired(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
+    """Delete what is of no use any more, a batch at a time; yield how many rows each batch deleted."""
+    over = Q(expires_at__lte=now) | Q(revoked_at__lte=now - KEPT_AFTER_REVOCATION)
+    useless: list[QuerySet[Any]] = [
+        SpentToken.objects.filter(expires_at__lte=now),
+        FirstFactor.objects.filter(expires_at__lte=now),
+        FailedAttempts.objects.filter(last_failed_at__lte=now - LONGEST_WAIT),
+        RefreshToken.objects.filter(over),
+        SigningKey.objects.filter(published_until__lte=now),
+    ]
+    for rows in useless:
+        while keys := list(rows.values_list("pk", flat=True)[:batch_size]):
+            yield rows.model._default_manager.filter(pk__in=keys).delete()[0]
+
+
+def delete_pool(pool: UserPool, *, actor: Any = None, now: datetime, batch_size: int = BATCH_SIZE) -> None:
+    """Delete a pool and forget its devices, which could not sign in anywhere else. The users are the site's."""
+    own = Device.objects.filter(device_group_key=pool.device_group_key, binding=Binding.SRP)
+    while batch := list(own[:batch_size]):
+        devices.forget(batch, actor=actor, note="user pool deleted", now=now)
+    pool.delete()
