@@ -1,0 +1,121 @@
+"""What the documentation claims: its examples run, its links lead somewhere, its tables tell the truth."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
+
+from trusted_devices import conf, signals
+from trusted_devices.exceptions import CodeMismatch
+from trusted_devices.middleware import DeviceKeyMiddleware
+from trusted_devices.models import Device, DeviceSession
+from trusted_devices.types import TrustReason
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def _code(page: str) -> str:
+    return "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL))
+
+
+def _through_the_middleware(view: Any, *, cookies: dict[str, str]) -> tuple[HttpRequest, HttpResponse]:
+    request = RequestFactory().post("/")
+    request.COOKIES.update(cookies)
+    stack = SessionMiddleware(DeviceKeyMiddleware(view))
+    return request, stack(request)
+
+
+@pytest.fixture
+def own_sign_in() -> dict[str, Any]:
+    """The example of the how-to, with what it says is the reader's."""
+    names: dict[str, Any] = {
+        "has_second_factor": lambda user: True,
+        "ask_for_code": lambda request, user: HttpResponse("code?", status=401),
+    }
+    exec(compile(_code("howto/own-sign-in.md"), "own-sign-in.md", "exec"), names)
+    return names
+
+
+def test_the_example_of_an_own_sign_in_skips_mfa_on_a_trusted_device(own_sign_in, user):
+    user.backend = "django.contrib.auth.backends.ModelBackend"
+    _, asked = _through_the_middleware(lambda request: own_sign_in["password_accepted"](request, user), cookies={})
+    assert asked.status_code == 401
+    _, trusted = _through_the_middleware(
+        lambda request: own_sign_in["code_accepted"](request, user, timedelta(days=60)), cookies={}
+    )
+    cookie = {"trusted_device": trusted.cookies["trusted_device"].value}
+    request, again = _through_the_middleware(
+        lambda request: own_sign_in["password_accepted"](request, user), cookies=cookie
+    )
+    assert again.status_code == 302
+    assert request.session["_auth_user_id"] == str(user.pk)
+    assert DeviceSession.objects.count() == 2
+
+
+def test_the_example_of_an_own_sign_in_trusts_nothing_on_not_now(own_sign_in, user):
+    user.backend = "django.contrib.auth.backends.ModelBackend"
+    _through_the_middleware(lambda request: own_sign_in["code_accepted"](request, user, None), cookies={})
+    assert not Device.objects.exists()
+
+
+def test_the_example_of_a_provider_verifies_its_code_once(now, client_info):
+    names: dict[str, Any] = {}
+    code = _code("howto/second-factor.md").partition("TRUSTED_DEVICES")[0]
+    exec(compile(code, "second-factor.md", "exec"), names)
+
+    class Provider(names["MailedCodeProvider"]):  # type: ignore[misc] # made by the page
+        def use_up(self, user: Any) -> bool:
+            unused, user.unused = user.unused, False
+            return unused
+
+    user = SimpleNamespace(code_hash="", unused=True)
+    provider = Provider()
+    assert provider.methods(user) == []
+    user.code_hash = make_password("4711")
+    (method,) = provider.methods(user)
+    with pytest.raises(CodeMismatch):
+        provider.verify(user, method, "4712", client=client_info, now=now)
+    assert provider.verify(user, method, "4711", client=client_info, now=now).kind == "mail"
+    with pytest.raises(CodeMismatch):
+        provider.verify(user, method, "4711", client=client_info, now=now)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_picture_leads_somewhere(page):
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_the_readme_s_settings_exist_with_the_defaults_it_gives():
+    table = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    defaults = conf.Settings()
+    assert len(table) > 5
+    for name, said in table:
+        value = getattr(defaults, name)
+        if isinstance(value, timedelta):
+            assert said == f"{value.days} days"
+        elif name == "PERIODS":
+            assert said == ", ".join(str(period.days) for period in value) + " days"
+        elif name == "POLICY":
+            assert said.strip("`") == value.rpartition(".")[2]
+        else:
+            assert said.strip("`").replace('"', "'") == repr(value)
+
+
+def test_every_reason_and_every_signal_is_documented():
+    reasons = (ROOT / "docs/reference/reasons.md").read_text()
+    assert [reason for reason in TrustReason if f"`{reason}`" not in reasons] == []
+    page = (ROOT / "docs/reference/signals.md").read_text()
+    names = [name for name, value in vars(signals).items() if isinstance(value, signals.Signal)]
+    assert [name for name in names if f"`{name}`" not in page] == []
