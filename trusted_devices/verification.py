@@ -7,7 +7,7 @@ one user, so that nothing is left over for the next one in the same browser.
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ class Verification:
     by: VerifiedBy
     at: datetime
     device_key: str = ""
-    session_digest: str = ""
+    session_digest: str = field(default="", repr=False)
 
     @property
     def passed_mfa(self) -> bool:

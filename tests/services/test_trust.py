@@ -434,18 +434,17 @@ class TestTheAlarm:
         devices.mark_compromised(device, client=ClientInfo(), now=NOW)
         assert EventAction.COMPROMISED not in dict(actions())
 
-    def test_after_it_the_owner_trusts_the_browser_in_hand_anew(self, copied, check, grant):
-        stale, newest = copied
-        check(stale, 3 * DAY)
-        revived = grant(newest, now=NOW + 3 * DAY)
-        assert check(revived.credential, 4 * DAY).decision.allowed
-        assert check(stale, 5 * DAY).decision.reason is TrustReason.SUPERSEDED_SECRET
-
-    def test_after_it_a_browser_with_the_stale_copy_becomes_a_device_of_its_own(self, copied, check, grant, granted):
-        stale, newest = copied
-        check(stale, 3 * DAY)
-        assert grant(stale, now=NOW + 3 * DAY).device.pk != granted.device.pk
-        assert check(newest, 4 * DAY).decision.reason is TrustReason.NOT_REMEMBERED
+    @pytest.mark.parametrize("held", [0, 1], ids=["the stale copy", "the newest secret"])
+    def test_after_it_trust_is_given_to_a_new_device_so_that_no_copy_has_any_part_in_it(
+        self, copied, check, grant, granted, held
+    ):
+        check(copied[0], 3 * DAY)
+        anew = grant(copied[held], now=NOW + 3 * DAY)
+        assert anew.device.pk != granted.device.pk
+        assert check(anew.credential, 4 * DAY).decision.allowed
+        for copy in copied:
+            assert not check(copy, 5 * DAY).decision.allowed
+        assert check(anew.credential, 6 * DAY).decision.allowed
 
 
 class AwayBackend(LocalBackend):

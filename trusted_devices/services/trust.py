@@ -434,11 +434,15 @@ def _replaced(user: Any, presented: Presented) -> Device | None:
 
 
 def _revived(user: Any, presented: Presented, now: datetime) -> tuple[Device, DeviceCredential] | None:
-    """Return the device whose secret the client still holds, with its secret rotated; ``None`` if there is none."""
+    """Return the device whose secret the client still holds, with its secret rotated; ``None`` if there is none.
+
+    One whose secret was copied is not revived: nobody can tell how many hold what the client holds.
+    """
     credential = presented.credential
     if credential is None or credential.user_id != str(user.pk):
         return None
-    device = Device.objects.of(user).select_for_update().filter(device_key=credential.device_key).first()
+    known = Device.objects.of(user).select_for_update().filter(device_key=credential.device_key)
+    device = known.exclude(status_reason=StatusReason.COMPROMISED).first()
     how = match(device, credential) if device is not None else SecretMatch.WRONG
     if device is None or device.binding == Binding.SRP or how not in _GOOD:
         return None
