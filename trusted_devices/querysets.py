@@ -20,14 +20,14 @@ Row = TypeVar("Row", bound=models.Model)
 class ClaimableQuerySet(models.QuerySet[Row]):
     """Rows that several workers may share out among themselves."""
 
-    def claim(self) -> Self:
+    def claim(self, *, wait: bool = False) -> Self:
         """Lock the rows until the transaction ends, leaving out those that another transaction holds.
 
-        Where the database has no ``SKIP LOCKED`` those are waited for.
+        With ``wait``, and where the database has no ``SKIP LOCKED``, those are waited for.
         """
         features = connections[router.db_for_write(self.model)].features
         if features.has_select_for_update:
-            return self.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
+            return self.select_for_update(skip_locked=features.has_select_for_update_skip_locked and not wait)
         # SQLite has one lock for all writers: a write, even of no row, takes it before the rows are read.
         self.model._base_manager.filter(pk=0).update(id=0)
         return self

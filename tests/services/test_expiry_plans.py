@@ -12,11 +12,12 @@ import pytest
 from django.db import connection, transaction
 
 from tests import factories
+from tests.shared_database import update_statistics
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import expiry
 from trusted_devices.types import EventAction
 
-# MariaDB's ANALYZE TABLE commits.
+# On MariaDB new statistics commit.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
 DUE = 400
@@ -29,13 +30,7 @@ def many_devices(user, now):
     factories.store_expired(user, 3000, now=now)
     factories.store_trusted(user, 3000, now=now)
     factories.store_due(user, DUE, now=now)
-    _update_statistics(Device)
-
-
-def _update_statistics(model: Any) -> None:
-    statement = "ANALYZE TABLE" if connection.vendor == "mysql" else "ANALYZE"
-    with connection.cursor() as cursor:
-        cursor.execute(f"{statement} {connection.ops.quote_name(model._meta.db_table)}")
+    update_statistics(Device)
 
 
 def _plan_nodes(plan: Any) -> Iterator[dict[str, Any]]:
@@ -93,7 +88,7 @@ def test_the_retention_of_the_log_uses_its_index(user, now):
         DeviceEvent(user=user, action=EventAction.SIGNED_IN, created_at=now - timedelta(seconds=age))
         for age in range(3000)
     )
-    _update_statistics(DeviceEvent)
+    update_statistics(DeviceEvent)
     old = DeviceEvent.objects.older_than(now - timedelta(seconds=2900)).claim()
     nodes = _nodes(old.values_list("pk", "created_at")[:BATCH])
     assert "td_event_time" in {node.get("Index Name") or node.get("key") for node in nodes}
@@ -128,7 +123,7 @@ def test_an_old_open_transaction_makes_no_batch_dearer_than_the_one_before(user,
     with connection.cursor() as cursor:  # what other tests left in the index
         cursor.execute("TRUNCATE trusted_devices_device CASCADE")
     factories.store_due(user, 50 * BATCH, now=now)
-    _update_statistics(Device)
+    update_statistics(Device)
     with_date, without = [], []
 
     def measure(execute, sql, params, many, context):

@@ -102,12 +102,13 @@ def count_prunable(before: datetime) -> int:
 def prune(*, before: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
     """Delete the entries from before ``before``, oldest first, one transaction a batch; yield how many each deleted.
 
-    As in the sweep, any number may run at once, and the last date is carried forward.
+    As in the sweep, any number may run at once, and the last date is carried forward. Here they take turns: MariaDB
+    may search the whole table for what is to be deleted, and would meet what others hold.
     """
     since = DeviceEvent.objects.older_than(before).values_list("created_at", flat=True).first()
     while since is not None:
         with transaction.atomic():
-            old = DeviceEvent.objects.older_than(before, since=since).claim()
+            old = DeviceEvent.objects.older_than(before, since=since).claim(wait=True)
             claimed = list(old.values_list("pk", "created_at")[:batch_size])
             DeviceEvent.objects.filter(pk__in=[pk for pk, _ in claimed]).delete()
         if claimed:

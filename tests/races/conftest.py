@@ -1,0 +1,44 @@
+"""Every race takes place in real threads, on a database that they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from trusted_devices.services import trust
+from trusted_devices.types import Presented
+
+
+@pytest.fixture(autouse=True)
+def _shared_database(shared_database: None) -> None:
+    """Before anything is stored."""
+
+
+@pytest.fixture
+def grant(user, verified, client_info, sixty_days, now) -> Any:
+    """Grant trust to ``user``, who presents nothing unless told otherwise."""
+
+    def grant(**arguments: Any) -> trust.Grant:
+        values: dict[str, Any] = {
+            "user": user,
+            "period": sixty_days,
+            "verification": verified,
+            "presented": Presented(),
+            "client": client_info,
+            "now": now,
+        }
+        return trust.grant(**values | arguments)
+
+    return grant
+
+
+@pytest.fixture
+def check(user, client_info) -> Any:
+    """Check whether ``user`` may skip MFA with a credential."""
+
+    def check(credential: Any, *, now: Any) -> trust.TrustCheck:
+        presented = Presented(credential=credential)
+        return trust.check(user=user, presented=presented, client=client_info, mfa_active=True, now=now)
+
+    return check

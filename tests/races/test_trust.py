@@ -1,0 +1,117 @@
+"""Trust that is checked, given and taken by several requests at the same moment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests import factories
+from tests.shared_database import at_once, update_statistics
+from trusted_devices.exceptions import AlreadyAnswered
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import devices, trust
+from trusted_devices.types import Presented, SecretMatch, StatusReason, TrustReason
+
+DAY = timedelta(days=1)
+TABS = 10
+ROUNDS = 5
+
+
+def test_tabs_that_sign_in_at_once_all_end_with_the_same_next_secret(now, grant, check):
+    credential, moment = grant().credential, now
+    for _ in range(ROUNDS):
+        moment += DAY
+        checks = at_once(*[lambda c=credential, m=moment: check(c, now=m)] * TABS)
+        assert [checked.decision.reason for checked in checks] == [TrustReason.TRUSTED] * TABS
+        [credential] = {checked.credential for checked in checks}
+    device = Device.objects.get()
+    assert (device.secret_generation, device.status_reason) == (ROUNDS - 1, StatusReason.USER_TRUSTED)
+
+
+def test_after_tabs_signed_in_at_once_no_alarm_is_raised_and_a_copy_still_raises_it(now, grant, check):
+    given = grant().credential
+    first = check(given, now=now + DAY).credential
+    renewed = at_once(*[lambda: check(first, now=now + 2 * DAY)] * TABS)
+    assert check(renewed[0].credential, now=now + 3 * DAY).decision.allowed
+    assert check(given, now=now + 4 * DAY).decision.reason is TrustReason.SUPERSEDED_SECRET
+
+
+def test_the_old_and_the_new_secret_at_the_same_moment_are_both_the_devices_own(now, grant, check):
+    old = grant().credential
+    for day in range(1, ROUNDS + 1):
+        moment = now + day * DAY
+        new = check(old, now=moment).credential
+        late, early = at_once(lambda c=old, m=moment: check(c, now=m), lambda c=new, m=moment: check(c, now=m))
+        # The old one is good until the new one has been seen: whichever came first decides.
+        assert early.decision.allowed
+        if not late.decision.allowed:
+            assert late.decision.reason is TrustReason.SUPERSEDED_SECRET
+            return
+        old = early.credential
+
+
+@pytest.fixture
+def many_devices(other_user, now):
+    """Enough for the database to look a device up by its key."""
+    factories.store_trusted(other_user, 200, now=now)
+    factories.store_expired(other_user, 200, now=now)
+    update_statistics(Device)
+
+
+def test_a_check_that_meets_forgetting_neither_fails_nor_brings_the_device_back(many_devices, user, now, grant, check):
+    for _ in range(ROUNDS):
+        given = grant()
+        checked, forgotten = at_once(
+            lambda given=given: check(given.credential, now=now + DAY),
+            lambda given=given: devices.forget([given.device], now=now + DAY),
+        )
+        assert forgotten == 1
+        assert checked.decision.reason in (TrustReason.TRUSTED, TrustReason.UNKNOWN_DEVICE)
+        assert not Device.objects.of(user).exists()
+        assert check(given.credential, now=now + 2 * DAY).decision.reason is TrustReason.UNKNOWN_DEVICE
+
+
+def test_a_check_that_meets_the_end_of_trust_does_not_undo_it(many_devices, user, now, grant, check):
+    for _ in range(ROUNDS):
+        given = grant()
+        checked, stopped = at_once(
+            lambda given=given: check(given.credential, now=now + DAY),
+            lambda: devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, now=now + DAY),
+        )
+        assert stopped == 1
+        assert checked.decision.reason in (TrustReason.TRUSTED, TrustReason.NOT_REMEMBERED)
+        given.device.refresh_from_db()
+        assert not given.device.is_remembered
+
+
+def test_two_tabs_that_answer_the_same_question_trust_one_device(grant):
+    for round_number in range(ROUNDS):
+        question = f"question {round_number}"
+        answers = at_once(*[lambda question=question: grant(grant_id=question)] * 2)
+        assert {type(answer) for answer in answers} == {trust.Grant, AlreadyAnswered}
+        assert Device.objects.count() == round_number + 1
+
+
+def test_two_questions_answered_at_once_revive_one_device_and_leave_its_browser_a_good_secret(now, grant, check):
+    credential = grant().credential
+    Device.objects.update(status="not_remembered")
+    for _ in range(ROUNDS):
+        revived = at_once(*[lambda c=credential: grant(presented=Presented(credential=c))] * 2)
+        assert {answer.device.pk for answer in revived} == {Device.objects.get().pk}
+        device = Device.objects.get()
+        good = (SecretMatch.CURRENT, SecretMatch.SUCCESSOR)
+        assert all(trust.match(device, answer.credential) in good for answer in revived)
+        credential = revived[-1].credential
+    assert check(credential, now=now + DAY).decision.allowed
+
+
+@pytest.mark.parametrize("stored", [4, 5])
+def test_tabs_that_confirm_devices_at_once_stay_within_the_limit(user, now, grant, settings, stored):
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "MAX_DEVICES_PER_USER": 5}
+    factories.store_trusted(user, stored, now=now)
+    answers = at_once(*[grant] * 6)
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert Device.objects.of(user).count() == 5
+    forgotten = DeviceEvent.objects.filter(action="forgotten", note="limit")
+    assert forgotten.count() == stored + 6 - 5
