@@ -17,10 +17,8 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def soon(now):
-    """The real present: what bounds a date is the clock."""
-    from django.utils import timezone
-
-    return timezone.now() + DAY
+    """A day ahead."""
+    return now + DAY
 
 
 def store(user, count, expires_at, **fields):
@@ -94,10 +92,10 @@ def test_a_batch_that_is_done_twice_changes_nothing_more(user, soon):
 
 
 @pytest.mark.parametrize("ahead", [-DAY, timedelta(0), DAY, 2 * DAY])
-def test_trust_is_only_ever_shortened_to_a_moment_in_the_future(user, soon, ahead):
+def test_trust_is_only_ever_shortened_to_a_moment_in_the_future(user, now, soon, ahead):
     store(user, 1, soon)
     with pytest.raises(InvalidExpiry):
-        bulk.begin(BulkKind.SHORTEN_TRUST, bulk.survey(Device.objects.all()), until=soon - DAY + ahead)
+        bulk.begin(BulkKind.SHORTEN_TRUST, bulk.survey(Device.objects.all()), until=now + ahead, now=now)
 
 
 def test_shortening_needs_a_date(user, soon):
@@ -111,12 +109,12 @@ def test_shortening_needs_a_date(user, soon):
         )
 
 
-def test_shortening_touches_only_what_would_last_longer(user, soon):
+def test_shortening_touches_only_what_would_last_longer(user, now, soon):
     until = soon + DAY
     (sooner,) = store(user, 1, soon)
     (later,) = store(user, 1, soon + 5 * DAY)
-    act = bulk.begin(BulkKind.SHORTEN_TRUST, bulk.survey(Device.objects.all()), until=until)
-    act, _steps = finish(act, Device.objects.all())
+    act = bulk.begin(BulkKind.SHORTEN_TRUST, bulk.survey(Device.objects.all()), until=until, now=now)
+    act, _steps = finish(act, Device.objects.all(), now=now)
     assert (act.seen, act.changed) == (2, 1)
     assert Device.objects.get(pk=sooner.pk).trust_expires_at == soon
     assert Device.objects.get(pk=later.pk).trust_expires_at == until

@@ -84,12 +84,19 @@ def survey(chosen: DeviceQuerySet) -> Touched:
     return Touched(sessions=sessions, **counted)
 
 
-def begin(kind: BulkKind, touched: Touched, *, note: str = "", until: datetime | None = None) -> BulkAct:
+def begin(
+    kind: BulkKind,
+    touched: Touched,
+    *,
+    note: str = "",
+    until: datetime | None = None,
+    now: datetime | None = None,
+) -> BulkAct:
     """Return the act on what was surveyed, not begun yet.
 
     Raises ``InvalidExpiry`` if trust is to be shortened and ``until`` has passed or would shorten none of it.
     """
-    if kind is BulkKind.SHORTEN_TRUST and not _shortens(until, touched.latest_expiry):
+    if kind is BulkKind.SHORTEN_TRUST and not _shortens(until, touched.latest_expiry, now or timezone.now()):
         raise InvalidExpiry
     return BulkAct(kind=kind, newest=touched.newest or 0, total=touched.devices, note=note, until=until)
 
@@ -124,25 +131,23 @@ def newest_first(chosen: DeviceQuerySet) -> Iterator[Device]:
         batch = list(rows.filter(pk__lt=batch[-1].pk)[:READ_SIZE]) if len(batch) == READ_SIZE else []
 
 
-def _shortens(until: datetime | None, latest_expiry: datetime | None) -> bool:
-    return until is not None and latest_expiry is not None and timezone.now() < until < latest_expiry
+def _shortens(until: datetime | None, latest_expiry: datetime | None, now: datetime) -> bool:
+    return until is not None and latest_expiry is not None and now < until < latest_expiry
 
 
 def _apply(act: BulkAct, batch: list[Device], *, actor: Any, client: ClientInfo, now: datetime) -> int:
-    match act.kind:
-        case BulkKind.FORGET:
-            return devices.forget(batch, actor=actor, note=act.note, client=client, now=now)
-        case BulkKind.STOP_TRUSTING:
-            return devices.stop_trusting(
-                batch,
-                reason=StatusReason.STAFF_STOPPED,
-                actor=actor,
-                note=act.note,
-                end_sessions=True,
-                client=client,
-                now=now,
-            )
-        case BulkKind.SHORTEN_TRUST:
-            if act.until is None:
-                raise InvalidExpiry
-            return devices.shorten_trust(batch, until=act.until, actor=actor, note=act.note, client=client, now=now)
+    if act.kind is BulkKind.FORGET:
+        return devices.forget(batch, actor=actor, note=act.note, client=client, now=now)
+    if act.kind is BulkKind.STOP_TRUSTING:
+        return devices.stop_trusting(
+            batch,
+            reason=StatusReason.STAFF_STOPPED,
+            actor=actor,
+            note=act.note,
+            end_sessions=True,
+            client=client,
+            now=now,
+        )
+    if act.until is None:
+        raise InvalidExpiry
+    return devices.shorten_trust(batch, until=act.until, actor=actor, note=act.note, client=client, now=now)
