@@ -169,6 +169,28 @@ class Device(models.Model):
         return self.status == DeviceStatus.REMEMBERED
 
 
+class CognitoUser(models.Model):
+    """Which user of an Amazon Cognito user pool a user of the site is, by ``sub``, which nobody inherits.
+
+    ``username`` is the name that the pool had for them last; names can be given to somebody else. ``synced_at`` is
+    when their devices were last compared with the pool's.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="cognito_user", verbose_name=_("user")
+    )
+    sub = models.CharField(max_length=128, unique=True, editable=False)
+    username = models.CharField(_("name in the user pool"), max_length=128, unique=True, null=True, editable=False)
+    synced_at = models.DateTimeField(_("compared"), null=True, editable=False, db_index=True)
+
+    class Meta:
+        verbose_name = _("user of the user pool")
+        verbose_name_plural = _("users of the user pool")
+
+    def __str__(self) -> str:
+        return self.sub
+
+
 class DeviceSession(models.Model):
     """Which live session came from which device. The session key, a credential, is kept sealed and as a digest."""
 
@@ -182,7 +204,7 @@ class DeviceSession(models.Model):
         verbose_name_plural = _("device sessions")
 
     def __str__(self) -> str:
-        return f"session {self.session_digest[:8]}"
+        return f"session {self.pk}"
 
 
 class DeviceEvent(models.Model):

@@ -199,7 +199,8 @@ class MfaMethod:
 
     ``kind`` is the provider's word for the sort of factor (``totp``, ``email``, ``recovery`` ...);
     ``recovery`` marks a code that stands in for a lost factor and does not earn trust by default.
-    ``needs_sending`` says that a code must be sent before it can be asked for.
+    ``needs_sending`` says that a code must be sent before it can be asked for; ``needs_choosing`` that the backend
+    must be told of the choice before it takes a code.
     """
 
     id: str
@@ -207,6 +208,7 @@ class MfaMethod:
     label: str
     recovery: bool = False
     needs_sending: bool = False
+    needs_choosing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,9 @@ def send(user: Any, method: MfaMethod, *, state: Mapping[str, str], client: Clie
 
     Raises ``TooManyAttempts`` (asked for too often) and ``BackendUnavailable``.
     """
-    return get_backend().send_code(user, method, state=state, client=client) if method.needs_sending else state
+    if not method.needs_sending and not method.needs_choosing:
+        return state
+    return get_backend().send_code(user, method, state=state, client=client)
 
 
 @sensitive_variables("code")

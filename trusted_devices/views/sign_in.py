@@ -174,6 +174,9 @@ class CodeView(SignInStep):
             guards.ensure_allowed(request, challenge.user.get_username())
         except TooManyAttempts as error:
             return pages.too_many_attempts(request, error)
+        if page.method.needs_choosing:
+            now = send_code(request, now, page.method.id)
+            pending.store(request, now)
         return self.answer(now, page, form)
 
     def choose(self, now: Pending, page: CodePage) -> HttpResponse:

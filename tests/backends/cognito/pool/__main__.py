@@ -1,0 +1,35 @@
+"""Serves the pool on the port that ``POOL_PORT`` names, until its standard input ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import django
+from django.core.management import call_command
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def main() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.backends.cognito.pool.settings"
+    django.setup()
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.test.utils import setup_test_environment
+
+    setup_test_environment(debug=False)
+    call_command("migrate", verbosity=0)
+    server = ThreadedWSGIServer(("127.0.0.1", int(os.environ["POOL_PORT"])), Quiet)
+    server.set_app(WSGIHandler())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("ready", flush=True)  # noqa: T201
+    sys.stdin.read()
+    server.shutdown()
+
+
+main()

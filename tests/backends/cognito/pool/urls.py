@@ -1,0 +1,126 @@
+"""The endpoint, and a back door by which the tests arrange people and look at what became of devices."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
+from django_otp.plugins.otp_email.models import EmailDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.cognito_idp.factories import KEY_SECRET, SECRET, make_access_key, make_client, make_pool
+from tests.cognito_idp.wire import totp_code
+from trusted_devices.cognito_idp import accounts, senders
+from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.models import Device
+from trusted_devices.types import DeviceStatus
+
+
+def new_pool(**fields: Any) -> dict[str, str]:
+    pool = make_pool(email_mfa=True, sms_mfa=True, **fields)
+    key = make_access_key()
+    return {
+        "pool_id": pool.pool_id,
+        "client_id": make_client(pool).client_id,
+        "secret_client_id": make_client(pool, secret=SECRET).client_id,
+        "client_secret": SECRET,
+        "access_key_id": key.access_key_id,
+        "secret_access_key": KEY_SECRET,
+    }
+
+
+def new_user(
+    pool: str, username: str, password: str, totp: bool = False, email: bool = False, phone: str = "", **names: str
+) -> dict[str, str]:
+    user = get_user_model().objects.create_user(username, f"{username}@example.com", password, **names)
+    member = accounts.pool_user(UserPool.objects.get(pool_id=pool), user)
+    accounts.keep_verifier(member, password)
+    if totp:
+        TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
+    if email:
+        EmailDevice.objects.create(user=user, name="mail", confirmed=True)
+    if phone:
+        member.phone_number, member.mfa_enabled = phone, {**member.mfa_enabled, "SMS_MFA": True}
+        member.save()
+    return {"sub": str(member.sub)}
+
+
+def add_totp(username: str) -> dict[str, str]:
+    user = get_user_model().objects.get(username=username)
+    TOTPDevice.objects.get_or_create(user=user, name="phone", confirmed=True)
+    return {}
+
+
+def code(username: str) -> dict[str, str]:
+    return {"code": totp_code(TOTPDevice.objects.get(user__username=username, confirmed=True))}
+
+
+def mailed(username: str) -> dict[str, str]:
+    bodies = [message.body for message in mail.outbox if f"{username}@example.com" in message.to]
+    return {"body": bodies[-1], "count": str(len(bodies))}
+
+
+def texted(phone: str) -> dict[str, str]:
+    bodies = [text for number, text in senders.outbox if number == phone]
+    return {"body": bodies[-1], "count": str(len(bodies))}
+
+
+def delete_user(username: str) -> dict[str, str]:
+    get_user_model().objects.filter(username=username).delete()
+    return {}
+
+
+def rename_user(username: str, to: str, password: str) -> dict[str, str]:
+    user = get_user_model().objects.get(username=username)
+    user.username = to
+    user.save()
+    for member in PoolUser.objects.filter(user=user).select_related("pool"):
+        accounts.keep_verifier(member, password)
+    return {}
+
+
+def disable_user(username: str) -> dict[str, str]:
+    user = get_user_model().objects.get(username=username)
+    user.is_active = False
+    user.save()
+    return {}
+
+
+def devices(username: str) -> dict[str, Any]:
+    rows = Device.objects.filter(user__username=username).order_by("pk")
+    return {"devices": [{"key": row.device_key, "status": row.status, "name": row.name} for row in rows]}
+
+
+def set_status(device_key: str, status: str) -> dict[str, str]:
+    Device.objects.filter(device_key=device_key).update(status=DeviceStatus(status))
+    return {}
+
+
+def forget(device_key: str) -> dict[str, str]:
+    Device.objects.filter(device_key=device_key).delete()
+    return {}
+
+
+ACTS = {
+    act.__name__: act
+    for act in (
+        new_pool, new_user, add_totp, code, mailed, texted, delete_user, rename_user, disable_user, devices, set_status,
+        forget,
+    )
+}  # fmt: skip
+
+
+@csrf_exempt
+def back_door(request: HttpRequest, name: str) -> JsonResponse:
+    return JsonResponse(ACTS[name](**json.loads(request.body or b"{}")))
+
+
+urlpatterns = [
+    path("cognito-idp/", include("trusted_devices.cognito_idp.urls")),
+    path("back-door/<name>", back_door),
+]

@@ -1,0 +1,300 @@
+"""The Cognito backend: the interface of ``backends.base``, spoken to a user pool."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.signals import user_login_failed
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from trusted_devices.backends.base import Assess, BaseDeviceBackend, FirstFactor, NewDevice, OwnedDevice
+from trusted_devices.backends.cognito import budget, conf, identities, session, tokens, translate
+from trusted_devices.backends.cognito.client import PoolClient
+from trusted_devices.backends.cognito.errors import MalformedAnswer, UserNotFound
+from trusted_devices.backends.cognito.flow import Attempt, Flow, SignIn
+from trusted_devices.crypto.verifier import DeviceSecret, make_device_secret
+from trusted_devices.exceptions import (
+    AlreadyAnswered,
+    BackendUnavailable,
+    DeviceNotFound,
+    InvalidCredentials,
+    SignInExpired,
+    TooManyAttempts,
+    TrustedDevicesError,
+    TrustNotAllowed,
+    UnknownMethod,
+)
+from trusted_devices.types import (
+    Binding,
+    ClientInfo,
+    DeviceCredential,
+    DeviceStatus,
+    MfaMethod,
+    MfaVerification,
+    ProofState,
+)
+
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
+
+    from trusted_devices.models import Device
+
+PAGE = 60
+"""Devices in one answer of AdminListDevices, at most."""
+
+
+class CognitoBackend(BaseDeviceBackend):
+    """``TRUSTED_DEVICES = {"BACKEND": "cognito", "COGNITO": {...}}``. The pool owns users, factors and devices."""
+
+    name = "cognito"
+    is_remote = True
+    verifies_anytime = False
+
+    def __init__(self, sign_in: SignIn | None = None, credential: DeviceCredential | None = None) -> None:
+        self._sign_in = sign_in
+        self._credential = credential
+        self._new: DeviceSecret | None = None
+
+    @property
+    def pool(self) -> PoolClient:
+        """The user pool."""
+        return PoolClient(conf.get_options())
+
+    def during(self, state: Mapping[str, str], credential: DeviceCredential | None = None) -> CognitoBackend:
+        return CognitoBackend(SignIn.load(state) if state else None, credential)
+
+    @sensitive_variables()
+    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, assess: Assess) -> FirstFactor:
+        def recall(username: str) -> DeviceCredential | None:
+            candidate = identities.candidate(username)
+            return assess.recall(candidate) if candidate is not None else None
+
+        username = credentials["username"]
+        try:
+            attempt = Flow(self.pool, client).begin(username, credentials["password"], recall)
+            if "AuthenticationResult" in attempt.answer:
+                return self._signed_in(attempt, assess)
+            return self._challenged(attempt, assess)
+        except InvalidCredentials:
+            user_login_failed.send(sender=__name__, credentials={"username": username}, request=client.request)
+            raise InvalidCredentials from None
+
+    def _signed_in(self, attempt: Attempt, assess: Assess) -> FirstFactor:
+        """The pool asks for nothing more: the device stood in for MFA, or MFA is not active for this user."""
+        proved = attempt.proof is ProofState.PASSED
+        found, user = self._tokens(attempt.answer)
+        if proved and (attempt.named is None or attempt.named.user_id != str(user.pk)):
+            raise MalformedAnswer("A device of one user signed another in.")
+        sign_in = SignIn(
+            username=attempt.username, device_key=attempt.named.device_key if attempt.named and proved else ""
+        )
+        return FirstFactor(
+            user=user,
+            mfa_active=proved,
+            decision=assess(user, proved, attempt.proof),
+            state=sign_in.finished(found, attempt.answer).dump(),
+            device_lost=attempt.lost,
+        )
+
+    def _challenged(self, attempt: Attempt, assess: Assess) -> FirstFactor:
+        methods = translate.challenge_methods(attempt.answer)
+        user = identities.candidate(attempt.username)
+        if user is None:
+            user = identities.resolve(translate.user_claims(self._record(attempt.username)))
+        elif not user.is_active:
+            raise InvalidCredentials
+        # A device that proved itself and is asked for a code nevertheless may not stand in for it.
+        proof = ProofState.FAILED if attempt.proof is ProofState.FAILED else ProofState.MISSING
+        decision = assess(user, mfa_active=True, proof=proof)
+        sign_in = SignIn(username=attempt.username, device_key=attempt.named.device_key if attempt.named else "")
+        sign_in = sign_in.waiting_for(attempt.answer)
+        return FirstFactor(
+            user=user,
+            methods=methods,
+            mfa_active=True,
+            decision=decision,
+            state=sign_in.dump(),
+            device_lost=attempt.lost,
+        )
+
+    def methods(self, user: Any) -> Sequence[MfaMethod]:
+        if self._sign_in is not None:
+            return self._sign_in.offered()
+        sub = identities.sub_of(user.pk)
+        if sub is None:
+            return []
+        try:
+            return translate.user_methods(self._record(sub))
+        except UserNotFound:
+            return []
+
+    def send_code(
+        self, user: Any, method: MfaMethod, *, state: Mapping[str, str], client: ClientInfo
+    ) -> Mapping[str, str]:
+        sign_in = SignIn.load(state)
+        if sign_in.challenge == translate.SELECT:
+            answer = self._respond(sign_in, translate.SELECT, {"ANSWER": method.id}, client)
+            if answer.get("ChallengeName") != method.id:
+                raise MalformedAnswer("The pool asks for another factor than was chosen.")
+            return dataclasses.replace(sign_in.waiting_for(answer), announced=True).dump()
+        if sign_in.challenge != method.id:
+            raise UnknownMethod
+        if sign_in.announced:
+            # The pool sends one code for each sign-in.
+            raise TooManyAttempts
+        return dataclasses.replace(sign_in, announced=True).dump()
+
+    @sensitive_variables()
+    def second_factor(
+        self, user: Any, method: MfaMethod, code: str, *, state: Mapping[str, str], client: ClientInfo
+    ) -> MfaVerification:
+        sign_in = SignIn.load(state)
+        if sign_in.challenge != method.id:
+            raise SignInExpired
+        plain = "".join(code.split())
+        answer = self._respond(sign_in, method.id, {translate.CODE_MEMBER[method.id]: plain}, client)
+        now = timezone.now()
+        if answer.get("ChallengeName") == translate.DEVICE:
+            answer = self._prove_late(sign_in, answer, client)
+        if "AuthenticationResult" not in answer:
+            translate.challenge_methods(answer)
+            raise MalformedAnswer("A second factor after the second factor.")
+        found, signed_in = self._tokens(answer)
+        if signed_in.pk != user.pk:
+            # The name has become somebody else's; from now on it leads to them.
+            raise SignInExpired
+        return MfaVerification(
+            kind=method.kind,
+            factor_id=method.id,
+            at=now,
+            backend_state=sign_in.finished(found, answer).dump(),
+        )
+
+    def session_data(self, device_key: str = "") -> Mapping[str, str]:
+        return session.pack(self._sign_in, device_key) if self._sign_in and conf.get_options().KEEP_TOKENS else {}
+
+    def new_device(self) -> NewDevice:
+        sign_in = self._sign_in
+        if sign_in is None or not sign_in.access or not sign_in.new_key or not sign_in.group_key:
+            raise TrustNotAllowed
+        self._new = make_device_secret(device_group_key=sign_in.group_key, device_key=sign_in.new_key)
+        return NewDevice(
+            device_key=sign_in.new_key,
+            group_key=sign_in.group_key,
+            secret=self._new.password,
+            binding=Binding.SRP,
+        )
+
+    def confirm_device(self, device: Device) -> None:
+        if self._sign_in is None or self._new is None or device.device_key != self._sign_in.new_key:
+            raise TrustNotAllowed
+        params = {"DeviceName": device.display_name[:1024]} if device.display_name else {}
+        self._as_user(
+            "confirm_device",
+            DeviceKey=device.device_key,
+            DeviceSecretVerifierConfig=self._new.verifier.to_config(),
+            **params,
+        )
+
+    def update_device_status(self, device: Device, status: DeviceStatus) -> None:
+        if self._sign_in is not None and device.device_key in (self._sign_in.new_key, self._sign_in.device_key):
+            self._as_user("update_device_status", DeviceKey=device.device_key, DeviceRememberedStatus=status.value)
+            return
+        try:
+            self._as_staff("admin_update_device_status", device, DeviceRememberedStatus=status.value)
+        except DeviceNotFound:
+            if status is DeviceStatus.REMEMBERED:
+                raise
+
+    def forget_device(self, device: Device) -> None:
+        with suppress(DeviceNotFound):
+            self._as_staff("admin_forget_device", device)
+
+    def in_background(self, act: Callable[[], None], *, user_id: Any) -> None:
+        budget.in_background(act, conf.get_options(), user_id=user_id)
+
+    def background_rate(self) -> float | None:
+        return conf.get_options().WRITES_PER_SECOND
+
+    def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
+        sub = identities.sub_of(user.pk)
+        if sub is None:
+            raise DeviceNotFound
+        token: str | None = None
+        while True:
+            params = {"PaginationToken": token} if token else {}
+            call = partial(self._staff_call, "admin_list_devices", Username=sub, Limit=PAGE, **params)
+            page = budget.in_background(call, conf.get_options(), user_id=user.pk, reading=True)
+            yield from map(translate.device, page.get("Devices") or ())
+            token = page.get("PaginationToken")
+            if not token:
+                return
+
+    def check(self) -> list[CheckMessage]:
+        from trusted_devices.backends.cognito import checks
+
+        return checks.check_options()
+
+    def check_deployment(self) -> list[CheckMessage]:
+        from trusted_devices.backends.cognito import checks
+
+        return checks.check_pool()
+
+    def _tokens(self, answer: dict[str, Any]) -> tuple[tokens.Tokens, Any]:
+        found = tokens.verify(answer["AuthenticationResult"], conf.get_options(), now=timezone.now())
+        return found, identities.resolve(found.claims)
+
+    def _respond(
+        self, sign_in: SignIn, challenge: str, responses: Mapping[str, str], client: ClientInfo
+    ) -> dict[str, Any]:
+        try:
+            return Flow(self.pool, client).respond(challenge, sign_in.username, responses, sign_in.session)
+        except InvalidCredentials:
+            # The password was right a moment ago: the user was disabled or deleted meanwhile.
+            raise SignInExpired from None
+
+    def _prove_late(self, sign_in: SignIn, answer: dict[str, Any], client: ClientInfo) -> dict[str, Any]:
+        """Prove the device after a code, for a pool that wants to know it but does not let it skip MFA."""
+        credential = self._credential
+        if credential is None or credential.device_key != sign_in.device_key:
+            raise SignInExpired
+        try:
+            return Flow(self.pool, client).prove(answer, sign_in.username, credential)
+        except (InvalidCredentials, DeviceNotFound):
+            raise SignInExpired from None
+
+    def _record(self, username: str) -> dict[str, Any]:
+        return self._staff_call("admin_get_user", Username=username)
+
+    def _as_user(self, operation: str, **params: Any) -> None:
+        """Call on behalf of the user who is signing in. Raises ``AlreadyAnswered``, ``BackendUnavailable``."""
+        assert self._sign_in is not None
+        try:
+            self.pool.call(operation, AccessToken=self._sign_in.access, **params)
+        except (AlreadyAnswered, BackendUnavailable):
+            raise
+        except TrustedDevicesError as error:
+            raise BackendUnavailable(f"{operation} was refused.") from error
+
+    def _as_staff(self, operation: str, device: Device, **params: Any) -> None:
+        """Call with the site's own credentials. Raises ``DeviceNotFound``, ``BackendUnavailable``."""
+        sub = identities.sub_of(device.user_id)
+        if sub is None:
+            raise DeviceNotFound
+        try:
+            self._staff_call(operation, Username=sub, DeviceKey=device.device_key, **params)
+        except UserNotFound:
+            raise DeviceNotFound from None
+
+    def _staff_call(self, operation: str, **params: Any) -> dict[str, Any]:
+        try:
+            return self.pool.call(operation, UserPoolId=conf.get_options().USER_POOL_ID, **params)
+        except (BackendUnavailable, DeviceNotFound, UserNotFound):
+            raise
+        except TrustedDevicesError as error:
+            raise BackendUnavailable(f"{operation} was refused.") from error

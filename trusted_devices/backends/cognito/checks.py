@@ -1,0 +1,117 @@
+"""System checks of the Cognito backend: its options, and before deployment the pool itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from trusted_devices import conf as site
+from trusted_devices.backends.cognito import conf, identities
+from trusted_devices.backends.cognito.client import PoolClient
+from trusted_devices.exceptions import TrustedDevicesError
+from trusted_devices.types import TrackingMode
+
+TAG = "trusted_devices_cognito"
+
+
+def check_options() -> list[CheckMessage]:
+    """E001 to E004: the options can be used, without asking the pool."""
+    try:
+        options = conf.get_options()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="See the how-to about Amazon Cognito.", id=f"{TAG}.E001")]
+    found: list[CheckMessage] = []
+    try:
+        mapper: Any = import_string(options.USER_MAPPER)
+        good = isinstance(mapper, type) and issubclass(mapper, identities.UserMapper)
+    except ImportError:
+        good = False
+    if not good:
+        message = f"{conf.NAME}['USER_MAPPER'] does not name a subclass of UserMapper."
+        found.append(Error(message, id=f"{TAG}.E002"))
+    if options.REDIS_URL is not None and find_spec("redis") is None:
+        message = f"{conf.NAME}['REDIS_URL'] needs redis, which is not installed."
+        found.append(Error(message, hint="pip install 'django-device-trust[celery]'", id=f"{TAG}.E003"))
+    if not any(issubclass(import_string(path), ModelBackend) for path in settings.AUTHENTICATION_BACKENDS):
+        message = "AUTHENTICATION_BACKENDS holds no ModelBackend, by which sessions find their user."
+        hint = (
+            "Add 'django.contrib.auth.backends.ModelBackend'. Users of the pool have no password that it could check."
+        )
+        found.append(Error(message, hint=hint, id=f"{TAG}.E004"))
+    return found
+
+
+def check_pool() -> list[CheckMessage]:
+    """E010 to E013, W010 to W012, before deployment: the pool can be reached and is set up as the options say."""
+    try:
+        options = conf.get_options()
+    except ImproperlyConfigured:
+        return []
+    pool, names = PoolClient(options), {"UserPoolId": options.USER_POOL_ID}
+    try:
+        described = pool.call("describe_user_pool", **names)["UserPool"]
+        app = pool.call("describe_user_pool_client", **names, ClientId=options.CLIENT_ID)["UserPoolClient"]
+        mfa = pool.call("get_user_pool_mfa_config", **names)
+    except (TrustedDevicesError, KeyError) as error:
+        return [
+            Warning(
+                f"The user pool cannot be asked how it is set up ({error}).",
+                hint="The log names the call and the answer. The IAM policy of the how-to allows these three calls.",
+                id=f"{TAG}.W010",
+            )
+        ]
+    return [*_about_devices(described), *_about_app(app, options), *_about_mfa(mfa)]
+
+
+def _about_devices(described: dict[str, Any]) -> Iterator[CheckMessage]:
+    tracking = described.get("DeviceConfiguration")
+    if tracking is None:
+        yield Error(
+            "The user pool does not track devices: nobody can be offered trust.",
+            hint="Set its DeviceConfiguration to ChallengeRequiredOnNewDevice and DeviceOnlyRememberedOnUserPrompt.",
+            id=f"{TAG}.E010",
+        )
+        return
+    if not tracking.get("ChallengeRequiredOnNewDevice"):
+        yield Warning(
+            "The user pool asks for MFA on remembered devices as well.",
+            hint="Set ChallengeRequiredOnNewDevice in its DeviceConfiguration.",
+            id=f"{TAG}.W011",
+        )
+    asks = bool(tracking.get("DeviceOnlyRememberedOnUserPrompt"))
+    if asks is (site.get_settings().TRACKING == TrackingMode.ALWAYS):
+        yield Warning(
+            f"The user pool {'asks users' if asks else 'remembers every device'}, and {site.NAME}['TRACKING'] is "
+            f"{str(site.get_settings().TRACKING)!r}.",
+            hint="Let DeviceOnlyRememberedOnUserPrompt say the same as TRACKING: true for 'opt_in'.",
+            id=f"{TAG}.W012",
+        )
+
+
+def _about_app(app: dict[str, Any], options: conf.Options) -> Iterator[CheckMessage]:
+    flows = {str(flow).removeprefix("ALLOW_") for flow in app.get("ExplicitAuthFlows") or ()}
+    if options.AUTH_FLOW not in flows:
+        message = f"The app client does not allow {options.AUTH_FLOW}: nobody can sign in."
+        yield Error(message, hint=f"Add ALLOW_{options.AUTH_FLOW} to its ExplicitAuthFlows.", id=f"{TAG}.E011")
+    if options.KEEP_TOKENS and "REFRESH_TOKEN_AUTH" not in flows and "RefreshTokenRotation" not in app:
+        yield Warning(
+            "The app client does not allow refreshing: the tokens in sessions end with the first ones.",
+            hint="Add ALLOW_REFRESH_TOKEN_AUTH to its ExplicitAuthFlows, or set KEEP_TOKENS to False.",
+            id=f"{TAG}.W013",
+        )
+    if (options.CLIENT_SECRET or None) != (app.get("ClientSecret") or None):
+        message = f"{conf.NAME}['CLIENT_SECRET'] is not the app client's secret."
+        yield Error(message, hint="An app client without a secret takes None.", id=f"{TAG}.E012")
+
+
+def _about_mfa(mfa: dict[str, Any]) -> Iterator[CheckMessage]:
+    if mfa.get("MfaConfiguration", "OFF") == "OFF":
+        message = "MFA is off in the user pool: nobody is asked for a second factor or offered trust."
+        yield Error(message, hint="Set MfaConfiguration to OPTIONAL or ON.", id=f"{TAG}.E013")

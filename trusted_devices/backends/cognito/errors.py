@@ -1,0 +1,114 @@
+"""What goes wrong at the pool, in the words of this app. One table, in which every declared error has its line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from trusted_devices.exceptions import (
+    ActionRequired,
+    AlreadyAnswered,
+    BackendUnavailable,
+    CodeMismatch,
+    DeviceNotFound,
+    InvalidCredentials,
+    SignInExpired,
+    TooManyAttempts,
+    TrustedDevicesError,
+    UnknownMethod,
+)
+
+logger = logging.getLogger(__name__)
+
+DEVICE_GONE = "Device does not exist."
+
+
+class Throttled(BackendUnavailable):
+    """The pool has too much to do; the same call may succeed a little later."""
+
+
+class MalformedAnswer(BackendUnavailable):
+    """The pool, or whatever answered in its place, gave an answer that cannot be read."""
+
+
+class UserNotFound(InvalidCredentials):
+    """The pool has no such user."""
+
+
+Translation = Callable[[str], TrustedDevicesError]
+
+
+def _unavailable(message: str) -> TrustedDevicesError:
+    return BackendUnavailable("The user pool cannot do what it was asked.")
+
+
+def _not_authorized(message: str) -> TrustedDevicesError:
+    """``NotAuthorizedException`` is about the user, the session, the tokens or this site, and only its words tell."""
+    if message.startswith("Invalid session") or "Token" in message:
+        return SignInExpired()
+    if message == "Password attempts exceeded":
+        return TooManyAttempts()
+    if "secret" in message.lower():
+        return BackendUnavailable("The app client's secret is not what the pool has.")
+    return InvalidCredentials()
+
+
+def _not_found(message: str) -> TrustedDevicesError:
+    if "device" in message.lower():
+        return DeviceNotFound()
+    if message == "User does not exist.":
+        return UserNotFound()
+    return BackendUnavailable("The pool or the app client does not exist.")
+
+
+TRANSLATIONS: dict[str, Translation] = {
+    "NotAuthorizedException": _not_authorized,
+    "ResourceNotFoundException": _not_found,
+    "UserNotFoundException": lambda _: UserNotFound(),
+    "UserLambdaValidationException": lambda _: InvalidCredentials(),
+    "PasswordResetRequiredException": lambda _: ActionRequired("reset_password"),
+    "UserNotConfirmedException": lambda _: ActionRequired("confirm_account"),
+    "CodeMismatchException": lambda _: CodeMismatch(),
+    "EnableSoftwareTokenMFAException": lambda _: CodeMismatch(),
+    "ExpiredCodeException": lambda _: SignInExpired(),
+    "MFAMethodNotFoundException": lambda _: UnknownMethod(),
+    "SoftwareTokenMFANotFoundException": lambda _: UnknownMethod(),
+    "TooManyFailedAttemptsException": lambda _: TooManyAttempts(),
+    "TooManyRequestsException": lambda _: Throttled("The user pool is asked too much."),
+    "LimitExceededException": lambda _: Throttled("The user pool is asked too much."),
+    "ThrottlingException": lambda _: Throttled("The user pool is asked too much."),
+    "DeviceKeyExistsException": lambda _: AlreadyAnswered(),
+    "RefreshTokenReuseException": lambda _: SignInExpired(),
+    "InternalErrorException": lambda _: Throttled("The user pool is out of order."),
+    # What only whoever runs the site can put right.
+    "AliasExistsException": _unavailable,
+    "CodeDeliveryFailureException": _unavailable,
+    "ForbiddenException": _unavailable,
+    "InvalidEmailRoleAccessPolicyException": _unavailable,
+    "InvalidLambdaResponseException": _unavailable,
+    "InvalidParameterException": _unavailable,
+    "InvalidPasswordException": _unavailable,
+    "InvalidSmsRoleAccessPolicyException": _unavailable,
+    "InvalidSmsRoleTrustRelationshipException": _unavailable,
+    "InvalidUserPoolConfigurationException": _unavailable,
+    "OperationNotEnabledException": _unavailable,
+    "PasswordHistoryPolicyViolationException": _unavailable,
+    "UnexpectedLambdaException": _unavailable,
+    "UnsupportedOperationException": _unavailable,
+    "UnsupportedTokenTypeException": _unavailable,
+    "UnauthorizedException": _unavailable,
+    "UserPoolAddOnNotEnabledException": _unavailable,
+    "UsernameExistsException": _unavailable,
+}
+
+
+def translate(operation: str, name: str, message: str, status: int) -> TrustedDevicesError:
+    """Return this app's error for one of the pool's. What is not the user's doing is logged, with its name alone."""
+    known = TRANSLATIONS.get(name)
+    if known is None and status >= 500:  # noqa: PLR2004 - RFC 9110, section 15.6
+        error: TrustedDevicesError = Throttled("The user pool is out of order.")
+    else:
+        error = (known or _unavailable)(message)
+    if isinstance(error, BackendUnavailable):
+        logger.error("%s: the user pool answered %s.", operation, name)
+    return error

@@ -1,0 +1,130 @@
+"""The pool's words into ours: challenges, attributes, devices. Pure; errors are in ``errors``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from trusted_devices.backends.base import OwnedDevice
+from trusted_devices.backends.cognito.errors import MalformedAnswer
+from trusted_devices.exceptions import ActionRequired
+from trusted_devices.types import DeviceStatus, MfaMethod
+
+SMS, TOTP, EMAIL, SELECT = "SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP", "SELECT_MFA_TYPE"
+DEVICE = "DEVICE_SRP_AUTH"
+CODE_MEMBER = {SMS: "SMS_MFA_CODE", TOTP: "SOFTWARE_TOKEN_MFA_CODE", EMAIL: "EMAIL_OTP_CODE"}
+KINDS = {TOTP: "totp", EMAIL: "email", SMS: "sms"}
+ALIASES = {"EMAIL_MFA": EMAIL}
+ACTIONS = {"NEW_PASSWORD_REQUIRED": "new_password", "MFA_SETUP": "set_up_mfa"}
+
+
+def require(answer: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    """Return these ChallengeParameters. Raises ``MalformedAnswer`` unless all are there."""
+    parameters = answer.get("ChallengeParameters")
+    values = [parameters.get(name) for name in names] if isinstance(parameters, Mapping) else [None]
+    if not all(isinstance(value, str) and value for value in values):
+        raise MalformedAnswer("A challenge without its parameters.")
+    return tuple(str(value) for value in values)
+
+
+def challenge_methods(answer: Mapping[str, Any]) -> list[MfaMethod]:
+    """Return the second factors that a challenge asks for or lets choose from, those that need no sending first.
+
+    Raises ``ActionRequired`` and, for anything that is not a second factor, ``MalformedAnswer``.
+    """
+    name = answer.get("ChallengeName")
+    if name in ACTIONS:
+        raise ActionRequired(ACTIONS[name])
+    if name == SELECT:
+        choices = [ALIASES.get(choice, choice) for choice in _choices(answer.get("ChallengeParameters") or {})]
+        found = [method(challenge, choosing=True) for challenge in KINDS if challenge in choices]
+    elif name in CODE_MEMBER:
+        found = [method(name, destination=destination(answer))]
+    else:
+        found = []
+    if not found:
+        raise MalformedAnswer(f"A challenge that is not known here: {name}.")
+    return found
+
+
+def destination(answer: Mapping[str, Any]) -> str:
+    """Return where the code of a challenge went, as the pool masks it; empty where none was sent or none is chosen."""
+    if answer.get("ChallengeName") not in (SMS, EMAIL):
+        return ""
+    parameters = answer.get("ChallengeParameters") or {}
+    return str(parameters.get("CODE_DELIVERY_DESTINATION") or "")
+
+
+def method(challenge: str, *, destination: str = "", choosing: bool = False) -> MfaMethod:
+    """Return the second factor behind a challenge; ``destination`` is where its code went, as the pool masks it."""
+    labels = {
+        TOTP: _("Code from your authenticator app"),
+        EMAIL: _("Code by e-mail"),
+        SMS: _("Code by text message"),
+    }
+    label = labels[challenge]
+    if destination:
+        label = _("%(method)s to %(destination)s") % {"method": label, "destination": destination}
+    return MfaMethod(
+        id=challenge,
+        kind=KINDS[challenge],
+        label=label,
+        needs_sending=challenge != TOTP,
+        needs_choosing=choosing,
+    )
+
+
+def user_claims(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what AdminGetUser says of a user under the names that an ID token has for it."""
+    claims = _attributes(answer.get("UserAttributes"))
+    if "sub" not in claims or not isinstance(answer.get("Username"), str):
+        raise MalformedAnswer("A user without a sub.")
+    return {**claims, "cognito:username": answer["Username"]}
+
+
+def user_methods(answer: Mapping[str, Any]) -> list[MfaMethod]:
+    """Return the second factors that AdminGetUser says are active, the preferred one first."""
+    active = [ALIASES.get(name, name) for name in answer.get("UserMFASettingList") or ()]
+    preferred = answer.get("PreferredMfaSetting")
+    return [method(name) for name in sorted(KINDS, key=lambda name: name != preferred) if name in active]
+
+
+def device(raw: Mapping[str, Any]) -> OwnedDevice:
+    """Return one device of AdminListDevices or AdminGetDevice."""
+    attributes = _attributes(raw.get("DeviceAttributes"))
+    key = raw.get("DeviceKey")
+    if not isinstance(key, str) or not key:
+        raise MalformedAnswer("A device without a key.")
+    remembered = attributes.get("dev:device_remembered_status") == DeviceStatus.REMEMBERED
+    return OwnedDevice(
+        device_key=key,
+        status=DeviceStatus.REMEMBERED if remembered else DeviceStatus.NOT_REMEMBERED,
+        name=attributes.get("device_name", ""),
+        last_ip=attributes.get("last_ip_used"),
+        created_at=_moment(raw.get("DeviceCreateDate")),
+        modified_at=_moment(raw.get("DeviceLastModifiedDate")),
+        last_authenticated_at=_moment(raw.get("DeviceLastAuthenticatedDate")),
+    )
+
+
+def _choices(parameters: Mapping[str, Any]) -> Sequence[str]:
+    try:
+        choices = json.loads(parameters["MFAS_CAN_CHOOSE"])
+    except (KeyError, TypeError, ValueError):
+        raise MalformedAnswer("A choice of nothing.") from None
+    return choices if isinstance(choices, list) else []
+
+
+def _attributes(raw: Any) -> dict[str, str]:
+    try:
+        return {str(attribute["Name"]): str(attribute.get("Value", "")) for attribute in raw or ()}
+    except (TypeError, KeyError, AttributeError):
+        raise MalformedAnswer("Attributes that cannot be read.") from None
+
+
+def _moment(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) else None
