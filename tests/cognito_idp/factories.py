@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from trusted_devices.cognito_idp import accounts, sigv4
-from trusted_devices.cognito_idp.models import AUTH_FLOWS, AccessKey, UserPool, UserPoolClient
+from joserfc.jwk import RSAKey
 
-SECRET = "an-app-client-secret"
+from trusted_devices.cognito_idp import accounts, signing, sigv4
+from trusted_devices.cognito_idp.models import AUTH_FLOWS, AccessKey, SigningKey, TokenUse, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.sealed import seal
+
+SECRET = "0123456789abcdef0123456789abcdef"
 KEY_SECRET = "an-access-key-secret"
 
 
 def make_pool(**fields: Any) -> UserPool:
     """A pool as the demo's: opt-in, MFA let off on remembered devices."""
     defaults = {"name": "test pool", "tracking": "opt_in", "mfa": "OPTIONAL", "keep_srp_verifiers": True}
-    return UserPool.objects.create(**{**defaults, **fields})
+    pool = UserPool.objects.create(**{**defaults, **fields})
+    for use in TokenUse:
+        material = {**_rsa_key(), "kid": uuid.uuid4().hex}
+        SigningKey.objects.create(
+            pool=pool,
+            token_use=use,
+            kid=material["kid"],
+            sealed_private_key=seal(signing.PURPOSE, material),
+            public_jwk={name: material[name] for name in ("kty", "kid", "use", "alg", "n", "e")},
+            signs_from=datetime(2020, 1, 1, tzinfo=UTC),
+        )
+    return pool
+
+
+@cache
+def _rsa_key() -> dict[str, Any]:
+    """One RSA key for all pools: making them is slow, and has tests of its own."""
+    key = RSAKey.generate_key(signing.KEY_BITS, {"use": "sig", "alg": signing.ALGORITHM}, private=True)
+    return dict(key.as_dict(private=True))
 
 
 def make_client(pool: UserPool, *, secret: str = "", **fields: Any) -> UserPoolClient:

@@ -31,6 +31,12 @@ class Refused(AssertionError):
         self.status, self.name, self.message = status, name, message
 
 
+def decoded(response: Any) -> dict[str, Any]:
+    """The members of a response, whatever its content type."""
+    members: dict[str, Any] = json.loads(response.content)
+    return members
+
+
 def totp_code(factor: TOTPDevice) -> str:
     """The code of now, good again even if it was used before."""
     TOTPDevice.objects.filter(pk=factor.pk).update(

@@ -108,7 +108,7 @@ def _read(request: HttpRequest) -> bytes:
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
-        length = 0
+        raise errors.serialization("Content-Length is not a number.") from None
     try:
         if length > min(protocol.MAX_BODY, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or protocol.MAX_BODY):
             _drain(request)

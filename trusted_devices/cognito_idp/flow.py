@@ -200,8 +200,10 @@ def begin_device_proof(step: Step, session_text: str | None) -> dict[str, Any]:
     if member is None:
         raise errors.incorrect()
     record = _recorded_first_factor(step, member, device_key)
+    if record is None:
+        raise errors.incorrect()
     device = _find_device(member, device_key)
-    if record is None or device is None:
+    if device is None:
         raise errors.incorrect()
     parameters = _exchange(
         step,
