@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.running_demo import Person, RunningDemo, running_demo
 from tests.e2e.visitor import CHROME
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NewPage = Callable[..., Page]
+PATIENCE = 15_000
+"""Milliseconds to wait for what a page should show; slow machines need more than Playwright's five seconds."""
+expect.set_options(timeout=PATIENCE)
 
 
 def find_chromium() -> str:
@@ -71,7 +74,7 @@ def new_page(chromium: Browser, demo: RunningDemo) -> Iterator[NewPage]:
     def open_page(**options: Any) -> Page:
         defaults = {"user_agent": CHROME, "viewport": {"width": 1100, "height": 800}}
         context = chromium.new_context(base_url=demo.url, **(defaults | options))
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         return context.new_page()
 

@@ -88,11 +88,13 @@ def press_tab_until(page: Page, name: str) -> None:
 
 def test_the_keyboard_alone_signs_in_trusts_and_forgets(page: Page, person: Person) -> None:
     page.goto("/sign-in/?next=/devices/")
+    expect(page.get_by_label("Username")).to_be_focused()
     page.keyboard.type(person.username)
     page.keyboard.press("Tab")
     page.keyboard.type(person.password)
     page.keyboard.press("Enter")
     be_asked_for_a_code(page)
+    expect(page.get_by_label("Code", exact=True)).to_be_focused()
     page.keyboard.type(person.code())
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Trust this device?")).to_be_visible()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.running_demo import Person
 
@@ -70,7 +70,7 @@ def be_asked_for_a_code(page: Page) -> None:
     expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
 
 
-def device(page: Page, name: str) -> object:
+def device(page: Page, name: str) -> Locator:
     """Return the list's entry of the device called ``name``."""
     return page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name, exact=True))
 

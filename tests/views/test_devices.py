@@ -140,6 +140,7 @@ def test_a_device_that_is_not_trusted_says_so_and_why(
         assert text in html
     assert "Trusted until" not in html
     assert ">Trusted</span>" not in html
+    assert ("Stop trusting" in html) == ("Password changed" in words)
 
 
 def test_where_trust_is_switched_off_no_device_is_called_trusted(here: Browser, settings: Any) -> None:

@@ -83,6 +83,11 @@ class Row:
         return self.device.get_status_reason_display()
 
     @property
+    def can_stop(self) -> bool:
+        """Whether there is trust left to be stopped."""
+        return self.device.is_remembered and self.standing.decision.reason is not TrustReason.EXPIRED
+
+    @property
     def last_used(self) -> wording.Moment | None:
         at = self.device.last_authenticated_at
         return wording.ago(at, self.now) if at else None

@@ -1,0 +1,145 @@
+"""``python -m tests.e2e.shots``: the screenshots in ``docs/images``, taken from a demo that is started for them."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from tests.demo_site.conftest import ROOT
+from tests.e2e.conftest import find_chromium
+from tests.e2e.running_demo import Person, RunningDemo, running_demo
+from tests.e2e.visitor import CHROME, FIREFOX, PHONE, enter_code, enter_password, sign_in_and_trust
+
+IMAGES = ROOT / "docs" / "images"
+DESK: ViewportSize = {"width": 1100, "height": 800}
+HAND: ViewportSize = {"width": 390, "height": 844}
+
+# Devices with a past, so that the list looks as it does after some months.
+HISTORY = """
+from datetime import timedelta
+from django.utils import timezone
+from trusted_devices.models import Device
+now = timezone.now()
+days = lambda count: timedelta(days=count)
+for name, first, used, granted, period in (
+    ("Work laptop", 214, 0, 21, 60), ("", 12, 3, 12, 30), ("Tablet in the kitchen", 101, 64, 101, 30)
+):
+    device = Device.objects.get(user__username="maria", name=name)
+    device.created_at = now - days(first)
+    device.last_authenticated_at = now - days(used)
+    device.trust_granted_at, device.trust_period = now - days(granted), days(period)
+    device.trust_expires_at = device.trust_granted_at + device.trust_period
+    device.save()
+"""
+TABLET = (
+    "Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.5 Mobile/15E148 Safari/604.1"
+)
+
+
+class Camera:
+    """Takes the pictures, in browsers that share nothing."""
+
+    def __init__(self, browser: Browser, demo: RunningDemo) -> None:
+        self.browser = browser
+        self.demo = demo
+        self.pages: dict[str, Page] = {}
+
+    def open(self, **options: Any) -> Page:
+        """Open a page in a new browser."""
+        defaults: dict[str, Any] = {"viewport": DESK, "user_agent": CHROME}
+        return self.browser.new_context(base_url=self.demo.url, **(defaults | options)).new_page()
+
+    def shoot(self, page: Page, name: str) -> None:
+        """Take one picture, of the whole page, without a caret or a hovered button."""
+        page.mouse.move(0, 0)
+        path = IMAGES / f"{name}.png"
+        page.screenshot(path=path, full_page=True, animations="disabled", caret="hide")
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+    def shoot_dark(self, page: Page, name: str) -> None:
+        """Take the same picture in dark colours."""
+        page.emulate_media(color_scheme="dark")
+        self.shoot(page, f"{name}-dark")
+        page.emulate_media(color_scheme="light")
+
+    def shoot_small(self, page: Page, name: str) -> None:
+        """Take the same picture on a phone."""
+        page.set_viewport_size(HAND)
+        self.shoot(page, f"{name}-mobile")
+        page.set_viewport_size(DESK)
+
+    def shoot_all(self, page: Page, name: str) -> None:
+        """Take it on a desktop, in the dark, and on a phone."""
+        self.shoot(page, name)
+        self.shoot_dark(page, name)
+        self.shoot_small(page, name)
+
+
+def shoot_pages(camera: Camera, people: dict[str, Person]) -> None:
+    """Sign ``maria`` in from several devices, and take the pictures on the way."""
+    maria = people["maria"]
+    page = camera.open()
+    page.goto("/")
+    camera.shoot(page, "demo")
+    page.goto("/sign-in/?next=/devices/")
+    camera.shoot_all(page, "sign-in")
+    enter_password(page, maria, "/sign-in/?next=/devices/")
+    expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
+    camera.shoot_all(page, "code")
+    enter_code(page, maria.code())
+    expect(page.get_by_role("heading", name="Trust this device?")).to_be_visible()
+    page.get_by_label("Name of this device").fill("Work laptop")
+    page.get_by_role("heading", name="Trust this device?").click()
+    camera.shoot_all(page, "prompt")
+    page.get_by_role("button", name="Trust this device").click()
+    for user_agent, name in ((FIREFOX, ""), (TABLET, "Tablet in the kitchen")):
+        sign_in_and_trust(camera.open(user_agent=user_agent), maria, name=name)
+    camera.demo.run(HISTORY)
+    page.goto("/devices/")
+    camera.shoot_all(page, "devices")
+    page.get_by_role("link", name="Forget Tablet in the kitchen").click()
+    camera.shoot(page, "forget")
+
+
+def shoot_admin(camera: Camera, people: dict[str, Person]) -> None:
+    """Take the pictures of the staff's console, after ``erik`` has trusted a phone."""
+    sign_in_and_trust(camera.open(user_agent=PHONE), people["erik"], name="Phone")
+    page = camera.open(viewport={"width": 1280, "height": 800})
+    enter_password(page, people["admin"], "/admin/trusted_devices/device/")
+    enter_code(page, people["admin"].code())
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("heading", name="Devices", level=1)).to_be_visible()
+    camera.shoot(page, "admin-devices")
+    camera.shoot_dark(page, "admin-devices")
+
+
+@contextmanager
+def a_camera() -> Iterator[Camera]:
+    """Start a demo and a browser, and end both afterwards."""
+    path = find_chromium()
+    if not path:
+        sys.exit("Screenshots need a Chromium.")
+    with tempfile.TemporaryDirectory() as folder, running_demo(Path(folder)) as demo, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield Camera(browser, demo)
+        browser.close()
+
+
+def main() -> None:
+    """Take all pictures."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with a_camera() as camera:
+        people = camera.demo.seeded()
+        shoot_pages(camera, people)
+        shoot_admin(camera, people)
+
+
+if __name__ == "__main__":
+    main()
