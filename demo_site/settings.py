@@ -26,6 +26,10 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_email",
     "axes",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "trusted_devices",
     "trusted_devices.cognito_idp",
     "demo_site",
@@ -118,6 +122,7 @@ TRUSTED_DEVICES = {
     "STAFF_MAX_PERIOD": timedelta(days=30),
     "COOKIE_SECURE": HTTPS,
     "MFA_SETUP_URL": "security",
+    "BULK_RUNNER": "trusted_devices.tasks.start_bulk_act",
     "COGNITO_IDP": {
         "ENDPOINT": f"http://127.0.0.1:{PORT}/cognito-idp",
         "REGION": "us-east-1",
@@ -129,6 +134,21 @@ CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT, CELERY_BROKER_TRANSPORT_OPTIONS = en
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Trusted devices",
+    "DESCRIPTION": "What users and staff do with trusted devices. Sign in to the site first to try it out.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": None,
+}
 
 LOGGING = {
     "version": 1,

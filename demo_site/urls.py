@@ -17,6 +17,7 @@ urlpatterns = [
     path("security/recovery-codes/", security_views.recovery_codes, name="recovery_codes"),
     path("security/turn-off/", security_views.remove, name="remove"),
     path("security/password/", security_views.ChangePassword.as_view(), name="change_password"),
+    path("", include("demo_site.api_urls")),
     path("cognito-idp/", include("trusted_devices.cognito_idp.urls")),
     path("admin/", admin.site.urls),
     path("", include("trusted_devices.urls")),
