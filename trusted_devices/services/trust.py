@@ -318,7 +318,7 @@ def describe(user: Any, device: Device, secret: SecretMatch) -> DeviceFacts:
         trust_granted_at=device.trust_granted_at,
         trust_expires_at=device.trust_expires_at,
         secret=secret,
-        credentials_changed=device.password_stamp != password_stamp(user),
+        credentials_changed=device.trust_granted_at is not None and device.password_stamp != password_stamp(user),
     )
 
 
@@ -355,8 +355,10 @@ def _rotate(device: Device, presented: DeviceCredential, how: SecretMatch, now: 
     again = not changes and device.rotated_at is not None and now - device.rotated_at < ROTATION_GRACE
     nonce = bytes(device.rotation_nonce) if again else device_secret.new_nonce()
     secret = device_secret.successor(presented.secret, nonce=nonce)
+    # The time counts from when the successor was last handed out, whether for the first time or again.
+    changes["rotated_at"] = max(now, device.rotated_at) if again and device.rotated_at else now
     if not again:
-        changes |= {"rotation_nonce": nonce, "rotated_at": now, "next_secret_digest": device_secret.digest(secret)}
+        changes |= {"rotation_nonce": nonce, "next_secret_digest": device_secret.digest(secret)}
     credential = DeviceCredential(
         user_id=str(device.user_id),
         device_key=device.device_key,
