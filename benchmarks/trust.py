@@ -1,0 +1,145 @@
+"""The middleware left alone, and the trust check at sign-in, each beside a bare baseline in the same run."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.utils import timezone
+
+from trusted_devices.middleware import DeviceKeyMiddleware
+from trusted_devices.models import Device
+from trusted_devices.services import trust
+from trusted_devices.types import ClientInfo, MfaVerification, Presented
+
+ROUNDS = 400
+REQUESTS = 20
+
+
+def main() -> None:
+    """Print medians and ratios; contenders take turns, so that a busy machine slows them alike."""
+    _middleware()
+    print()
+    _check()
+
+
+def _middleware() -> None:
+    from django.contrib.auth.middleware import AuthenticationMiddleware
+    from django.contrib.sessions.middleware import SessionMiddleware
+    from django.middleware.common import CommonMiddleware
+    from django.middleware.csrf import CsrfViewMiddleware
+    from django.middleware.security import SecurityMiddleware
+
+    factory = RequestFactory()
+
+    def view(request: Any) -> HttpResponse:
+        return HttpResponse("home")
+
+    def stack(inner: Any) -> Any:
+        for middleware in (AuthenticationMiddleware, CsrfViewMiddleware, CommonMiddleware, SessionMiddleware):
+            inner = middleware(inner)
+        return SecurityMiddleware(inner)
+
+    def requests(app: Any) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(REQUESTS):
+                app(factory.get("/"))
+
+        return run
+
+    medians = _measure({"bare": requests(stack(view)), "with": requests(stack(DeviceKeyMiddleware(view)))})
+    print(f"One request that does not ask about trust, median of {ROUNDS} times {REQUESTS}:")
+    print(f"  Django's own middleware        {medians['bare'] / REQUESTS * 1e6:8.1f} us")
+    print(f"  and DeviceKeyMiddleware        {medians['with'] / REQUESTS * 1e6:8.1f} us")
+    print(f"  ratio                          {medians['with'] / medians['bare']:8.3f}   (goal: at most 1.06)")
+
+
+def _check() -> None:
+    user = get_user_model().objects.create_user("bench", "bench@example.com", "correct horse")
+    now = timezone.now()
+    client = ClientInfo(ip_address="203.0.113.77", user_agent="Mozilla/5.0")
+    granted = trust.grant(
+        user=user,
+        period=timedelta(days=60),
+        verification=MfaVerification(kind="totp", factor_id="bench", at=now),
+        presented=Presented(),
+        client=client,
+        now=now,
+    )
+    held = {"credential": granted.credential}
+    device_key = granted.device.device_key
+
+    def get() -> None:
+        Device.objects.get(device_key=device_key)
+
+    def check() -> None:
+        later = now + timedelta(minutes=2)
+        found = trust.check(
+            user=user, presented=Presented(credential=held["credential"]), client=client, mfa_active=True, now=later
+        )
+        assert found.decision.allowed
+        assert found.credential is not None
+        held["credential"] = found.credential
+
+    other = trust.grant(
+        user=user,
+        period=timedelta(days=60),
+        verification=MfaVerification(kind="totp", factor_id="bench", at=now),
+        presented=Presented(),
+        client=client,
+        now=now,
+    ).device
+    other.refresh_from_db()
+    serial = iter(range(10**9))
+
+    def write() -> None:
+        digest = f"{next(serial):064x}"
+        changed = Device.objects.filter(
+            pk=other.pk,
+            status=other.status,
+            secret_digest=other.secret_digest,
+            next_secret_digest=other.next_secret_digest,
+        ).update(
+            secret_digest=other.secret_digest,
+            secret_generation=1,
+            rotation_nonce=bytes(16),
+            rotated_at=now,
+            next_secret_digest=digest,
+            last_authenticated_at=now,
+            last_ip="203.0.113.0",
+            user_agent="Mozilla/5.0",
+            modified_at=now,
+        )
+        other.next_secret_digest = digest
+        assert changed
+
+    medians = _measure({"get": get, "check": check, "write": write})
+    reading = medians["check"] - medians["write"]
+    print(f"The trust check at sign-in, median of {ROUNDS}:")
+    print(f"  one ORM get                    {medians['get'] * 1e6:8.1f} us")
+    print(f"  the check without its write    {reading * 1e6:8.1f} us")
+    print(f"  ratio                          {reading / medians['get']:8.3f}   (goal: at most 1.25)")
+    print(f"  the rotation's write           {medians['write'] * 1e6:8.1f} us")
+
+
+def _measure(contenders: Mapping[str, Callable[[], None]]) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for run in contenders.values():
+        run()
+    gc.disable()
+    try:
+        for _ in range(ROUNDS):
+            for name, run in contenders.items():
+                start = time.perf_counter()
+                run()
+                times[name].append(time.perf_counter() - start)
+    finally:
+        gc.enable()
+    return {name: statistics.median(measured) for name, measured in times.items()}

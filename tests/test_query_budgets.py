@@ -1,0 +1,86 @@
+"""What a request costs: budgets in queries and headers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+
+from trusted_devices import devicejar
+from trusted_devices.middleware import DeviceKeyMiddleware
+from trusted_devices.services import trust
+from trusted_devices.testing import force_mfa_login, trust_device
+from trusted_devices.types import Presented
+
+
+@pytest.fixture
+def granted(user, verified, client_info, sixty_days, now):
+    return trust.grant(
+        user=user, period=sixty_days, verification=verified, presented=Presented(), client=client_info, now=now
+    )
+
+
+def test_a_request_that_does_not_ask_costs_no_query_and_changes_no_header(
+    client, user, totp, django_assert_num_queries
+):
+    force_mfa_login(client, user)
+    trust_device(client, user)
+    with django_assert_num_queries(0):
+        response = client.get("/")
+    assert response.content == b"home"
+    assert not response.cookies
+    assert "Vary" not in response.headers
+    assert "Cache-Control" not in response.headers
+
+
+def test_a_request_that_asks_costs_one_query(user, granted, django_assert_num_queries):
+    request = RequestFactory().get("/")
+    request.user = user
+    devicejar.get_jar(request).keep(granted.credential)
+
+    def view(request):
+        return HttpResponse(str(request.trusted_device) + request.trusted_device.device_key)
+
+    with django_assert_num_queries(1):
+        response = DeviceKeyMiddleware(view)(request)
+    assert granted.device.device_key in response.content.decode()
+
+
+def test_a_request_that_asks_without_a_device_costs_none(user, django_assert_num_queries):
+    request = RequestFactory().get("/")
+    request.user = user
+    with django_assert_num_queries(0):
+        response = DeviceKeyMiddleware(lambda request: HttpResponse(str(bool(request.trusted_device))))(request)
+    assert response.content == b"False"
+
+
+def test_the_trust_check_costs_one_indexed_read_and_one_narrow_write(db, user, granted, client_info, now):
+    with CaptureQueriesContext(connection) as queries:
+        checked = trust.check(
+            user=user,
+            presented=Presented(credential=granted.credential),
+            client=client_info,
+            mfa_active=True,
+            now=now + timedelta(days=1),
+        )
+    assert checked.decision.allowed
+    statements = [query["sql"] for query in queries if query["sql"].split()[0] in ("SELECT", "UPDATE", "INSERT")]
+    read, write = statements
+    assert read.startswith("SELECT")
+    assert "device_key" in read.rpartition("WHERE")[2]
+    assert write.startswith("UPDATE")
+    assert "trust_expires_at" not in write.partition("WHERE")[0]
+
+
+@pytest.mark.parametrize("devices", [1, 15])
+def test_the_devices_page_costs_the_same_for_any_number_of_devices(client, user, totp, devices):
+    force_mfa_login(client, user)
+    for _ in range(devices):
+        trust_device(type(client)(), user)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get("/devices/").status_code == 200
+    assert len(queries) <= 4
