@@ -306,6 +306,13 @@ class TestRotation:
     def test_a_process_whose_clock_is_behind_agrees_as_well(self, granted, check):
         assert check(granted.credential, DAY).credential == check(granted.credential, DAY - SECOND).credential
 
+    def test_two_tabs_agree_long_after_a_response_was_lost_as_well(self, granted, check):
+        check(granted.credential, DAY)
+        one = check(granted.credential, DAY + 59 * SECOND)
+        two = check(granted.credential, DAY + 61 * SECOND)
+        assert one.credential == two.credential
+        assert check(one.credential, 2 * DAY).decision.allowed
+
     def test_after_a_minute_the_same_secret_is_given_another_successor(self, granted, check):
         one = check(granted.credential, DAY)
         two = check(granted.credential, DAY + trust.ROTATION_GRACE)
