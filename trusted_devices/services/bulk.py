@@ -16,6 +16,7 @@ from typing import Any
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 
+from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import InvalidExpiry
 from trusted_devices.models import Device, DeviceSession
 from trusted_devices.querysets import DeviceQuerySet
@@ -23,6 +24,8 @@ from trusted_devices.services import activity, devices
 from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
 
 BATCH_SIZE = 500
+REMOTE_BATCH_SIZE = 10
+"""Where each device costs a call to somebody else, and a page is waiting."""
 READ_SIZE = 2000
 
 
@@ -109,16 +112,20 @@ def step(
     client: ClientInfo = activity.NOBODY,
     now: datetime | None = None,
 ) -> BulkAct:
-    """Do the next batch; return how far the act has come. Raises ``BackendUnavailable``, having done nothing."""
+    """Do the next batch; return how far the act has come.
+
+    Raises ``BackendUnavailable``, having done nothing that doing the batch again would not leave as it is.
+    """
+    size = REMOTE_BATCH_SIZE if get_backend().is_remote else BATCH_SIZE
     left = chosen.filter(pk__gt=act.after, pk__lte=act.newest).order_by("pk")
-    batch = list(left[:BATCH_SIZE])
+    batch = list(left[:size])
     changed = _apply(act, batch, actor=actor, client=client, now=now or timezone.now()) if batch else 0
     return dataclasses.replace(
         act,
         after=batch[-1].pk if batch else act.after,
         seen=act.seen + len(batch),
         changed=act.changed + changed,
-        finished=len(batch) < BATCH_SIZE,
+        finished=len(batch) < size,
     )
 
 

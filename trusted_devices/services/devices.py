@@ -22,7 +22,7 @@ from trusted_devices.backends.base import BaseDeviceBackend, NewDevice
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import activity, sessions
+from trusted_devices.services import activity, sessions, telling
 from trusted_devices.types import (
     ClientInfo,
     DeviceCredential,
@@ -131,7 +131,7 @@ def make_room(user: Any, *, now: datetime) -> None:
         return
     # "not_remembered" sorts before "remembered".
     surplus = Device.objects.of(user).order_by("status", F("last_authenticated_at").asc(nulls_first=True), "pk")
-    _forget(list(surplus[: count - limit + 1]), actor=None, note="limit", client=NOBODY, spare="", now=now)
+    forget(list(surplus[: count - limit + 1]), note="limit", now=now)
 
 
 def with_expiry(credential: DeviceCredential, expires_at: datetime | None) -> DeviceCredential:
@@ -160,19 +160,33 @@ def stop_trusting(
     actor: Any = None,
     note: str = "",
     end_sessions: bool = False,
+    at_all_costs: bool = False,
     client: ClientInfo = NOBODY,
     now: datetime | None = None,
 ) -> int:
-    """Make devices not remembered; return how many were remembered. MFA is asked at their next sign-in."""
+    """Make devices not remembered; return how many were remembered. MFA is asked at their next sign-in.
+
+    Raises ``BackendUnavailable``; unless, ``at_all_costs``, trust is to end here whoever cannot be told of it. That
+    is enough to have MFA asked, and ``services.sync`` tells them later.
+    """
     now = now or timezone.now()
+    backend, told, failure = get_backend(), list(devices), None
+    if backend.is_remote:
+        remembered = [device for device in devices if device.is_remembered]
+        told, failure = telling.tell(backend, remembered, telling.no_longer_remembered)
+        if at_all_costs:
+            told, failure = remembered, None
     with transaction.atomic():
-        keys = [device.pk for device in devices]
+        keys = [device.pk for device in told]
         stopped = list(Device.objects.select_for_update().filter(pk__in=keys).remembered().order_by("pk"))
-        for device in stopped:
-            get_backend().update_device_status(device, DeviceStatus.NOT_REMEMBERED)
+        if not backend.is_remote:
+            for device in stopped:
+                backend.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
         _stop(stopped, reason=reason, actor=actor, note=note, client=client, now=now)
         if end_sessions:
             sessions.end(devices)
+    if failure is not None:
+        raise failure
     return len(stopped)
 
 
@@ -193,7 +207,7 @@ def end_trust(
     found = list(devices if end_sessions else devices.remembered())
     if not found:
         return 0
-    return stop_trusting(found, reason=reason, actor=actor, end_sessions=end_sessions, now=now)
+    return stop_trusting(found, reason=reason, actor=actor, end_sessions=end_sessions, at_all_costs=True, now=now)
 
 
 def shorten_trust(
@@ -272,9 +286,18 @@ def forget(
     """Remove devices from their users' profiles and end their live sessions; return how many there were.
 
     ``spare_session`` is the key of a session that the caller ends by itself. Forgetting twice is no error.
+    Raises ``BackendUnavailable``; where somebody else owns the devices, some may be forgotten already.
     """
+    backend, failure = get_backend(), None
+    if backend.is_remote:
+        devices, failure = telling.tell(backend, devices, telling.forgotten)
     with transaction.atomic():
-        return _forget(devices, actor=actor, note=note, client=client, spare=spare_session, now=now or timezone.now())
+        forgotten = _forget(
+            devices, actor=actor, note=note, client=client, spare=spare_session, now=now or timezone.now()
+        )
+    if failure is not None:
+        raise failure
+    return forgotten
 
 
 def forget_all(
@@ -317,7 +340,7 @@ def follow_password(
     stale = list(Device.objects.of(user).remembered().exclude(password_stamp__in=["", stamp]))
     if not stale:
         return 0
-    return stop_trusting(stale, reason=StatusReason.PASSWORD_CHANGED, actor=actor, now=now)
+    return stop_trusting(stale, reason=StatusReason.PASSWORD_CHANGED, actor=actor, at_all_costs=True, now=now)
 
 
 def erase(*, user: Any) -> None:
@@ -375,7 +398,8 @@ def _forget(devices: Sequence[Device], *, actor: Any, note: str, client: ClientI
     sessions.end(devices, spare=spare)
     events = []
     for device in devices:
-        backend.forget_device(device)
+        if not backend.is_remote:
+            backend.forget_device(device)
         events.append(
             activity.build(
                 EventAction.FORGOTTEN,

@@ -10,7 +10,8 @@ import dataclasses
 import hashlib
 import logging
 import uuid
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -204,16 +205,32 @@ def grant(
     reason = StatusReason.USER_TRUSTED
     if policy.tracking(user) is TrackingMode.ALWAYS:
         reason = StatusReason.TRACKING_ALWAYS
+    backend = backend or get_backend()
+    replaced = _replaced(user, presented)
+    if replaced is not None:
+        name = name or replaced.name
     try:
-        with transaction.atomic():
-            return _grant(
-                user, period, verification, presented, client, name, grant_id, reason, backend or get_backend(), now
+        with _taken_back(backend) as confirmed, transaction.atomic():
+            wish = _Wish(
+                period=period,
+                verification=verification,
+                name=name,
+                grant_id=grant_id,
+                reason=reason,
+                known=replaced is not None,
             )
+            granted = _grant(user, wish, presented, client, backend, confirmed, now)
     except IntegrityError:
         # In another tab the same question was answered at the same moment; or it is an error like any other.
         if Device.objects.filter(grant_id=grant_id).exists():
             raise AlreadyAnswered from None
         raise
+    if replaced is not None:
+        try:
+            devices.forget([replaced], note="replaced", client=client, now=now)
+        except BackendUnavailable:
+            logger.warning("Device %s was replaced and could not be forgotten.", replaced.device_key)
+    return granted
 
 
 def signed_in(
@@ -385,27 +402,37 @@ def _apply(device: Device, changes: dict[str, Any]) -> Device:
     return device
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What the user answered; ``known`` says that the device was trusted before under another key."""
+
+    period: timedelta
+    verification: MfaVerification
+    name: str
+    grant_id: str
+    reason: StatusReason
+    known: bool
+
+
 def _grant(
     user: Any,
-    period: timedelta,
-    verification: MfaVerification,
+    wish: _Wish,
     presented: Presented,
     client: ClientInfo,
-    name: str,
-    grant_id: str,
-    reason: StatusReason,
     backend: BaseDeviceBackend,
+    confirmed: list[Device],
     now: datetime,
 ) -> Grant:
+    period, name, grant_id, reason = wish.period, wish.name, wish.grant_id, wish.reason
     if Device.objects.filter(grant_id=grant_id).exists():
         raise AlreadyAnswered
-    replaced = _replaced(user, presented)
-    if replaced is not None:
-        name = name or replaced.name
-    device, credential = _revived(user, presented, now) or devices.confirm(
-        user=user, client=client, name=name, backend=backend, now=now
-    )
-    new = device.trust_granted_at is None and replaced is None
+    revived = _revived(user, presented, now)
+    if revived is not None:
+        device, credential = revived
+    else:
+        device, credential = devices.confirm(user=user, client=client, name=name, backend=backend, now=now)
+        confirmed.append(device)
+    new = device.trust_granted_at is None and not wish.known
     backend.update_device_status(device, DeviceStatus.REMEMBERED)
     changes: dict[str, Any] = {
         "status": DeviceStatus.REMEMBERED,
@@ -414,7 +441,7 @@ def _grant(
         "trust_granted_at": now,
         "trust_period": period,
         "trust_expires_at": now + period,
-        "mfa_factor": verification.factor_id,
+        "mfa_factor": wish.verification.factor_id,
         "password_stamp": password_stamp(user),
         "grant_id": grant_id,
         **({"name": name} if name else {}),
@@ -424,9 +451,22 @@ def _grant(
     _apply(device, changes)
     activity.record(EventAction.REMEMBERED, user=user, device=device, reason=reason, actor=user, client=client, now=now)
     activity.announce(signals.device_remembered, device=device, client=client, new=new)
-    if replaced is not None:
-        devices.forget([replaced], note="replaced", client=client, now=now)
     return Grant(device=device, credential=devices.with_expiry(credential, now + period))
+
+
+@contextmanager
+def _taken_back(backend: BaseDeviceBackend) -> Iterator[list[Device]]:
+    """Have the backend forget the devices that were confirmed with it, if what they were confirmed for fails."""
+    confirmed: list[Device] = []
+    try:
+        yield confirmed
+    except Exception:
+        for device in confirmed:
+            try:
+                backend.forget_device(device)
+            except BackendUnavailable:
+                logger.warning("Device %s is left over at its backend; nobody holds its secret.", device.device_key)
+        raise
 
 
 def _replaced(user: Any, presented: Presented) -> Device | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.management import arguments
 from trusted_devices.management.progress import Progress
 from trusted_devices.services import expiry
@@ -21,6 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="count the devices that are due and change nothing")
+        parser.add_argument("--plan", action="store_true", help="say how long it will take and change nothing")
         parser.add_argument(
             "--batch-size",
             type=arguments.batch_size,
@@ -31,11 +33,27 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now, verbosity = timezone.now(), options["verbosity"]
+        if options["plan"]:
+            self._show(expiry.plan(now))
+            return
         due = expiry.count_due(now) if options["dry_run"] or verbosity else 0
         if options["dry_run"]:
             self.stdout.write(f"Devices due: {due}")
             return
         progress = Progress(self.stderr, total=due, noun="devices", verbosity=verbosity)
-        expired = progress.count(expiry.expire_due(now=now, batch_size=options["batch_size"]))
+        try:
+            expired = progress.count(expiry.expire_due(now=now, batch_size=options["batch_size"]))
+        except BackendUnavailable as error:
+            raise CommandError("Their backend cannot be reached; the next run does what is left.") from error
         if verbosity:
             self.stdout.write(f"Devices made not remembered: {expired}")
+
+    def _show(self, plan: expiry.Plan) -> None:
+        self.stdout.write(f"Devices due: {plan.due:,}")
+        if plan.oldest is not None:
+            self.stdout.write(f"Due since: {plan.oldest:%Y-%m-%d %H:%M %Z}")
+        if plan.per_second is None:
+            self.stdout.write("Rate: as fast as the database")
+            return
+        self.stdout.write(f"Rate: at most {plan.per_second:g} a second, all sweeps together")
+        self.stdout.write(f"Done by: {plan.done_at:%Y-%m-%d %H:%M %Z}, if nothing more falls due")
