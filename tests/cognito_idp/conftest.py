@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.cognito_idp.factories import SECRET, make_client, make_pool
+from tests.cognito_idp.factories import SECRET, make_access_key, make_client, make_pool
+from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Wire
 from trusted_devices.cognito_idp import accounts, senders
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
@@ -63,3 +64,9 @@ def texts() -> list[tuple[str, str]]:
     """The text messages that were sent."""
     senders.outbox.clear()
     return senders.outbox
+
+
+@pytest.fixture
+def admin(wire: Wire, db: None) -> Admin:
+    """A program that may call everything."""
+    return Admin(wire, make_access_key())

@@ -120,56 +120,75 @@ def test_a_length_that_is_no_number_is_no_failure() -> None:
         (
             "InitiateAuth",
             {"ClientId": "a"},
-            "1 validation error detected: Value null at 'authFlow' failed to satisfy constraint: "
-            "Member must not be null",
+            (
+                "1 validation error detected: Value null at 'authFlow' failed to satisfy constraint: "
+                "Member must not be null"
+            ),
         ),
         (
             "InitiateAuth",
             {},
-            "2 validation errors detected: Value null at 'authFlow' failed to satisfy constraint: "
-            "Member must not be null; Value null at 'clientId' failed to satisfy constraint: Member must not be null",
+            (
+                "2 validation errors detected: Value null at 'authFlow' failed to satisfy constraint: "
+                "Member must not be null; "
+                "Value null at 'clientId' failed to satisfy constraint: Member must not be null"
+            ),
         ),
         (
             "ListDevices",
             {"AccessToken": "a", "Limit": 99},
-            "1 validation error detected: Value '99' at 'limit' failed to satisfy constraint: "
-            "Member must have value less than or equal to 60",
+            (
+                "1 validation error detected: Value '99' at 'limit' failed to satisfy constraint: "
+                "Member must have value less than or equal to 60"
+            ),
         ),
         (
             "ListDevices",
             {"AccessToken": "a", "Limit": -1},
-            "1 validation error detected: Value '-1' at 'limit' failed to satisfy constraint: "
-            "Member must have value greater than or equal to 0",
+            (
+                "1 validation error detected: Value '-1' at 'limit' failed to satisfy constraint: "
+                "Member must have value greater than or equal to 0"
+            ),
         ),
         (
             "GetDevice",
             {"DeviceKey": "US_X"},
-            "1 validation error detected: Value 'US_X' at 'deviceKey' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: [\\w-]+_[0-9a-f-]+",
+            (
+                "1 validation error detected: Value 'US_X' at 'deviceKey' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [\\w-]+_[0-9a-f-]+"
+            ),
         ),
         (
             "GetDevice",
             {"AccessToken": "a"},
-            "1 validation error detected: Value null at 'deviceKey' failed to satisfy constraint: "
-            "Member must not be null",
+            (
+                "1 validation error detected: Value null at 'deviceKey' failed to satisfy constraint: "
+                "Member must not be null"
+            ),
         ),
         (
             "UpdateDeviceStatus",
             {"AccessToken": "a", "DeviceKey": "r_0", "DeviceRememberedStatus": "maybe"},
-            "1 validation error detected: Value 'maybe' at 'deviceRememberedStatus' failed to satisfy constraint: "
-            "Member must satisfy enum value set: [remembered, not_remembered]",
+            (
+                "1 validation error detected: Value 'maybe' at 'deviceRememberedStatus' failed to satisfy constraint: "
+                "Member must satisfy enum value set: [remembered, not_remembered]"
+            ),
         ),
         (
             "GetUser",
             {"AccessToken": "sp ace"},
-            "1 validation error detected: Value at 'accessToken' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: [A-Za-z0-9-_=.]+",
+            (
+                "1 validation error detected: Value at 'accessToken' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [A-Za-z0-9-_=.]+"
+            ),
         ),
         (
             "RespondToAuthChallenge",
             {"ClientId": "a", "ChallengeName": "SMS_MFA", "Session": "short"},
-            "1 validation error detected: Value at 'session' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 20",
+            (
+                "1 validation error detected: Value at 'session' failed to satisfy constraint: "
+                "Member must have length greater than or equal to 20"
+            ),
         ),
     ],
 )

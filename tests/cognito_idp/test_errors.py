@@ -40,27 +40,47 @@ def refusal(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:
 # First factor
 
 
+def missing(name: str) -> tuple[str, str]:
+    return "InvalidParameterException", f"Missing required parameter {name}"
+
+
+def srp_a(value: str) -> dict[str, str]:
+    return {"USERNAME": "maria", "SRP_A": value}
+
+
+NOT_HEX = ("InvalidParameterException", "SRP_A is not a non-negative hexadecimal integer.")
+ZERO = ("InvalidParameterException", "SRP_A is zero modulo N.")
+LONG = ("InvalidParameterException", "SRP_A is longer than 768 hexadecimal digits.")
+NO_REFRESH = ("NotAuthorizedException", "Invalid Refresh Token.")
+
+
 @pytest.mark.parametrize(
     ("flow", "parameters", "error"),
     [
-        ("USER_PASSWORD_AUTH", {"PASSWORD": "x"}, ("InvalidParameterException", "Missing required parameter USERNAME")),
-        ("USER_PASSWORD_AUTH", {"USERNAME": "maria"}, ("InvalidParameterException", "Missing required parameter PASSWORD")),
-        ("USER_PASSWORD_AUTH", {"USERNAME": "maria", "PASSWORD": None}, ("InvalidParameterException", "Missing required parameter PASSWORD")),
+        ("USER_PASSWORD_AUTH", {"PASSWORD": "x"}, missing("USERNAME")),
+        ("USER_PASSWORD_AUTH", {"USERNAME": "maria"}, missing("PASSWORD")),
+        ("USER_PASSWORD_AUTH", {"USERNAME": "maria", "PASSWORD": None}, missing("PASSWORD")),
         ("USER_PASSWORD_AUTH", {"USERNAME": "maria", "PASSWORD": "wrong"}, INCORRECT),
         ("USER_PASSWORD_AUTH", {"USERNAME": "nobody", "PASSWORD": "wrong"}, INCORRECT),
-        ("USER_SRP_AUTH", {"USERNAME": "maria"}, ("InvalidParameterException", "Missing required parameter SRP_A")),
-        ("USER_SRP_AUTH", {"USERNAME": "maria", "SRP_A": "0"}, ("InvalidParameterException", "SRP_A is zero modulo N.")),
-        ("USER_SRP_AUTH", {"USERNAME": "maria", "SRP_A": f"{N:x}"}, ("InvalidParameterException", "SRP_A is zero modulo N.")),
-        ("USER_SRP_AUTH", {"USERNAME": "maria", "SRP_A": "-5"}, ("InvalidParameterException", "SRP_A is not a non-negative hexadecimal integer.")),
-        ("USER_SRP_AUTH", {"USERNAME": "maria", "SRP_A": "f" * 769}, ("InvalidParameterException", "SRP_A is longer than 768 hexadecimal digits.")),
-        ("USER_SRP_AUTH", {"USERNAME": "maria", "SRP_A": "f" * 100_000}, ("InvalidParameterException", "SRP_A is longer than 768 hexadecimal digits.")),
-        ("REFRESH_TOKEN_AUTH", {}, ("InvalidParameterException", "Missing required parameter REFRESH_TOKEN")),
-        ("REFRESH_TOKEN_AUTH", {"REFRESH_TOKEN": "garbage"}, ("NotAuthorizedException", "Invalid Refresh Token.")),
-        ("REFRESH_TOKEN", {"REFRESH_TOKEN": "garbage"}, ("NotAuthorizedException", "Invalid Refresh Token.")),
-        ("CUSTOM_AUTH", {"USERNAME": "maria"}, ("InvalidParameterException", "CUSTOM_AUTH is not supported.")),
-        ("ADMIN_USER_PASSWORD_AUTH", {"USERNAME": "maria"}, ("InvalidParameterException", "ADMIN_USER_PASSWORD_AUTH is not supported.")),
+        ("USER_SRP_AUTH", {"USERNAME": "maria"}, missing("SRP_A")),
+        ("USER_SRP_AUTH", srp_a("0"), ZERO),
+        ("USER_SRP_AUTH", srp_a(f"{N:x}"), ZERO),
+        ("USER_SRP_AUTH", srp_a("-5"), NOT_HEX),
+        ("USER_SRP_AUTH", srp_a("0x5"), NOT_HEX),
+        ("USER_SRP_AUTH", srp_a("f" * 769), LONG),
+        ("USER_SRP_AUTH", srp_a("f" * 100_000), LONG),
+        ("REFRESH_TOKEN_AUTH", {}, missing("REFRESH_TOKEN")),
+        ("REFRESH_TOKEN_AUTH", {"REFRESH_TOKEN": "garbage"}, NO_REFRESH),
+        ("REFRESH_TOKEN", {"REFRESH_TOKEN": "garbage"}, NO_REFRESH),
+        ("CUSTOM_AUTH", {}, ("InvalidParameterException", "CUSTOM_AUTH is not supported.")),
+        ("USER_AUTH", {}, ("InvalidParameterException", "USER_AUTH is not supported.")),
+        (
+            "ADMIN_USER_PASSWORD_AUTH",
+            {},
+            ("InvalidParameterException", "ADMIN_USER_PASSWORD_AUTH is not supported."),
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_first_factors(app: App, flow: str, parameters: dict[str, Any], error: tuple[str, str]) -> None:
     assert (
         refusal(app.wire.call, "InitiateAuth", ClientId=app.client.client_id, AuthFlow=flow, AuthParameters=parameters)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.utils import timezone
@@ -47,6 +48,8 @@ def endpoint(request: HttpRequest) -> HttpResponse:
         answer = _answer(request)
     except WireError as error:
         response = _error(error)
+    except SuspiciousOperation:
+        response = _error(WireError("BadRequestException", "The request is not for this host."))
     except Exception:
         logger.exception("The endpoint failed.")
         response = _error(errors.internal())

@@ -173,7 +173,8 @@ def _canonical(request: HttpRequest, claim: _Claim, body: bytes, path: str) -> s
 
 
 def _header(request: HttpRequest, name: str) -> str:
-    value = request.headers.get(name)
+    # Behind a proxy, the host that was signed may arrive as X-Forwarded-Host; Django knows whether to believe it.
+    value = request.get_host() if name == "host" else request.headers.get(name)
     if value is None:
         raise WireError("InvalidSignatureException", f"The signed header {name} is missing.")
     return value

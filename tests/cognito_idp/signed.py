@@ -1,0 +1,59 @@
+"""Admin calls signed by botocore, the oracle for our verification."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from tests.cognito_idp.factories import KEY_SECRET
+from tests.cognito_idp.wire import JSON, Refused, Wire, decoded
+from trusted_devices.cognito_idp.models import AccessKey
+
+
+def signed_headers(
+    key_id: str,
+    secret: str,
+    operation: str,
+    body: bytes,
+    *,
+    path: str,
+    region: str = "us-east-1",
+    service: str = "cognito-idp",
+) -> dict[str, str]:
+    """The headers that botocore sends with a call."""
+    request = AWSRequest(
+        "POST",
+        f"http://testserver{path}",
+        headers={"Content-Type": JSON, "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}"},
+        data=body,
+    )
+    request.context["timestamp"] = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    SigV4Auth(Credentials(key_id, secret), service, region).add_auth(request)
+    return {name: value for name, value in request.headers.items() if name != "Content-Type"}
+
+
+@dataclass
+class Admin:
+    """A program with an access key."""
+
+    wire: Wire
+    key: AccessKey
+    secret: str = KEY_SECRET
+
+    def raw(self, operation: str, params: dict[str, Any], **changes: str) -> Any:
+        body = json.dumps(params).encode()
+        headers = signed_headers(self.key.access_key_id, self.secret, operation, body, path=self.wire.path)
+        return self.wire.raw(operation, body, **{**headers, **changes})
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        response = self.raw(operation, params)
+        answer = decoded(response) if response.content else {}
+        if response.status_code != 200:
+            raise Refused(response.status_code, answer["__type"], answer["message"])
+        return answer

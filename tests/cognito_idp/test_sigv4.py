@@ -1,0 +1,128 @@
+"""Signatures of Admin calls, made by botocore."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from tests.cognito_idp.factories import KEY_SECRET, make_access_key, make_pool
+from tests.cognito_idp.signed import Admin, signed_headers
+from tests.cognito_idp.wire import Refused, Wire, decoded
+from trusted_devices.cognito_idp.models import AccessKey, UserPool
+
+
+def error(response: Any) -> str:
+    assert response.status_code == 400
+    name: str = decoded(response)["__type"]
+    return name
+
+
+@pytest.mark.parametrize("path", ["/cognito-idp", "/cognito-idp/"])
+def test_what_botocore_signs_is_accepted_at_both_spellings(admin: Admin, pool: UserPool, path: str) -> None:
+    admin.wire.path = path
+    assert admin.call("DescribeUserPool", UserPoolId=pool.pool_id)["UserPool"]["Id"] == pool.pool_id
+
+
+def test_a_query_string_is_part_of_what_is_signed(admin: Admin, pool: UserPool) -> None:
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    path = "/cognito-idp/?b=2%20x&a=1&a=0"
+    headers = signed_headers(admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=path)
+    admin.wire.path = path
+    assert admin.wire.raw("DescribeUserPool", body, **headers).status_code == 200
+    admin.wire.path = "/cognito-idp/?b=2%20x&a=1&a=1"
+    assert error(admin.wire.raw("DescribeUserPool", body, **headers)) == "InvalidSignatureException"
+
+
+def test_unsigned_calls_and_other_schemes_are_refused(wire: Wire, pool: UserPool) -> None:
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic AWS4"}):
+        assert error(wire.raw("DescribeUserPool", body, **headers)) == "MissingAuthenticationTokenException"
+    assert error(wire.raw("DescribeUserPool", body, Authorization="AWS4-HMAC-SHA256 Credential=x")) == (
+        "IncompleteSignatureException"
+    )
+
+
+def test_what_is_changed_after_signing_is_noticed(admin: Admin, pool: UserPool) -> None:
+    params = {"UserPoolId": pool.pool_id}
+    body = json.dumps(params).encode()
+    headers = signed_headers(admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path)
+    mismatch = "InvalidSignatureException"
+    assert error(admin.wire.raw("DescribeUserPool", body + b" ", **headers)) == mismatch
+    target = {"X-Amz-Target": "AWSCognitoIdentityProviderService.DeleteUserPool"}
+    assert error(admin.wire.raw("DescribeUserPool", body, **{**headers, **target})) == mismatch
+    assert error(admin.wire.raw("DescribeUserPool", body, **{**headers, "Host": "localhost"})) == mismatch
+    signature = headers["Authorization"]
+    for changed in (
+        signature[:-1] + ("0" if signature[-1] != "0" else "1"),
+        signature.replace("us-east-1", "eu-west-1"),
+    ):
+        assert error(admin.wire.raw("DescribeUserPool", body, **{**headers, "Authorization": changed})) == mismatch
+    unsigned_target = signature.replace("host;x-amz-date;x-amz-target", "host;x-amz-date")
+    assert error(admin.wire.raw("DescribeUserPool", body, **{**headers, "Authorization": unsigned_target})) == mismatch
+    assert UserPool.objects.filter(pk=pool.pk).exists()
+
+
+def test_a_wrong_secret_an_unknown_key_and_a_retired_one_are_refused(admin: Admin, pool: UserPool) -> None:
+    params = {"UserPoolId": pool.pool_id}
+    admin.secret = "guessed"
+    assert error(admin.raw("DescribeUserPool", params)) == "InvalidSignatureException"
+    admin.secret = KEY_SECRET
+    AccessKey.objects.update(is_active=False)
+    assert error(admin.raw("DescribeUserPool", params)) == "UnrecognizedClientException"
+    AccessKey.objects.all().delete()
+    assert error(admin.raw("DescribeUserPool", params)) == "UnrecognizedClientException"
+
+
+def test_a_signature_for_another_service_region_or_with_a_session_token_is_refused(
+    admin: Admin, pool: UserPool
+) -> None:
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    for changes in ({"region": "eu-west-1"}, {"service": "s3"}):
+        headers = signed_headers(
+            admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path, **changes
+        )
+        assert error(admin.wire.raw("DescribeUserPool", body, **headers)) == "InvalidSignatureException"
+    assert error(admin.raw("DescribeUserPool", {}, **{"X-Amz-Security-Token": "x"})) == "UnrecognizedClientException"
+
+
+@pytest.mark.parametrize(("minutes", "good"), [(-16, False), (-14, True), (14, True), (16, False)])
+def test_a_signature_is_good_for_fifteen_minutes_of_clock(
+    admin: Admin, pool: UserPool, minutes: int, good: bool
+) -> None:
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    now = datetime(2026, 1, 6, 12, tzinfo=UTC)
+    with time_machine.travel(now, tick=False):
+        headers = signed_headers(admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path)
+    with time_machine.travel(now + timedelta(minutes=minutes), tick=False):
+        response = admin.wire.raw("DescribeUserPool", body, **headers)
+    assert (response.status_code == 200) is good
+    if not good:
+        assert "15 minutes" in decoded(response)["message"]
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "20260230T000000Z", "20260101T000000"])
+def test_a_date_that_is_none_is_refused(admin: Admin, pool: UserPool, date: str) -> None:
+    assert error(admin.raw("DescribeUserPool", {}, **{"X-Amz-Date": date})) == "IncompleteSignatureException"
+
+
+def test_a_key_is_limited_to_operations_and_pools(wire: Wire, pool: UserPool) -> None:
+    other = make_pool()
+    reader = Admin(
+        wire, make_access_key(pool, operations=("AdminList*", "DescribeUserPool", "ListUserPools", "CreateUserPool"))
+    )
+    denied = "AccessDeniedException"
+    assert reader.call("DescribeUserPool", UserPoolId=pool.pool_id)
+    assert error(reader.raw("DescribeUserPool", {"UserPoolId": other.pool_id})) == denied
+    assert error(reader.raw("DescribeUserPool", {"UserPoolId": "us-east-1_Nobody"})) == denied
+    assert error(reader.raw("DeleteUserPool", {"UserPoolId": pool.pool_id})) == denied
+    assert error(reader.raw("CreateUserPool", {"PoolName": "mine"})) == denied
+    listed = reader.call("ListUserPools", MaxResults=60)["UserPools"]
+    assert [summary["Id"] for summary in listed] == [pool.pool_id]
+    with pytest.raises(Refused, match=r"UserNotFoundException|ResourceNotFoundException"):
+        reader.call("AdminListDevices", UserPoolId=pool.pool_id, Username="nobody")
+    nothing = Admin(wire, make_access_key(operations=()))
+    assert error(nothing.raw("DescribeUserPool", {"UserPoolId": pool.pool_id})) == denied

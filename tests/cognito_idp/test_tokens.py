@@ -1,0 +1,131 @@
+"""Tokens and the keys that sign them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.cognito_idp.factories import make_client
+from tests.cognito_idp.wire import App, Refused
+from trusted_devices.cognito_idp import signing
+from trusted_devices.cognito_idp.models import SigningKey, TokenUse, UserPool
+
+
+def read(app: App, name: str) -> jwt.Token:
+    """A token, verified with the published keys alone."""
+    keys = KeySet.import_key_set({"keys": signing.published_keys(app.pool, now=datetime.now(UTC))})
+    return jwt.decode(app.tokens[name], keys, algorithms=["RS256"])
+
+
+def test_the_claims_of_both_tokens(app: App, user: Any) -> None:
+    user.groups.add(Group.objects.create(name="editors"))
+    user.first_name = "Maria"
+    user.save()
+    app.sign_in()
+    access, identity = read(app, "AccessToken"), read(app, "IdToken")
+    assert access.header["kid"] != identity.header["kid"]
+    assert set(access.claims) == {
+        *("sub", "iss", "exp", "iat", "auth_time", "token_use", "client_id", "username", "scope", "device_key"),
+        *("origin_jti", "jti", "event_id", "cognito:groups"),
+    }
+    assert set(identity.claims) == {
+        *("sub", "iss", "exp", "iat", "auth_time", "token_use", "aud", "cognito:username", "origin_jti", "jti"),
+        *("event_id", "cognito:groups", "email", "email_verified", "given_name"),
+    }
+    assert access.claims["iss"] == f"http://testserver/cognito-idp/{app.pool.pool_id}"
+    assert access.claims["device_key"] == app.tokens["NewDeviceMetadata"]["DeviceKey"]
+    assert access.claims["scope"] == "aws.cognito.signin.user.admin"
+    assert identity.claims["aud"] == app.client.client_id
+    assert identity.claims["email_verified"] is False
+    assert all(isinstance(access.claims[name], int) for name in ("exp", "iat", "auth_time"))
+    assert access.claims["jti"] != identity.claims["jti"]
+    assert access.claims["exp"] - access.claims["iat"] == app.tokens["ExpiresIn"] == 3600
+
+
+def test_the_issuer_is_configured_and_never_taken_from_the_request(app: App) -> None:
+    app.wire.headers = {"Host": "localhost"}
+    app.sign_in()
+    assert read(app, "AccessToken").claims["iss"].startswith("http://testserver/")
+
+
+def test_refreshing_keeps_the_time_and_origin_of_the_sign_in(app: App) -> None:
+    UserPool.objects.update(tracking="off")
+    app.pool.refresh_from_db()
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        app.sign_in()
+        first = read(app, "AccessToken").claims
+        clock.shift(timedelta(minutes=30))
+        app.tokens |= app.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=app.tokens["RefreshToken"])[
+            "AuthenticationResult"
+        ]
+        second = read(app, "AccessToken").claims
+    for name in ("sub", "auth_time", "origin_jti", "event_id"):
+        assert first[name] == second[name]
+    assert second["iat"] - first["iat"] == 1800
+    assert second["jti"] != first["jti"]
+    assert "device_key" not in second
+
+
+def test_a_clients_lifetimes_hold(app: App) -> None:
+    client = make_client(app.pool, access_token_validity=timedelta(minutes=5), id_token_validity=timedelta(hours=2))
+    app.client = client
+    app.sign_in()
+    access, identity = read(app, "AccessToken").claims, read(app, "IdToken").claims
+    assert (access["exp"] - access["iat"], identity["exp"] - identity["iat"]) == (300, 7200)
+
+
+def test_tokens_have_only_the_letters_that_clients_send_back(app: App) -> None:
+    app.sign_in()
+    letters = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=.")
+    assert all(set(app.tokens[name]) <= letters for name in ("AccessToken", "IdToken", "RefreshToken"))
+
+
+def test_keys_rotate_with_overlap(app: App) -> None:
+    start = datetime.now(UTC)
+    with time_machine.travel(start, tick=False) as clock:
+        app.sign_in()
+        old = read(app, "AccessToken").header["kid"]
+        signing.rotate(app.pool, now=start)
+        published = {key["kid"] for key in signing.published_keys(app.pool, now=start)}
+        assert len(published) == 4
+        app.sign_in()
+        assert read(app, "AccessToken").header["kid"] == old, "a new key is published before it signs"
+        clock.shift(signing.LEAD)
+        app.sign_in()
+        assert read(app, "AccessToken").header["kid"] in published - {old}
+        clock.shift(signing.LONGEST_TOKEN)
+        assert old not in {key["kid"] for key in signing.published_keys(app.pool, now=datetime.now(UTC))}
+
+
+def test_replacing_leaked_keys_ends_what_they_signed(app: App) -> None:
+    app.sign_in()
+    call_command("rotate_signing_keys", app.pool.pool_id, "--compromised", verbosity=0)
+    with pytest.raises(Refused, match="Could not verify signature for Access Token"):
+        app.wire.call("GetUser", AccessToken=app.access_token)
+    app.sign_in()
+    assert app.wire.call("GetUser", AccessToken=app.access_token)["Username"] == "maria"
+    with pytest.raises(CommandError, match="us-east-1_Nobody"):
+        call_command("rotate_signing_keys", "us-east-1_Nobody")
+
+
+def test_a_pool_without_keys_is_given_some(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    SigningKey.objects.all().delete()
+    app.sign_in()
+    assert sorted(SigningKey.objects.values_list("token_use", flat=True)) == sorted(TokenUse.values)
+    call_command("rotate_signing_keys")
+    assert capsys.readouterr().out == "Pools with new keys: 1\n"
+    assert SigningKey.objects.count() == 4
+
+
+def test_private_keys_rest_sealed(app: App) -> None:
+    key = SigningKey.objects.first()
+    assert key is not None
+    assert "PRIVATE" not in key.sealed_private_key
+    assert "d" not in key.public_jwk

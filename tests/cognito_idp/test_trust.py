@@ -1,0 +1,234 @@
+"""What devices earn over the wire, by the same policy and expiry as behind every other door."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.cognito_idp.factories import make_client, make_pool
+from tests.cognito_idp.wire import App, Wire
+from trusted_devices.cognito_idp.models import UserPool
+from trusted_devices.models import Device
+from trusted_devices.services import devices, expiry, overview
+from trusted_devices.types import StatusReason
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PROOF, CODE = "DEVICE_SRP_AUTH", "SOFTWARE_TOKEN_MFA"
+
+
+@pytest.fixture(autouse=True)
+def no_throttle(settings: Any) -> None:
+    settings.OTP_TOTP_THROTTLE_FACTOR = 0
+
+
+@pytest.fixture
+def clock() -> Any:
+    with time_machine.travel(START, tick=False) as travelling:
+        yield travelling
+
+
+def asked(app: App) -> str:
+    """What a sign-in by password is asked for next."""
+    name: str = app.password_sign_in()["ChallengeName"]
+    return name
+
+
+def app_of(wire: Wire, user: Any, **pool: Any) -> App:
+    return App(wire, make_client(make_pool(**pool)), user.get_username(), "correct horse")
+
+
+@pytest.mark.parametrize(
+    ("tracking", "skip", "necessary", "remembered_at_once", "then"),
+    [
+        ("always", False, False, True, CODE),
+        ("always", True, False, True, PROOF),
+        ("opt_in", False, True, False, CODE),
+        ("opt_in", True, True, False, PROOF),
+    ],
+)
+def test_the_four_rows_of_device_configuration(
+    wire: Wire,
+    user: Any,
+    totp: TOTPDevice,
+    tracking: str,
+    skip: bool,
+    necessary: bool,
+    remembered_at_once: bool,
+    then: str,
+) -> None:
+    app = app_of(wire, user, tracking=tracking, challenge_required_on_new_device=skip)
+    app.sign_in(totp)
+    assert app.confirm() is necessary
+    assert Device.objects.get().is_remembered is remembered_at_once
+    app.set_status("remembered")
+    assert asked(app) == then
+
+
+def test_trust_counts_from_the_mfa_and_ends_after_the_pools_period(
+    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
+) -> None:
+    app = app_of(wire, user, trust_period=timedelta(days=7)).remembered_device(totp)
+    device = Device.objects.get()
+    assert device.trust_expires_at == START + timedelta(days=7)
+    assert device.password_stamp
+    clock.move_to(START + timedelta(days=7, seconds=-1))
+    assert asked(app) == PROOF
+    clock.move_to(START + timedelta(days=7))
+    answer = app.password_sign_in()
+    assert answer["ChallengeName"] == CODE
+    app.tokens = app.prove_device(app.answer_mfa(answer, totp))["AuthenticationResult"]
+    assert asked(app) == CODE, "the user was not asked again"
+    app.set_status("remembered")
+    assert asked(app) == PROOF
+    assert Device.objects.get().trust_expires_at == START + timedelta(days=14)
+
+
+def test_the_default_period_is_the_sites_and_the_sites_maximum_holds(
+    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
+) -> None:
+    app_of(wire, user).remembered_device(totp)
+    assert Device.objects.get().trust_expires_at == START + timedelta(days=60)
+    Device.objects.all().delete()
+    app_of(wire, user, trust_period=timedelta(days=300)).remembered_device(totp)
+    assert Device.objects.get().trust_expires_at == START + timedelta(days=90)
+
+
+def test_shortening_the_pools_period_shortens_trust_already_given(
+    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
+) -> None:
+    app = app_of(wire, user).remembered_device(totp)
+    clock.shift(timedelta(days=8))
+    assert asked(app) == PROOF
+    UserPool.objects.update(trust_period=timedelta(days=7))
+    assert asked(app) == CODE
+
+
+def test_expiry_is_seen_in_lists_before_and_after_the_sweep(
+    wire: Wire, user: Any, totp: TOTPDevice, clock: Any, admin: Any
+) -> None:
+    app = app_of(wire, user).remembered_device(totp)
+    clock.shift(timedelta(days=60))
+    names = {"UserPoolId": app.pool.pool_id, "Username": "maria"}
+    for _sweep in range(2):
+        (device,) = admin.call("AdminListDevices", **names)["Devices"]
+        assert {"Name": "dev:device_remembered_status", "Value": "not_remembered"} in device["DeviceAttributes"]
+        assert sum(expiry.expire_due(now=START + timedelta(days=60))) == 1 - _sweep
+    assert Device.objects.get().status_reason == StatusReason.EXPIRED
+    assert asked(app) == CODE
+
+
+def test_where_every_device_is_remembered_an_mfa_renews_an_ended_trust(
+    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
+) -> None:
+    app = app_of(wire, user, tracking="always")
+    app.sign_in(totp)
+    app.confirm()
+    clock.shift(timedelta(days=60))
+    sum(expiry.expire_due(now=START + timedelta(days=60)))
+    app.sign_in(totp)
+    assert asked(app) == PROOF
+    app.sign_in()
+    app.set_status("not_remembered")
+    app.sign_in(totp)
+    assert asked(app) == CODE, "the user does not want it remembered"
+
+
+def test_a_device_remembered_without_mfa_does_not_skip_the_first_one(wire: Wire, user: Any, clock: Any) -> None:
+    app = app_of(wire, user).remembered_device(None)
+    assert Device.objects.get().trust_expires_at is None
+    assert app.wire.call("ListDevices", AccessToken=app.access_token)["Devices"]
+    factor = TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
+    Device.objects.update(status="remembered")
+    assert asked(app) == CODE
+    app.sign_in(factor)
+    app.set_status("remembered")
+    assert asked(app) == PROOF
+
+
+def test_a_session_without_mfa_cannot_take_up_trust_again(wire: Wire, user: Any, totp: TOTPDevice, clock: Any) -> None:
+    app = app_of(wire, user).remembered_device(totp)
+    app.sign_in()
+    app.set_status("remembered")
+    assert asked(app) == PROOF
+    app.set_status("not_remembered")
+    app.set_status("remembered")
+    assert asked(app) == CODE
+
+
+def test_remembering_another_device_than_the_one_in_hand_earns_it_no_trust(
+    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
+) -> None:
+    stolen = app_of(wire, user)
+    stolen.sign_in(totp)
+    stolen.confirm()
+    mine = App(wire, stolen.client, "maria", "correct horse")
+    mine.sign_in(totp)
+    mine.set_status("remembered", stolen.device_key or "")
+    assert asked(stolen) == CODE
+
+
+def test_what_ends_trust_elsewhere_ends_it_here(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+    app = app_of(wire, user).remembered_device(totp)
+    user.set_password("another one")
+    user.save()
+    app.password = "another one"
+    assert asked(app) == CODE
+    app.sign_in(totp)
+    app.set_status("remembered")
+    assert asked(app) == PROOF
+    totp.key = "00" * 20
+    totp.save()
+    assert asked(app) == CODE
+
+
+def test_the_sites_policy_can_only_be_tightened(wire: Wire, user: Any, totp: TOTPDevice, settings: Any) -> None:
+    app = app_of(wire, user).remembered_device(totp)
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "CHALLENGE_REQUIRED_ON_NEW_DEVICE": False}
+    assert asked(app) == CODE
+
+
+def test_a_device_of_the_wire_stands_with_the_users_others(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+    app_of(wire, user).remembered_device(totp)
+    (standing,) = overview.standings(user=user)
+    assert standing.device.name == "phone"
+    assert standing.decision.allowed
+    assert standing.trusted_until is not None
+
+
+def test_staff_forgetting_a_device_anywhere_ends_its_tokens(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+    app = app_of(wire, user).remembered_device(totp)
+    devices.forget(list(Device.objects.all()))
+    response = wire.raw("GetUser", f'{{"AccessToken": "{app.access_token}"}}'.encode())
+    assert b"Access Token has been revoked" in response.content
+
+
+def test_the_longest_unused_device_makes_room(wire: Wire, user: Any, totp: TOTPDevice, settings: Any) -> None:
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "MAX_DEVICES_PER_USER": 2}
+    app = app_of(wire, user)
+    keys = []
+    for _device in range(3):
+        app.device_key = None
+        keys.append(app.remembered_device(totp).device_key)
+    assert sorted(Device.objects.values_list("device_key", flat=True)) == sorted(keys[1:])
+
+
+def test_a_sign_in_from_a_trusted_device_is_logged_as_such(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+    app = app_of(wire, user).remembered_device(totp)
+    app.sign_in()
+    assert [event.reason for event in user.trusted_device_events.filter(action="signed_in").order_by("pk")] == [
+        "mfa",
+        "trusted_device",
+    ]
+    assert Device.objects.get().events.filter(action="signed_in").count() == 1
+
+
+def test_a_pool_without_mfa_asks_for_none_and_its_devices_prove_themselves_all_the_same(
+    wire: Wire, user: Any, totp: TOTPDevice
+) -> None:
+    app = app_of(wire, user, mfa="OFF").remembered_device(None)
+    assert asked(app) == PROOF
+    assert "AccessToken" in app.sign_in()
