@@ -12,5 +12,5 @@ admin.site.unregister(get_user_model())
 
 
 @admin.register(get_user_model())
-class UserWithDevicesAdmin(TrustedDevicesUserAdminMixin, UserAdmin):
+class UserWithDevicesAdmin(TrustedDevicesUserAdminMixin, UserAdmin):  # type: ignore[type-arg] # no generic at run time
     """Django's user admin and the user's trusted devices."""

@@ -209,7 +209,7 @@ def test_an_override_takes_effect_at_run_time_and_ends_with_its_block():
         with override_settings(TRUSTED_DEVICES={"MAX_DEVICES_PER_USER": 4}):
             assert get_settings().MAX_DEVICES_PER_USER == 4
         assert get_settings().MAX_DEVICES_PER_USER == 3
-    assert get_settings().MAX_DEVICES_PER_USER == before
+    assert before == get_settings().MAX_DEVICES_PER_USER
 
 
 def test_a_setting_of_somebody_else_leaves_the_options_read():

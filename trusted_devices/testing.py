@@ -31,10 +31,12 @@ from trusted_devices.models import Device
 from trusted_devices.services import devices, sessions, trust
 from trusted_devices.types import (
     ClientInfo,
+    DeviceCredential,
     DeviceStatus,
     MfaMethod,
     MfaVerification,
     Presented,
+    ProofState,
     TrustDecision,
     TrustReason,
     VerifiedBy,
@@ -262,14 +264,9 @@ class DeviceBackendContract(_Contract):
     def test_trust_is_assessed_once_with_the_user_and_whether_mfa_is_active(self) -> None:
         user = self.make_user()
         self.add_factor(user)
-        asked: list[tuple[Any, bool]] = []
-
-        def assess(someone: Any, mfa_active: bool) -> TrustDecision:
-            asked.append((someone, mfa_active))
-            return _refuse(someone, mfa_active)
-
+        assess = _Assess(_REFUSED)
         self.make_backend().first_factor(credentials=self.credentials(user), client=self.make_client(), assess=assess)
-        assert asked == [(user, True)]
+        assert assess.asked == [(user, True)]
 
     def test_without_trust_a_factor_is_due(self) -> None:
         user = self.make_user()
@@ -277,14 +274,14 @@ class DeviceBackendContract(_Contract):
         first = self._first_factor(user)
         assert first.mfa_active
         assert first.methods
-        assert first.decision == _refuse(user, True)
+        assert first.decision == _REFUSED
 
     def test_with_trust_nothing_is_due(self) -> None:
         user = self.make_user()
         self.add_factor(user)
         trusted = TrustDecision(allowed=True, reason=TrustReason.TRUSTED)
         first = self.make_backend().first_factor(
-            credentials=self.credentials(user), client=self.make_client(), assess=lambda *_: trusted
+            credentials=self.credentials(user), client=self.make_client(), assess=_Assess(trusted)
         )
         assert not first.methods
         assert first.mfa_active
@@ -295,7 +292,10 @@ class DeviceBackendContract(_Contract):
         unknown = {**self.credentials(user), "username": uuid.uuid4().hex}
         for credentials in (self.credentials(user, "wrong"), unknown):
             sign_in = partial(
-                self.make_backend().first_factor, credentials=credentials, client=self.make_client(), assess=_refuse
+                self.make_backend().first_factor,
+                credentials=credentials,
+                client=self.make_client(),
+                assess=_Assess(_REFUSED),
             )
             assert str(_raised(sign_in, (InvalidCredentials,))) == ""
 
@@ -339,12 +339,26 @@ class DeviceBackendContract(_Contract):
 
     def _first_factor(self, user: Any) -> Any:
         return self.make_backend().first_factor(
-            credentials=self.credentials(user), client=self.make_client(), assess=_refuse
+            credentials=self.credentials(user), client=self.make_client(), assess=_Assess(_REFUSED)
         )
 
 
-def _refuse(user: Any, mfa_active: bool) -> TrustDecision:
-    return TrustDecision(allowed=False, reason=TrustReason.NO_DEVICE)
+_REFUSED = TrustDecision(allowed=False, reason=TrustReason.NO_DEVICE)
+
+
+class _Assess:
+    """Answers what it is told to, and notes what it was asked."""
+
+    def __init__(self, decision: TrustDecision) -> None:
+        self.decision = decision
+        self.asked: list[tuple[Any, bool]] = []
+
+    def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
+        self.asked.append((user, mfa_active))
+        return self.decision
+
+    def recall(self, user: Any) -> DeviceCredential | None:
+        return None
 
 
 def _raised(call: Any, expected: tuple[type[Exception], ...]) -> Exception:
