@@ -15,6 +15,7 @@ from trusted_devices.models import Device
 from trusted_devices.services import devices
 
 HIDDEN = {
+    exceptions.AlreadyAnswered,
     exceptions.ActionRequired,
     exceptions.InvalidCredentials,
     exceptions.SignInExpired,

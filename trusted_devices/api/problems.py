@@ -17,7 +17,6 @@ from rest_framework.views import exception_handler
 
 from trusted_devices.api.periods import format_period
 from trusted_devices.exceptions import (
-    AlreadyAnswered,
     BackendUnavailable,
     CodeMismatch,
     DeviceNotFound,
@@ -43,7 +42,6 @@ ANSWERS: dict[type[TrustedDevicesError], tuple[HTTPStatus, Any]] = {
     TooManyAttempts: (HTTPStatus.TOO_MANY_REQUESTS, _("Too many attempts. Try again later.")),
     TrustNotAllowed: (HTTPStatus.FORBIDDEN, _("This device may not be remembered.")),
     StaleDevice: (HTTPStatus.PRECONDITION_FAILED, _("The device has changed since you last saw it.")),
-    AlreadyAnswered: (HTTPStatus.CONFLICT, _("This has been answered already.")),
     BackendUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, _("The devices cannot be reached now. Try again later.")),
 }
 FIELDS: dict[type[TrustedDevicesError], str] = {
@@ -67,9 +65,10 @@ class Problem(exceptions.APIException):
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer any error that is the client's or the moment's; ``None`` leaves the others to Django."""
-    response = exception_handler(_translated(error), context)
+    translated = _translated(error)
+    response = exception_handler(translated, context)
     if response is not None:
-        response.data = _body(_translated(error), response.status_code)
+        response.data = _body(translated, response.status_code)
     return response
 
 

@@ -1,0 +1,28 @@
+"""Two people who saw the same state of a device and edit it at the same moment."""
+
+from __future__ import annotations
+
+from tests.shared_database import at_once
+from trusted_devices.exceptions import StaleDevice
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import devices, editing
+
+TRIES = 4
+
+
+def test_one_edit_is_done_and_the_others_are_stale(user, grant):
+    device = grant().device
+    seen = editing.version(device)
+
+    def rename_to(name):
+        def edit():
+            with editing.unchanged(device, seen.__eq__) as stored:
+                return devices.rename(device=stored, name=name, actor=user).name
+
+        return edit
+
+    outcomes = at_once(*[rename_to(f"Name {number}") for number in range(TRIES)])
+    done = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    assert done == [Device.objects.get().name]
+    assert sum(isinstance(outcome, StaleDevice) for outcome in outcomes) == TRIES - 1
+    assert DeviceEvent.objects.filter(action="renamed").count() == 1
