@@ -107,6 +107,11 @@ class UserPoolClientAdmin(_ClientAdmin):
         """The pool is settled once."""
         return ("created_at", "modified_at") if obj is None else (*self.readonly_fields, "pool")
 
+    def get_fields(self, request: HttpRequest, obj: UserPoolClient | None = None) -> list[Any]:
+        """Whether it has a secret is settled once, too."""
+        fields = list(super().get_fields(request, obj))
+        return fields if obj is None else [field for field in fields if field != "with_secret"]
+
     def save_model(self, request: HttpRequest, obj: UserPoolClient, form: Any, change: bool) -> None:
         if not change and form.cleaned_data.get("with_secret"):
             accounts.set_client_secret(obj, secrets.token_hex(26))

@@ -93,7 +93,7 @@ class UserPool(models.Model):
         max_length=MAX_POOL_ID_LENGTH,
         unique=True,
         default=new_pool_id,
-        validators=[RegexValidator(re.compile(r"[A-Za-z0-9-]{1,18}_[0-9a-zA-Z]{1,36}\Z"))],
+        validators=[RegexValidator(re.compile(r"\A[A-Za-z0-9-]{1,18}_[0-9a-zA-Z]{1,36}\Z"))],
     )
     name = models.CharField(_("name"), max_length=128)
     device_group_key = models.CharField(max_length=16, unique=True, default=new_group_key, editable=False)

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             name='UserPool',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pool_id', models.CharField(default=trusted_devices.cognito_idp.models.new_pool_id, max_length=55, unique=True, validators=[django.core.validators.RegexValidator(re.compile('[A-Za-z0-9-]{1,18}_[0-9a-zA-Z]{1,36}\\Z'))], verbose_name='user pool id')),
+                ('pool_id', models.CharField(default=trusted_devices.cognito_idp.models.new_pool_id, max_length=55, unique=True, validators=[django.core.validators.RegexValidator(re.compile('\\A[A-Za-z0-9-]{1,18}_[0-9a-zA-Z]{1,36}\\Z'))], verbose_name='user pool id')),
                 ('name', models.CharField(max_length=128, verbose_name='name')),
                 ('device_group_key', models.CharField(default=trusted_devices.cognito_idp.models.new_group_key, editable=False, max_length=16, unique=True)),
                 ('tracking', models.CharField(choices=[('off', 'Off'), ('opt_in', 'User opt-in: users are asked'), ('always', 'Always remember')], default='opt_in', max_length=8, verbose_name='device tracking')),

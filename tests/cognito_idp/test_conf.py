@@ -1,0 +1,71 @@
+"""The endpoint's options and checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from trusted_devices.cognito_idp import checks, conf, senders
+
+
+@pytest.fixture
+def configure(settings: Any) -> Any:
+    def change(**options: Any) -> None:
+        settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "COGNITO_IDP": options}
+
+    return change
+
+
+def test_without_options_the_region_is_the_sites(configure: Any) -> None:
+    configure()
+    assert conf.get_options() == conf.Options(REGION="local")
+    with pytest.raises(ImproperlyConfigured, match="must name the ENDPOINT"):
+        conf.endpoint()
+    assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito_idp.E002"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ENDPOINT": "http://example.com/"},
+        {"ENDPOINT": "example.com"},
+        {"ENDPOINT": "ftp://example.com"},
+        {"ENDPOINT": "http://[bad"},
+        {"ENDPOINT": 5},
+        {"ENDPOINT": "https://example.com?x=1"},
+        {"REGION": "eu_west"},
+        {"REGION": "x" * 19},
+        {"ACCOUNT_ID": "1"},
+        {"SMS_SENDER": "nodots"},
+        {"ENDPIONT": "http://example.com"},
+    ],
+)
+def test_options_that_could_not_work_are_named(configure: Any, options: dict[str, Any]) -> None:
+    configure(**options)
+    with pytest.raises(ImproperlyConfigured, match=next(iter(options))):
+        conf.get_options()
+    assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito_idp.E002"]
+
+
+def test_a_sender_that_does_not_exist_is_an_error(configure: Any) -> None:
+    configure(ENDPOINT="https://example.com/idp", SMS_SENDER="nowhere.send")
+    assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito_idp.E002"]
+    configure(ENDPOINT="https://example.com/idp")
+    assert checks.check_options() == []
+    assert senders.get_sender() is None
+
+
+def test_a_missing_library_and_slow_arithmetic_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.check_installation() == []
+    monkeypatch.setattr(checks, "find_spec", lambda _name: None)
+    monkeypatch.setattr(checks.modexp, "implementation", lambda: "python")
+    error, info = checks.check_installation()
+    assert error.hint == "pip install 'django-device-trust[cognito-idp]'"
+    assert "pure Python" in info.msg
+
+
+def test_the_demos_sender_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    senders.console("+49", "code")
+    assert capsys.readouterr().out == "Text message to +49: code\n"

@@ -1,0 +1,50 @@
+"""Clearing what is of no use any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from tests.cognito_idp.wire import App, Refused
+from trusted_devices.cognito_idp import housekeeping, signing, tasks
+from trusted_devices.cognito_idp.models import FailedAttempts, FirstFactor, RefreshToken, SigningKey, SpentToken
+
+
+def test_what_has_expired_goes_and_the_rest_stays(mfa_app: App, totp: Any, srp_user: Any) -> None:
+    mfa_app.remembered_device(totp)
+    mfa_app.password_sign_in()
+    mfa_app.username = "nobody"
+    with pytest.raises(Refused):
+        mfa_app.password_sign_in()
+    kept = (SpentToken, FirstFactor, FailedAttempts, RefreshToken)
+    assert all(model.objects.count() == 1 for model in kept)
+    assert sum(housekeeping.clear_expired(now=timezone.now())) == 0
+    signing.rotate(mfa_app.pool, now=timezone.now())
+    later = timezone.now() + timedelta(hours=1)
+    assert sum(housekeeping.clear_expired(now=later)) == 3
+    assert RefreshToken.objects.count() == 1
+    assert SigningKey.objects.count() == 4
+    assert sum(housekeeping.clear_expired(now=later + timedelta(days=31), batch_size=1)) == 3
+    assert not any(model.objects.exists() for model in kept)
+    assert SigningKey.objects.count() == 2
+
+
+def test_a_revoked_sign_in_is_told_apart_for_a_day(app: App) -> None:
+    app.sign_in()
+    RefreshToken.objects.update(revoked_at=datetime.now(UTC) - timedelta(hours=23))
+    call_command("clear_cognito_idp", verbosity=0)
+    assert RefreshToken.objects.exists()
+    RefreshToken.objects.update(revoked_at=datetime.now(UTC) - timedelta(hours=25))
+    assert tasks.clear_expired() == {"deleted": 1}
+    assert not RefreshToken.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_command_says_how_much_it_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("clear_cognito_idp")
+    assert capsys.readouterr().out == "Rows deleted: 0\n"
+    assert tasks.beat_schedule().keys() == {"trusted_devices.cognito_idp.tasks.clear_expired"}
