@@ -286,3 +286,12 @@ class TestTheProviderOfASite:
         settings.TRUSTED_DEVICES = {"MFA": "builtins.dict"}
         with pytest.raises(TypeError, match="BaseMfaProvider"):
             get_provider()
+
+
+def test_several_factors_of_one_sort_are_told_apart_by_their_names(user, totp, email):
+    TOTPDevice.objects.create(user=user, name="tablet", confirmed=True)
+    assert {found.label for found in provider.methods(user)} == {
+        "Code from your authenticator app: phone",
+        "Code from your authenticator app: tablet",
+        "Code by e-mail",
+    }

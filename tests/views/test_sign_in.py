@@ -425,6 +425,14 @@ def test_trust_that_cannot_be_given_keeps_nobody_out(at_offer: Browser, user: An
     assert "could not be marked as trusted" in told(at_offer.get(url("devices")))
 
 
+def test_trust_that_is_refused_after_all_keeps_nobody_out(at_offer: Browser, user: Any, settings: Any) -> None:
+    set_options(settings, POLICY="tests.views.policies.OffersWhatItForbids")
+    at_offer.trust()
+    assert at_offer.user_id == str(user.pk)
+    assert not Device.objects.exists()
+    assert "could not be marked as trusted" in told(at_offer.get(url("devices")))
+
+
 def test_trust_that_the_site_stops_offering_meanwhile_is_not_given(at_offer: Browser, user: Any, settings: Any) -> None:
     set_options(settings, TRACKING="off")
     response = at_offer.trust()

@@ -6,6 +6,7 @@ django-otp's own row-level throttling guards each factor against guessing; its r
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,9 @@ class OTPProvider(BaseMfaProvider):
     """``TRUSTED_DEVICES = {"MFA": "trusted_devices.mfa.otp.OTPProvider"}``."""
 
     def methods(self, user: Any) -> Sequence[MfaMethod]:
-        factors = [self._method(device) for device in django_otp.devices_for_user(user, confirmed=True)]
+        devices = list(django_otp.devices_for_user(user, confirmed=True))
+        sorts = Counter(device._meta.app_label for device in devices)
+        factors = [self._method(device, alone=sorts[device._meta.app_label] == 1) for device in devices]
         if all(method.recovery for method in factors):
             return ()  # recovery codes stand in for a factor; alone they are none
         return tuple(sorted(factors, key=lambda method: (method.recovery, method.needs_sending)))
@@ -66,7 +69,7 @@ class OTPProvider(BaseMfaProvider):
         seed = (getattr(factor, name, None) for name in ("key", "email", "number", "public_id"))
         return (factor.user_id, *seed)
 
-    def _method(self, device: Any) -> MfaMethod:
+    def _method(self, device: Any, *, alone: bool) -> MfaMethod:
         app = device._meta.app_label
         kind = KINDS.get(app, app)
         labels = {
@@ -75,10 +78,13 @@ class OTPProvider(BaseMfaProvider):
             "email": _("Code by e-mail"),
             "recovery": _("Recovery code"),
         }
+        label = labels.get(kind, device.name)
+        if not alone and label != device.name:
+            label = _("%(factor)s: %(name)s") % {"factor": label, "name": device.name}
         return MfaMethod(
             id=device.persistent_id,
             kind=kind,
-            label=labels.get(kind, device.name),
+            label=label,
             recovery=kind == "recovery",
             needs_sending=isinstance(device, SideChannelDevice),
         )

@@ -18,7 +18,13 @@ from django.views.generic import View
 
 from trusted_devices import guards, logins
 from trusted_devices.clientinfo import client_info
-from trusted_devices.exceptions import BackendUnavailable, CodeMismatch, TooManyAttempts, UnknownMethod
+from trusted_devices.exceptions import (
+    ActionRequired,
+    BackendUnavailable,
+    CodeMismatch,
+    TooManyAttempts,
+    UnknownMethod,
+)
 from trusted_devices.forms import MethodForm
 from trusted_devices.services import second_factor
 from trusted_devices.types import MfaMethod
@@ -66,7 +72,7 @@ class VerifyView(View):
             verified = second_factor.verify(
                 page.user, page.method, form.cleaned_data["code"], state=choice.state, client=client
             )
-        except (CodeMismatch, TooManyAttempts, BackendUnavailable) as error:
+        except (ActionRequired, CodeMismatch, TooManyAttempts, BackendUnavailable) as error:
             return page.refuse(request, form, error)
         request.session.pop(SESSION_KEY, None)
         request.session.cycle_key()
