@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trusted_devices.views import devices, sign_in, verify
+from trusted_devices.views import devices, sign_in, sign_out, verify
 
 app_name = "trusted_devices"
 urlpatterns = [
@@ -12,7 +12,7 @@ urlpatterns = [
     path("sign-in/code/", sign_in.CodeView.as_view(), name="sign_in_code"),
     path("sign-in/trust/", sign_in.TrustView.as_view(), name="sign_in_trust"),
     path("sign-in/cancel/", sign_in.CancelView.as_view(), name="sign_in_cancel"),
-    path("sign-out/", sign_in.SignOutView.as_view(), name="sign_out"),
+    path("sign-out/", sign_out.SignOutView.as_view(), name="sign_out"),
     path("verify/", verify.VerifyView.as_view(), name="verify"),
     path("devices/", devices.DeviceListView.as_view(), name="devices"),
     path("devices/forget-others/", devices.ForgetOthersView.as_view(), name="forget_other_devices"),

@@ -1,4 +1,4 @@
-"""Signing in, step by step, and out: password, code, "trust this device?"."""
+"""Signing in, step by step: password, code, "trust this device?"."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
-from django.contrib import auth, messages
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render, resolve_url
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -283,30 +282,6 @@ class CancelView(SignInStep):
         next_url = pending.drop(request) or pages.asked_next(request)
         pages.tell(request, messages.INFO, _("Sign-in cancelled."))
         return pages.go_to("sign_in", next_url)
-
-
-@method_decorator([login_not_required, never_cache, csrf_protect], name="dispatch")
-class SignOutView(View):
-    """Ends the session. A GET only asks whether to."""
-
-    http_method_names = ["get", "head", "options", "post"]
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return self.signed_out()
-        return render(request, "trusted_devices/sign_out.html", {"next": pages.asked_next(request)})
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        auth.logout(request)
-        pages.tell(request, messages.SUCCESS, _("You are signed out."))
-        return self.signed_out()
-
-    def signed_out(self) -> HttpResponse:
-        """Redirect to wherever the request or the site says, or else to the sign-in page."""
-        next_url = pages.asked_next(self.request)
-        if not next_url and settings.LOGOUT_REDIRECT_URL is None:
-            return pages.go_to("sign_in")
-        return HttpResponseRedirect(next_url or resolve_url(settings.LOGOUT_REDIRECT_URL))
 
 
 def resume(request: HttpRequest, now: Pending) -> Challenge:
