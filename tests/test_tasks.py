@@ -16,6 +16,7 @@ from tests import factories
 from tests.shared_database import eventually, running
 from trusted_devices import tasks
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import sessions
 from trusted_devices.types import EventAction
 
 
@@ -36,8 +37,14 @@ def test_the_log_is_pruned_by_its_retention(user, settings):
         DeviceEvent(user=user, action=EventAction.SIGNED_IN, created_at=timezone.now() - timedelta(days=age))
         for age in (0, 29, 31, 300)
     )
-    assert tasks.prune_events() == {"pruned": 2}
-    assert tasks.prune_events() == {"pruned": 0}
+    assert tasks.prune_events() == {"pruned": 2, "sessions": 0}
+    assert tasks.prune_events() == {"pruned": 0, "sessions": 0}
+
+
+def test_notes_of_sessions_that_ended_go_with_the_log(due):
+    long_ago = timezone.now() - timedelta(days=400)
+    sessions.attach(device=due[0], session_key="ended-long-ago", now=long_ago)
+    assert tasks.prune_events() == {"pruned": 0, "sessions": 1}
 
 
 def test_a_run_stops_between_two_batches_when_its_time_is_up(due, monkeypatch):

@@ -42,6 +42,7 @@ def register() -> None:
     for check in (check_mfa, check_session_engine, check_admin_sites, check_guessing_protection):
         checks.register(check, Tags.security, "trusted_devices")
     checks.register(check_cookie, Tags.security, "trusted_devices", deploy=True)
+    checks.register(check_owner, "trusted_devices", deploy=True)
     checks.register(check_other_table, Tags.database, "trusted_devices")
 
 
@@ -91,6 +92,17 @@ def check_backend(**_: Any) -> list[CheckMessage]:
     except (ImportError, RuntimeError, TypeError):
         return []
     return backend.check()
+
+
+def check_owner(**_: Any) -> list[CheckMessage]:
+    """Before deployment: what the backend has to say about whoever owns the devices, whom it may ask for that."""
+    if _options() is None:
+        return []
+    try:
+        backend = get_backend()
+    except (ImportError, RuntimeError, TypeError):
+        return []
+    return backend.check_deployment()
 
 
 def check_middleware(**_: Any) -> list[CheckMessage]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from trusted_devices.services import activity, background, expiry
+from trusted_devices.backends import get_backend
+from trusted_devices.services import activity, background, expiry, sessions, sync
 
 try:
     from celery import shared_task
@@ -23,6 +24,8 @@ except ImportError as error:
         "trusted_devices.tasks needs Celery, which the extra brings: pip install django-device-trust[celery]. "
         "Without it, run `manage.py expire_devices` and `manage.py prune_device_events` from cron."
     ) from error
+
+Batch = TypeVar("Batch")
 
 RUN_SECONDS = 240
 """A run stops between two batches after this long. What is left is the next run's, so no backlog holds up a worker."""
@@ -54,9 +57,32 @@ def expire_devices(batch_size: int = expiry.BATCH_SIZE) -> dict[str, int]:
     time_limit=TIME_LIMIT,
 )
 def prune_events(batch_size: int = activity.BATCH_SIZE) -> dict[str, int]:
-    """Delete what the activity log has kept for longer than ``EVENT_RETENTION``; return ``{"pruned": how many}``."""
-    batches = activity.prune(before=activity.kept_since(timezone.now()), batch_size=batch_size)
-    return {"pruned": sum(_while_time_lasts(batches))}
+    """Delete what the activity log has kept for longer than ``EVENT_RETENTION``, and notes of ended sessions.
+
+    Return ``{"pruned": how many entries, "sessions": how many notes}``.
+    """
+    now = timezone.now()
+    entries = activity.prune(before=activity.kept_since(now), batch_size=batch_size)
+    pruned = sum(_while_time_lasts(entries))
+    return {"pruned": pruned, "sessions": sum(_while_time_lasts(sessions.prune(now=now)))}
+
+
+@shared_task(
+    name="trusted_devices.tasks.sync_devices",
+    acks_late=True,
+    ignore_result=True,
+    soft_time_limit=SOFT_TIME_LIMIT,
+    time_limit=TIME_LIMIT,
+)
+def sync_devices(max_age_hours: float = 24) -> dict[str, int]:
+    """Compare the devices of users whose last comparison is older with the user pool, and mend what differs.
+
+    Return ``{"compared": how many users, "drift": how many devices}``. What a run does not get to is the next one's.
+    """
+    now = timezone.now()
+    found = sync.compare(since=now - timedelta(hours=max_age_hours), now=now)
+    drift = [len(compared.drift) for compared in _while_time_lasts(found)]
+    return {"compared": len(drift), "drift": sum(drift)}
 
 
 @shared_task(
@@ -78,20 +104,27 @@ def start_bulk_act(job_id: str) -> None:
 
 
 def beat_schedule(
-    *, expire_every: timedelta = timedelta(minutes=5), prune_every: timedelta = timedelta(days=1)
+    *,
+    expire_every: timedelta = timedelta(minutes=5),
+    prune_every: timedelta = timedelta(days=1),
+    sync_every: timedelta = timedelta(minutes=15),
 ) -> dict[str, dict[str, Any]]:
     """Return the entries to merge into ``CELERY_BEAT_SCHEDULE``.
 
     Trust ends on its date whether or not the sweep has run; how often it runs only decides how soon the status and
-    the activity log say so. An order that no worker has taken by the time of the next one expires.
+    the activity log say so. An order that no worker has taken by the time of the next one expires. Devices are
+    compared (``sync_every``) only where somebody else owns them.
     """
+    orders: list[tuple[Any, timedelta]] = [(expire_devices, expire_every), (prune_events, prune_every)]
+    if get_backend().is_remote:
+        orders.append((sync_devices, sync_every))
     return {
         task.name: {"task": task.name, "schedule": every, "options": {"expires": every.total_seconds()}}
-        for task, every in ((expire_devices, expire_every), (prune_events, prune_every))
+        for task, every in orders
     }
 
 
-def _while_time_lasts(batches: Iterator[int]) -> Iterator[int]:
+def _while_time_lasts(batches: Iterator[Batch]) -> Iterator[Batch]:
     deadline = time.monotonic() + RUN_SECONDS
     for batch in batches:
         yield batch

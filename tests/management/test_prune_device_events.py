@@ -8,7 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from tests import factories
 from trusted_devices.models import DeviceEvent
+from trusted_devices.services import sessions
 from trusted_devices.types import EventAction
 
 DAY = timedelta(days=1)
@@ -31,7 +33,7 @@ def oldest_in_days():
 def test_it_deletes_what_has_been_kept_long_enough_and_nothing_else(log, capsys):
     call_command("prune_device_events", "--batch-size", "3")
     assert (DeviceEvent.objects.count(), oldest_in_days()) == (30, 29)
-    assert capsys.readouterr().out == "Entries deleted: 10\n"
+    assert capsys.readouterr().out == "Entries deleted: 10; notes of ended sessions: 0\n"
 
 
 def test_a_dry_run_counts_and_changes_nothing(log, capsys):
@@ -44,6 +46,14 @@ def test_another_number_of_days_can_be_kept_for_once(log, capsys):
     call_command("prune_device_events", "--keep-days", "7", "--verbosity", "0")
     assert (DeviceEvent.objects.count(), oldest_in_days()) == (7, 6)
     assert capsys.readouterr() == ("", "")
+
+
+def test_notes_of_sessions_that_ended_go_with_the_log(user):
+    long_ago = timezone.now() - timedelta(days=400)
+    [device] = factories.store_due(user, 1, now=long_ago)
+    sessions.attach(device=device, session_key="ended-long-ago", now=long_ago)
+    call_command("prune_device_events", "--verbosity", "0")
+    assert sessions.count([device]) == 0
 
 
 @pytest.mark.parametrize("argument", ["--keep-days=0", "--keep-days=-3", "--keep-days=36501", "--batch-size=no"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -148,6 +149,22 @@ def test_who_signs_out_leaves_no_note_behind(signed_in):
     store = signed_in()
     sessions.detach(session_digest=sessions.digest(store.session_key))
     assert not DeviceSession.objects.exists()
+
+
+def test_the_notes_of_sessions_that_ended_unnoticed_are_dropped_and_no_others(engine, signed_in, device, settings, now):
+    gone, alive = [signed_in() for _ in range(3)], signed_in()
+    for store in gone:
+        store.delete()
+    age = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    assert list(sessions.prune(now=now + age)) == []
+    assert list(sessions.prune(now=now + age + timedelta(seconds=1), batch_size=2)) == [2, 1]
+    assert DeviceSession.objects.get().session_digest == sessions.digest(alive.session_key)
+
+
+def test_a_note_that_can_no_longer_be_read_is_dropped(signed_in, settings, now):
+    signed_in()
+    DeviceSession.objects.update(sealed_session_key="x")
+    assert list(sessions.prune(now=now + timedelta(seconds=settings.SESSION_COOKIE_AGE + 1))) == [1]
 
 
 def test_signed_cookies_cannot_be_ended_and_are_not_noted(device, settings, now):

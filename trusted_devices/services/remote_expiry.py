@@ -97,4 +97,5 @@ def _claim(device: Device) -> bool:
 
 
 def _claim_key(device: Device) -> str:
-    return f"trusted_devices:expiring:{device.pk}"
+    assert device.trust_expires_at is not None  # it is due
+    return f"trusted_devices:expiring:{device.pk}:{device.trust_expires_at.timestamp():.0f}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from importlib import import_module
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from trusted_devices.models import Device, DeviceSession
 logger = logging.getLogger(__name__)
 
 CONTEXT = "device session v1"
+BATCH_SIZE = 1000
 SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
 
 
@@ -80,6 +81,29 @@ def end(devices: Iterable[Device], *, spare: str = "") -> int:
             logger.warning("The key of a device session can no longer be read; the session was not ended.")
     DeviceSession.objects.filter(pk__in=[session.pk for session in ended]).delete()
     return len(ended)
+
+
+def prune(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
+    """Drop the notes of sessions that ended without anybody signing out; yield how many of each batch.
+
+    A session is looked for once its note is older than sessions get without being used (``SESSION_COOKIE_AGE``).
+    """
+    old = DeviceSession.objects.filter(created_at__lt=now - timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    last = 0
+    while batch := list(old.filter(pk__gt=last).order_by("pk")[:batch_size]):
+        last = batch[-1].pk
+        ended = [session.pk for session in batch if not _exists(session)]
+        DeviceSession.objects.filter(pk__in=ended).delete()
+        yield len(ended)
+
+
+def _exists(session: DeviceSession) -> bool:
+    try:
+        session_key = _sealer().open(session.sealed_session_key).plaintext.decode()
+    except Unsealable:
+        return False  # nobody could end it any more
+    exists: bool = import_module(settings.SESSION_ENGINE).SessionStore().exists(session_key)
+    return exists
 
 
 def _end(session_key: str) -> None:

@@ -229,7 +229,10 @@ class CognitoBackend(BaseDeviceBackend):
         while True:
             params = {"PaginationToken": token} if token else {}
             call = partial(self._staff_call, "admin_list_devices", Username=sub, Limit=PAGE, **params)
-            page = budget.in_background(call, conf.get_options(), user_id=user.pk, reading=True)
+            try:
+                page = budget.in_background(call, conf.get_options(), user_id=user.pk, reading=True)
+            except UserNotFound:
+                raise DeviceNotFound from None
             yield from map(translate.device, page.get("Devices") or ())
             token = page.get("PaginationToken")
             if not token:

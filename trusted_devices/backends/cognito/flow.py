@@ -121,7 +121,7 @@ class Flow:
 
         Raises ``InvalidCredentials``, ``TooManyAttempts``, ``ActionRequired``, ``BackendUnavailable``.
         """
-        if not 0 < len(username) <= LONGEST_USERNAME or any(map(str.isspace, username)) or not password:
+        if not _is_name(username) or not password:
             raise InvalidCredentials
         try:
             name, named, answer = self._password(username, password, recall)
@@ -220,6 +220,11 @@ def session_of(answer: Answer) -> str:
     if not isinstance(session, str) or not session:
         raise MalformedAnswer("A challenge without a session.")
     return session
+
+
+def _is_name(text: str) -> bool:
+    """Return whether the pool would take ``text`` for a user name; it complains of anything else."""
+    return 0 < len(text) <= LONGEST_USERNAME and text.isprintable() and not any(map(str.isspace, text))
 
 
 def _nobody(username: str) -> None:

@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from trusted_devices.management import arguments
 from trusted_devices.management.progress import Progress
-from trusted_devices.services import activity
+from trusted_devices.services import activity, sessions
 
 
 class Command(BaseCommand):
     """Any number may run at once; one that is killed loses nothing."""
 
-    help = "Delete what the activity log has kept for longer than EVENT_RETENTION says."
+    help = "Delete what the activity log has kept for longer than EVENT_RETENTION says, and notes of ended sessions."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="count the entries and change nothing")
@@ -38,5 +38,6 @@ class Command(BaseCommand):
             return
         progress = Progress(self.stderr, total=old, noun="entries", verbosity=verbosity)
         pruned = progress.count(activity.prune(before=before, batch_size=options["batch_size"]))
+        ended = sum(sessions.prune(now=now))
         if verbosity:
-            self.stdout.write(f"Entries deleted: {pruned}")
+            self.stdout.write(f"Entries deleted: {pruned}; notes of ended sessions: {ended}")
