@@ -105,7 +105,7 @@ class UserPoolClientAdmin(_ClientAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: UserPoolClient | None = None) -> tuple[str, ...]:
         """The pool is settled once."""
-        return ("created_at", "modified_at") if obj is None else (*self.readonly_fields, "pool")
+        return () if obj is None else (*self.readonly_fields, "pool")
 
     def get_fields(self, request: HttpRequest, obj: UserPoolClient | None = None) -> list[Any]:
         """Whether it has a secret is settled once, too."""

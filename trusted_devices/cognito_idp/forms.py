@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices.cognito_idp.models import AUTH_FLOWS, AccessKey, UserPoolClient
+from trusted_devices.cognito_idp.models import REFRESH_FLOW, AccessKey, UserPoolClient, default_auth_flows
 from trusted_devices.cognito_idp.registry import Access, operations
 
 if TYPE_CHECKING:
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 else:
     _ClientForm = _KeyForm = forms.ModelForm
 
+FLOW_LABELS = [
+    ("ALLOW_USER_SRP_AUTH", _("Password, proved by SRP")),
+    ("ALLOW_USER_PASSWORD_AUTH", _("Password")),
+    ("ALLOW_ADMIN_USER_PASSWORD_AUTH", _("Password, through a server")),
+    (REFRESH_FLOW, _("Refresh tokens")),
+]
+
 
 class ClientForm(_ClientForm):
     """An app client. Whether it has a secret is decided once."""
 
     auth_flows = forms.MultipleChoiceField(
         label=_("Sign-in flows"),
-        choices=[(flow, flow) for flow in AUTH_FLOWS],
+        choices=FLOW_LABELS,
+        initial=default_auth_flows,
         widget=forms.CheckboxSelectMultiple,
     )
     with_secret = forms.BooleanField(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.signals import request_started
 from django.db.models.signals import post_save
@@ -17,7 +18,10 @@ UNSLASHED = "trusted_devices.unslashed"
 
 def connect() -> None:
     """Connect everything. Connecting twice is the same as once."""
-    post_save.connect(follow_password, sender=get_user_model(), dispatch_uid=f"{__name__}.follow_password")
+    # A signal names the very class that is saved, so proxies and children of the user model are connected as well.
+    for model in apps.get_models():
+        if issubclass(model, get_user_model()):
+            post_save.connect(follow_password, sender=model, dispatch_uid=f"{__name__}.follow_password")
     request_started.connect(append_slash, dispatch_uid=f"{__name__}.append_slash")
 
 

@@ -241,9 +241,7 @@ def _earns_more(device: Device, verification: MfaVerification | None) -> bool:
 
 
 def _locked(device: Device) -> Device:
-    stored: Device | None = (
-        Device.objects.select_for_update(of=("self",)).select_related("user").filter(pk=device.pk).first()
-    )
+    stored: Device | None = Device.objects.select_for_update().filter(pk=device.pk).first()
     if stored is None:
         raise DeviceNotFound
     return stored

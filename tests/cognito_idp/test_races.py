@@ -1,0 +1,71 @@
+"""Two requests at the same moment with what is good for once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.cognito_idp.wire import App, Refused, Wire
+from tests.shared_database import at_once
+from trusted_devices.cognito_idp.models import RefreshToken, UserPool, UserPoolClient
+from trusted_devices.crypto.srp import ClientSession
+from trusted_devices.models import Device
+
+TRIES = 4
+
+
+@pytest.fixture(autouse=True)
+def _shared_database(shared_database: None) -> None:
+    """Before anything is stored."""
+
+
+def copies(app: App) -> list[App]:
+    """As many apps with connections of their own."""
+    return [
+        App(Wire(), app.client, app.username, app.password, "", app.device_key, app.group_key, app.device, app.tokens)
+        for _try in range(TRIES)
+    ]
+
+
+def count(outcomes: list[Any], wanted: type) -> int:
+    return sum(isinstance(outcome, wanted) for outcome in outcomes)
+
+
+def test_a_secret_block_signs_in_once(app: App, srp_user: Any) -> None:
+    session = ClientSession.start()
+    challenge = app.initiate("USER_SRP_AUTH", USERNAME="maria", SRP_A=session.srp_a)["ChallengeParameters"]
+    claim = app.claim(session, challenge)
+    outcomes = at_once(*[lambda each=each: each.respond("PASSWORD_VERIFIER", **claim) for each in copies(app)])
+    assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
+    assert RefreshToken.objects.count() == 1
+
+
+def test_a_recorded_first_factor_begins_one_proof(mfa_app: App, totp: TOTPDevice) -> None:
+    mfa_app.remembered_device(totp)
+    mfa_app.password_sign_in()
+    step = {"DEVICE_KEY": mfa_app.device_key, "SRP_A": ClientSession.start().srp_a}
+    outcomes = at_once(*[lambda each=each: each.respond("DEVICE_SRP_AUTH", **step) for each in copies(mfa_app)])
+    assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
+
+
+def test_a_device_is_confirmed_once(app: App) -> None:
+    app.sign_in()
+    outcomes = at_once(*[lambda each=each: each.confirm() for each in copies(app)])
+    assert (count(outcomes, bool), count(outcomes, Refused)) == (1, TRIES - 1)
+    assert Device.objects.count() == 1
+
+
+def test_a_refresh_token_rotates_once(app: App) -> None:
+    UserPool.objects.update(tracking="off")
+    UserPoolClient.objects.update(rotate_refresh_tokens=True)
+    app.sign_in()
+    outcomes = at_once(
+        *[
+            lambda each=each: each.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=app.tokens["RefreshToken"])
+            for each in copies(app)
+        ]
+    )
+    assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
+    assert RefreshToken.objects.get().generation == 1
