@@ -17,6 +17,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -110,6 +111,7 @@ def process(pool_process: Process, settings: Any, monkeypatch: pytest.MonkeyPatc
     client._built.cache_clear()
     tokens.forget_keys()
     budget._bucket.cache_clear()
+    cache.clear()
     settings.TRUSTED_DEVICES = site_settings(pool_process)
     return pool_process
 
