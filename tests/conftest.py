@@ -8,6 +8,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from trusted_devices.types import ClientInfo, MfaVerification
@@ -21,6 +22,12 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 )
+
+
+@pytest.fixture(autouse=True)
+def cold_content_types() -> None:
+    """Forget the content types that earlier tests looked up, so that counts of queries do not depend on the order."""
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture

@@ -28,10 +28,10 @@ def test_the_page_of_a_user_lists_the_devices_and_leads_to_each(desk, a_device, 
 
 def test_the_page_of_a_user_costs_the_same_however_many_devices(desk, user, django_assert_num_queries):
     make_devices(user, 1)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         desk.get(page_of(user))
     make_devices(user, 40)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(8):  # content types are looked up once
         desk.get(page_of(user))
 
 
