@@ -37,11 +37,14 @@ def shared_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
     with closing(sqlite3.connect(path)) as file:
         in_memory.connection.backup(file)
         file.execute("PRAGMA journal_mode=WAL")
-    name, in_memory.settings_dict["NAME"] = in_memory.settings_dict["NAME"], str(path)
+    # The connection in memory keeps its own settings: a live server's thread may close it meanwhile, which does no harm
+    # only as long as it still says that it is in memory.
+    ours = connections.settings["default"]
+    connections.settings["default"] = {**ours, "NAME": str(path)}
     connections["default"] = connections.create_connection("default")
     yield
     connections["default"].close()
-    in_memory.settings_dict["NAME"] = name
+    connections.settings["default"] = ours
     connections["default"] = in_memory
 
 

@@ -11,7 +11,7 @@ from django.db.models import F
 from trusted_devices.types import DeviceStatus
 
 if TYPE_CHECKING:
-    from trusted_devices.models import Device, DeviceEvent  # noqa: F401 - named in quotes
+    from trusted_devices.models import Device, DeviceEvent
 
 
 Row = TypeVar("Row", bound=models.Model)
@@ -39,6 +39,13 @@ class DeviceQuerySet(ClaimableQuerySet["Device"]):
     def of(self, user: Any) -> DeviceQuerySet:
         """The devices of one user, given as instance or primary key."""
         return self.filter(user=user)
+
+    def with_key(self, device_key: str) -> Device | None:
+        """Return the one device of that key, if it is among these. One read by the unique index, in no order."""
+        try:
+            return self.get(device_key=device_key)
+        except self.model.DoesNotExist:
+            return None
 
     def remembered(self) -> DeviceQuerySet:
         """The devices whose status is remembered, whatever their expiry."""

@@ -66,7 +66,7 @@ def new_group_key() -> str:
 
 def get(*, user: Any, device_key: str) -> Device:
     """Return one of the user's devices. Raises ``DeviceNotFound``, also for somebody else's."""
-    device: Device | None = Device.objects.of(user).filter(device_key=device_key).first()
+    device = Device.objects.of(user).with_key(device_key)
     if device is None:
         raise DeviceNotFound
     return device

@@ -149,7 +149,7 @@ def recognise(*, user: Any, credential: DeviceCredential | None) -> Device | Non
     """Return the user's device that holds this credential, remembered or not; ``None`` for anything else. One read."""
     if credential is None:
         return None
-    device = Device.objects.filter(device_key=credential.device_key).first()
+    device = Device.objects.with_key(credential.device_key)
     if device is None or device.user_id != user.pk or credential.user_id != str(user.pk):
         return None
     return device if match(device, credential) in _GOOD else None
@@ -300,7 +300,7 @@ def _decide(
     credential = presented.credential
     device = facts = None
     if credential is not None and mfa_active:
-        device = Device.objects.filter(device_key=credential.device_key).first()
+        device = Device.objects.with_key(credential.device_key)
         if device is not None:
             if device.binding == Binding.SRP and proof is ProofState.NOT_NEEDED:
                 proof = ProofState.MISSING
@@ -483,8 +483,8 @@ def _revived(user: Any, presented: Presented, now: datetime) -> tuple[Device, De
     credential = presented.credential
     if credential is None or credential.user_id != str(user.pk):
         return None
-    known = Device.objects.of(user).select_for_update().filter(device_key=credential.device_key)
-    device = known.exclude(status_reason=StatusReason.COMPROMISED).first()
+    known = Device.objects.of(user).select_for_update().exclude(status_reason=StatusReason.COMPROMISED)
+    device = known.with_key(credential.device_key)
     how = match(device, credential) if device is not None else SecretMatch.WRONG
     if device is None or device.binding == Binding.SRP or how not in _GOOD:
         return None
