@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,6 +11,7 @@ from django.core.handlers.base import BaseHandler
 from django.test import RequestFactory, override_settings
 from django.utils import timezone
 
+from benchmarks.timing import measure
 from trusted_devices.models import Device
 from trusted_devices.services import trust
 from trusted_devices.types import ClientInfo, MfaVerification, Presented
@@ -23,7 +21,7 @@ REQUESTS = 20
 
 
 def main() -> None:
-    """Print medians and ratios; contenders take turns, so that a busy machine slows them alike."""
+    """Print lower quartiles and their ratios."""
     _middleware()
     print()
     _check()
@@ -45,11 +43,11 @@ def _middleware() -> None:
         return run
 
     bare = [path for path in settings.MIDDLEWARE if path != ours]
-    medians = _measure({"bare": requests(bare), "with": requests(settings.MIDDLEWARE)})
-    print(f"One request that does not ask about trust, median of {ROUNDS} times {REQUESTS}:")
-    print(f"  the project without it         {medians['bare'] / REQUESTS * 1e6:8.1f} us")
-    print(f"  with DeviceKeyMiddleware       {medians['with'] / REQUESTS * 1e6:8.1f} us")
-    print(f"  ratio                          {medians['with'] / medians['bare']:8.3f}   (goal: at most 1.06)")
+    took = measure({"bare": requests(bare), "with": requests(settings.MIDDLEWARE)}, ROUNDS)
+    print(f"One request that does not ask about trust, lower quartile of {ROUNDS} times {REQUESTS}:")
+    print(f"  the project without it         {took['bare'] / REQUESTS * 1e6:8.1f} us")
+    print(f"  with DeviceKeyMiddleware       {took['with'] / REQUESTS * 1e6:8.1f} us")
+    print(f"  ratio                          {took['with'] / took['bare']:8.3f}   (goal: at most 1.06)")
 
 
 def _check() -> None:
@@ -111,26 +109,11 @@ def _check() -> None:
         other.next_secret_digest = digest
         assert changed
 
-    medians = _measure({"get": get, "check": check, "write": write})
-    reading = medians["check"] - medians["write"]
-    print(f"The trust check at sign-in, median of {ROUNDS}:")
-    print(f"  one ORM get                    {medians['get'] * 1e6:8.1f} us")
+    took = measure({"get": get, "check": check, "write": write}, ROUNDS)
+    reading = took["check"] - took["write"]
+    print(f"The trust check at sign-in, lower quartile of {ROUNDS}:")
+    print(f"  one ORM get                    {took['get'] * 1e6:8.1f} us")
     print(f"  the check without its write    {reading * 1e6:8.1f} us")
-    print(f"  ratio                          {reading / medians['get']:8.3f}   (goal: at most 1.25)")
-    print(f"  the rotation's write           {medians['write'] * 1e6:8.1f} us")
+    print(f"  ratio                          {reading / took['get']:8.3f}   (goal: at most 1.25)")
+    print(f"  the rotation's write           {took['write'] * 1e6:8.1f} us")
 
-
-def _measure(contenders: Mapping[str, Callable[[], None]]) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for run in contenders.values():
-        run()
-    gc.disable()
-    try:
-        for _ in range(ROUNDS):
-            for name, run in contenders.items():
-                start = time.perf_counter()
-                run()
-                times[name].append(time.perf_counter() - start)
-    finally:
-        gc.enable()
-    return {name: statistics.median(measured) for name, measured in times.items()}

@@ -11,7 +11,7 @@ from django.db.models import F
 from trusted_devices.types import DeviceStatus
 
 if TYPE_CHECKING:
-    from trusted_devices.models import Device, DeviceEvent
+    from trusted_devices.models import Device, DeviceEvent  # noqa: F401 - named in quotes
 
 
 Row = TypeVar("Row", bound=models.Model)

@@ -6,7 +6,6 @@ Sites whose sign-in belongs to another library call :func:`check` after the firs
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
 import uuid
@@ -304,7 +303,7 @@ def _decide(
         if device is not None:
             if device.binding == Binding.SRP and proof is ProofState.NOT_NEEDED:
                 proof = ProofState.MISSING
-            facts = dataclasses.replace(describe(user, device, match(device, credential)), proof=proof)
+            facts = describe(user, device, match(device, credential), proof)
     policy = get_policy()
     decision = evaluate_trust(
         user_id=str(user.pk),
@@ -326,7 +325,9 @@ def _at_risk(policy: TrustPolicy, user: Any, device: Device, client: ClientInfo)
         return True
 
 
-def describe(user: Any, device: Device, secret: SecretMatch) -> DeviceFacts:
+def describe(
+    user: Any, device: Device, secret: SecretMatch, proof: ProofState = ProofState.NOT_NEEDED
+) -> DeviceFacts:
     """Return what the policy needs to know of ``device`` when it presents such a secret for ``user``."""
     return DeviceFacts(
         user_id=str(device.user_id),
@@ -336,6 +337,7 @@ def describe(user: Any, device: Device, secret: SecretMatch) -> DeviceFacts:
         trust_expires_at=device.trust_expires_at,
         secret=secret,
         credentials_changed=device.trust_granted_at is not None and device.password_stamp != password_stamp(user),
+        proof=proof,
     )
 
 
