@@ -116,4 +116,3 @@ def _check() -> None:
     print(f"  the check without its write    {reading * 1e6:8.1f} us")
     print(f"  ratio                          {reading / took['get']:8.3f}   (goal: at most 1.25)")
     print(f"  the rotation's write           {took['write'] * 1e6:8.1f} us")
-

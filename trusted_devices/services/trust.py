@@ -325,9 +325,7 @@ def _at_risk(policy: TrustPolicy, user: Any, device: Device, client: ClientInfo)
         return True
 
 
-def describe(
-    user: Any, device: Device, secret: SecretMatch, proof: ProofState = ProofState.NOT_NEEDED
-) -> DeviceFacts:
+def describe(user: Any, device: Device, secret: SecretMatch, proof: ProofState = ProofState.NOT_NEEDED) -> DeviceFacts:
     """Return what the policy needs to know of ``device`` when it presents such a secret for ``user``."""
     return DeviceFacts(
         user_id=str(device.user_id),
