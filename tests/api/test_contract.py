@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import schemathesis
 import yaml
 from django.contrib.auth import get_user_model
 from django.core.handlers.wsgi import WSGIHandler
-from django.db import transaction
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from rest_framework.authtoken.models import Token
@@ -56,7 +58,17 @@ class TokenAuth:
 
 
 @pytest.fixture
-def _world(db: None, settings: Any) -> None:
+def _one_connection() -> Iterator[None]:
+    """Let requests leave the test's connection and its transaction open, as those of Django's own test client do."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def _world(db: None, _one_connection: None, settings: Any) -> None:
     """The token of staff who have devices of their own, and whom nobody slows down."""
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": dict.fromkeys(DEFAULT_RATES)}
     operator = get_user_model().objects.create_superuser("olga", "olga@example.com", "pw", id=USER_ID)

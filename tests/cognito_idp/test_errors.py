@@ -723,6 +723,17 @@ def test_a_rotated_refresh_token_works_on_for_the_grace_that_the_client_allows(a
         assert refusal(refresh, app, token=first)[0] == "RefreshTokenReuseException"
 
 
+def test_without_a_grace_a_request_that_began_before_the_rotation_is_no_exception(app: App) -> None:
+    UserPool.objects.update(tracking="off")
+    UserPoolClient.objects.update(rotate_refresh_tokens=True)
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        app.sign_in()
+        first = app.tokens["RefreshToken"]
+        refresh(app, token=first)
+        clock.shift(timedelta(milliseconds=-5))
+        assert refusal(refresh, app, token=first)[0] == "RefreshTokenReuseException"
+
+
 def test_what_cannot_be_revoked(app: App) -> None:
     app.sign_in()
     call, client_id = app.wire.call, app.client.client_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
@@ -38,7 +37,6 @@ from trusted_devices.types import ClientInfo
 
 NO_ACTION = (None, "metadata")
 """What Django REST framework calls a method that there is no action for; it is not allowed."""
-DEVICE_KEY = re.compile(r"[\x21-\x7e]{1,55}")
 
 
 class ApiView(GenericViewSet[Any]):
@@ -132,7 +130,7 @@ class ApiView(GenericViewSet[Any]):
 
     def any_device(self, device_key: str) -> Device:
         """Return a device of whomever. Raises ``DeviceNotFound``."""
-        if not DEVICE_KEY.fullmatch(device_key):
+        if not devices.may_be_key(device_key):
             raise DeviceNotFound
         device = overview.with_users(Device.objects.filter(device_key=device_key)).first()
         if device is None:
@@ -141,8 +139,6 @@ class ApiView(GenericViewSet[Any]):
 
     def own_device(self, device_key: str) -> Device:
         """Return a device of the signed-in user. Raises ``DeviceNotFound``, also for somebody else's."""
-        if not DEVICE_KEY.fullmatch(device_key):
-            raise DeviceNotFound
         return devices.get(user=self.request.user, device_key=device_key)
 
     def page_of(self, rows: Iterable[Any], serializer: type[BaseSerializer[Any]]) -> Response:

@@ -257,7 +257,8 @@ def _open(client: UserPoolClient, token: str) -> tuple[RefreshToken, int]:
 def _in_grace(client: UserPoolClient, sign_in: RefreshToken, generation: int, now: datetime) -> bool:
     if not client.rotate_refresh_tokens or sign_in.rotated_at is None or generation != sign_in.generation - 1:
         return False
-    return now < sign_in.rotated_at + timedelta(seconds=client.rotation_grace)
+    # Without a grace there is none either for a request that began before the rotation and is served after it.
+    return client.rotation_grace > 0 and now < sign_in.rotated_at + timedelta(seconds=client.rotation_grace)
 
 
 def _require_device(pool: UserPool, sign_in: RefreshToken, device_key: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 import secrets
 import string
 import unicodedata
@@ -34,6 +35,7 @@ from trusted_devices.types import (
 logger = logging.getLogger(__name__)
 
 NOBODY = activity.NOBODY
+_KEY = re.compile(r"[\x21-\x7e]{1,55}")
 _JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
 
 
@@ -64,9 +66,14 @@ def new_group_key() -> str:
     return "-" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(8))
 
 
+def may_be_key(text: str) -> bool:
+    """Return whether ``text`` could be a device key at all. Some databases refuse to look for what could not."""
+    return _KEY.fullmatch(text) is not None
+
+
 def get(*, user: Any, device_key: str) -> Device:
     """Return one of the user's devices. Raises ``DeviceNotFound``, also for somebody else's."""
-    device = Device.objects.of(user).with_key(device_key)
+    device = Device.objects.of(user).with_key(device_key) if may_be_key(device_key) else None
     if device is None:
         raise DeviceNotFound
     return device

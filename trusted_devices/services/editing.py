@@ -12,6 +12,7 @@ from django.db import transaction
 
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import devices
 from trusted_devices.types import EventAction
 
 Matches = Callable[[str], bool]
@@ -50,6 +51,8 @@ def unchanged(device: Device, seen: Matches) -> Iterator[Device]:
 
 def was_forgotten(device_key: str, *, user: Any = None) -> bool:
     """Return whether the log says that a device with this key was forgotten; of ``user``, where given."""
+    if not devices.may_be_key(device_key):
+        return False
     forgotten = DeviceEvent.objects.filter(device_key=device_key, action=EventAction.FORGOTTEN)
     if user is not None:
         forgotten = forgotten.filter(user=user)
