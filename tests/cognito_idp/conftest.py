@@ -8,6 +8,7 @@ import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import SECRET, make_access_key, make_client, make_pool
+from tests.cognito_idp.scene import Scene
 from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Wire
 from trusted_devices.cognito_idp import accounts, senders
@@ -57,6 +58,12 @@ def app(wire: Wire, app_client: UserPoolClient, user: Any) -> App:
 def mfa_app(app: App, totp: TOTPDevice) -> App:
     """An app of a user with a software token."""
     return app
+
+
+@pytest.fixture
+def scene(wire: Wire, admin: Admin, mfa_app: App, totp: TOTPDevice) -> Scene:
+    """A user with a software token, and a program that may call everything."""
+    return Scene(wire, admin, mfa_app, totp)
 
 
 @pytest.fixture

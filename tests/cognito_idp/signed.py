@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.cognito_idp.factories import KEY_SECRET
-from tests.cognito_idp.wire import JSON, Refused, Wire, decoded
+from tests.cognito_idp.wire import JSON, Wire, answer_of, body_of
 from trusted_devices.cognito_idp.models import AccessKey
 
 
@@ -47,13 +46,9 @@ class Admin:
     secret: str = KEY_SECRET
 
     def raw(self, operation: str, params: dict[str, Any], **changes: str) -> Any:
-        body = json.dumps(params).encode()
+        body = body_of(params)
         headers = signed_headers(self.key.access_key_id, self.secret, operation, body, path=self.wire.path)
         return self.wire.raw(operation, body, **{**headers, **changes})
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        response = self.raw(operation, params)
-        answer = decoded(response) if response.content else {}
-        if response.status_code != 200:
-            raise Refused(response.status_code, answer["__type"], answer["message"])
-        return answer
+        return answer_of(operation, self.raw(operation, params))

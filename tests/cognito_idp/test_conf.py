@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 
 from trusted_devices.cognito_idp import checks, conf, senders
 
@@ -64,6 +65,16 @@ def test_a_missing_library_and_slow_arithmetic_are_told(monkeypatch: pytest.Monk
     error, info = checks.check_installation()
     assert error.hint == "pip install 'django-device-trust[cognito-idp]'"
     assert "pure Python" in info.msg
+    assert checks.check_arithmetic() == []
+
+
+def test_the_deployment_check_says_which_modular_exponentiation_is_in_use(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for implementation, said in (("gmpy2", "SRP computes with gmpy2"), ("python", "SRP computes in pure Python")):
+        monkeypatch.setattr(checks.modexp, "implementation", lambda implementation=implementation: implementation)
+        call_command("check", "--deploy", "--tag", checks.TAG)
+        assert said in capsys.readouterr().err
 
 
 def test_the_demos_sender_prints(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import hmac
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django.test import Client
@@ -15,12 +16,26 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from trusted_devices.cognito_idp.protocol import service_model
 from trusted_devices.crypto.encoding import format_timestamp
 from trusted_devices.crypto.srp import ClientSession, device_identity, user_identity
 from trusted_devices.crypto.verifier import DeviceSecret, make_device_secret
 
 PATH = "/cognito-idp"
 JSON = "application/x-amz-json-1.1"
+PROTOCOL_ERRORS = frozenset(
+    {
+        "AccessDeniedException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "RequestEntityTooLargeException",
+        "SerializationException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+    }
+)
+"""What any operation may answer: the protocol's and the signature's errors are declared for none."""
 
 
 class Refused(AssertionError):
@@ -35,6 +50,27 @@ def decoded(response: Any) -> dict[str, Any]:
     """The members of a response, whatever its content type."""
     members: dict[str, Any] = json.loads(response.content)
     return members
+
+
+def body_of(params: dict[str, Any]) -> bytes:
+    """The body of a request."""
+    return json.dumps(params).encode()
+
+
+@cache
+def declared(operation: str) -> frozenset[str]:
+    """The errors that Amazon's description of the service declares for an operation."""
+    return frozenset(shape.name for shape in service_model().operation_model(operation).error_shapes)
+
+
+def answer_of(operation: str, response: Any) -> dict[str, Any]:
+    """The members of the answer; raises Refused for an error, which is one that clients have a name for."""
+    answer = decoded(response) if response.content else {}
+    if response.status_code != 200:
+        name = answer["__type"]
+        assert name in declared(operation) | PROTOCOL_ERRORS, f"{operation} declares no {name}"
+        raise Refused(response.status_code, name, answer["message"])
+    return answer
 
 
 def totp_code(factor: TOTPDevice) -> str:
@@ -62,11 +98,7 @@ class Wire:
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """The members of the answer; raises Refused for an error."""
-        response = self.raw(operation, json.dumps(params).encode())
-        answer = json.loads(response.content) if response.content else {}
-        if response.status_code != 200:
-            raise Refused(response.status_code, answer["__type"], answer["message"])
-        return answer
+        return answer_of(operation, self.raw(operation, body_of(params)))
 
 
 @dataclass

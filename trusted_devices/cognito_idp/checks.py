@@ -19,6 +19,7 @@ def register() -> None:
     """Register the checks."""
     checks.register(check_installation, TAG)
     checks.register(check_options, TAG)
+    checks.register(check_arithmetic, TAG, deploy=True)
 
 
 def check_installation(**_: Any) -> list[checks.CheckMessage]:
@@ -42,6 +43,13 @@ def check_installation(**_: Any) -> list[checks.CheckMessage]:
             )
         )
     return found
+
+
+def check_arithmetic(**_: Any) -> list[checks.CheckMessage]:
+    """Which modular exponentiation is in use? Said by ``check --deploy``; the slow one is also said by every check."""
+    if modexp.implementation() == "python":
+        return []
+    return [checks.Info("SRP computes with gmpy2, in time that does not depend on its secrets.", id=f"{TAG}.I002")]
 
 
 def check_options(**_: Any) -> list[checks.CheckMessage]:

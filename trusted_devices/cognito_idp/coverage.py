@@ -9,6 +9,32 @@ from trusted_devices.cognito_idp.registry import operations
 
 IMPLEMENTED, DIFFERS, MISSING = "implemented", "differs", "not"
 
+NEVER_RAISED = {
+    "AliasExistsException": "names and addresses are changed on the site",
+    "ConcurrentModificationException": "of two changes at once the later one holds",
+    "ExpiredCodeException": "a code lasts as long as its session, which says that it has expired",
+    "FeatureUnavailableInTierException": "pools have no tiers",
+    "ForbiddenException": "there is no web application firewall in here",
+    "InvalidEmailRoleAccessPolicyException": "mails are the site's",
+    "InvalidLambdaResponseException": "pools run no code of their own",
+    "InvalidOAuthFlowException": "there are no hosted pages",
+    "InvalidPasswordException": "passwords are set on the site",
+    "InvalidSmsRoleAccessPolicyException": "text messages are the site's",
+    "InvalidSmsRoleTrustRelationshipException": "text messages are the site's",
+    "LimitExceededException": "there may be any number of pools and clients",
+    "OperationNotEnabledException": "older clients do not know it",
+    "PasswordHistoryPolicyViolationException": "passwords are set on the site",
+    "ScopeDoesNotExistException": "there are no hosted pages",
+    "TierChangeNotAllowedException": "pools have no tiers",
+    "UnexpectedLambdaException": "pools run no code of their own",
+    "UserImportInProgressException": "users are not imported",
+    "UserLambdaValidationException": "pools run no code of their own",
+    "UserNotConfirmedException": "the site's users are confirmed",
+    "UserPoolTaggingException": "pools have no tags",
+    "UsernameExistsException": "users are made on the site",
+}
+"""Errors that the service's description declares for operations answered here, and why none of them raises it."""
+
 _HEAD = """\
 # Cognito operations
 
@@ -20,6 +46,16 @@ service names. This page is made by `manage.py cognito_operations`.
 
 | operation | | authorised by | differs |
 | --- | --- | --- | --- |
+"""
+
+_ERRORS = """
+## Errors
+
+No operation answers with an error that is not declared for it, but for those of the protocol and of signatures. These
+are declared, and never raised:
+
+| error | because |
+| --- | --- |
 """
 
 
@@ -36,7 +72,8 @@ def render() -> str:
     names = sorted(service_model().operation_names, key=lambda name: (state_of(name) == MISSING, name))
     count = Counter(state_of(name) for name in names)
     counts = f"{count[IMPLEMENTED]} are implemented, {count[DIFFERS]} differ, {count[MISSING]} are not."
-    return _HEAD.format(counts=counts) + "".join(map(_row, names))
+    never = "".join(f"| `{name}` | {reason} |\n" for name, reason in NEVER_RAISED.items())
+    return _HEAD.format(counts=counts) + "".join(map(_row, names)) + _ERRORS + never
 
 
 def _row(name: str) -> str:

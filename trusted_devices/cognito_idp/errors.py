@@ -17,6 +17,13 @@ class WireError(Exception):
         self.status = status
 
 
+class RefreshTokenReused(WireError):
+    """A rotated refresh token came back; the sign-in that it was from has been ended."""
+
+    def __init__(self) -> None:
+        super().__init__("RefreshTokenReuseException", "Refresh Token has been used before")
+
+
 def not_authorized(message: str) -> WireError:
     return WireError("NotAuthorizedException", message)
 
@@ -83,8 +90,20 @@ def invalid_refresh_token() -> WireError:
     return not_authorized("Invalid Refresh Token.")
 
 
+def refresh_token_revoked() -> WireError:
+    return not_authorized("Refresh Token has been revoked")
+
+
 def too_many_requests() -> WireError:
     return WireError("TooManyRequestsException", "Too many requests")
+
+
+def software_token_not_found() -> WireError:
+    return WireError("SoftwareTokenMFANotFoundException", "User has not set up software token mfa")
+
+
+def mfa_method_not_found() -> WireError:
+    return WireError("MFAMethodNotFoundException", "MFA method is not available for the user.")
 
 
 def serialization(message: str) -> WireError:

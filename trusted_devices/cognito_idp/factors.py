@@ -152,7 +152,7 @@ def finish_setup(member: PoolUser, code: str, *, setup: str = "", friendly_name:
     attempts.require_allowed(subject, now=now)
     pending = _totp_model().objects.filter(user=member.user, confirmed=False, name=_pending_name(member)).first()
     if pending is None or (setup and pending.persistent_id != setup):
-        raise errors.WireError("SoftwareTokenMFANotFoundException", "User has not set up software token mfa")
+        raise errors.software_token_not_found()
     if not pending.verify_token(code):
         attempts.failed(subject, now=now)
         raise errors.WireError("EnableSoftwareTokenMFAException", "Code mismatch")

@@ -158,7 +158,7 @@ def answer_code(step: Step, challenge: str, session_text: str | None) -> dict[st
     session, member = _load_session(step, challenge, session_text)
     factor = next((factor for factor in factors.available(member) if factor.challenge == challenge), None)
     if factor is None:
-        raise errors.invalid_session()
+        raise errors.software_token_not_found() if challenge == factors.TOTP else errors.mfa_method_not_found()
     verified = factors.verify(member, factor, session, code, client_info=step.client_info, now=step.now)
     _spend_session(step, session, session_text)
     return _after_second_factor(step, member, session.after(verified))
@@ -171,7 +171,7 @@ def answer_choice(step: Step, session_text: str | None) -> dict[str, Any]:
     wanted = factors.ALIASES.get(answer, answer)
     factor = next((factor for factor in factors.available(member) if factor.challenge == wanted), None)
     if factor is None:
-        raise errors.WireError("MFAMethodNotFoundException", "MFA method is not available for the user.")
+        raise errors.mfa_method_not_found()
     _spend_session(step, session, session_text)
     return _ask(step, member, session, factor)
 
@@ -232,7 +232,8 @@ def answer_device_verifier(step: Step) -> dict[str, Any]:
     if member is None or block.device_key != device_key or not _is_user(step, member, username):
         raise errors.incorrect()
     device = _find_device(member, device_key)
-    assert device is not None  # the key is not empty
+    if device is None:
+        raise errors.incorrect()
     identity = srp.device_identity(device_group_key=device.device_group_key, device_key=device_key)
     proved = _proved(step, block, text, identity, _device_verifier(device))
     if not _use_up(step, block, text):
@@ -249,13 +250,16 @@ def answer_device_verifier(step: Step) -> dict[str, Any]:
     found = factors.available(member)
     if session.verification is None and _mfa_due(member, found) and not _trusted(step, member, device):
         return _second_factor(step, member, session, found)
-    srp_devices.authenticated(
-        device,
-        terms=member.pool.terms,
-        verification=session.verification,
-        client=step.client_info,
-        now=step.now,
-    )
+    try:
+        srp_devices.authenticated(
+            device,
+            terms=member.pool.terms,
+            verification=session.verification,
+            client=step.client_info,
+            now=step.now,
+        )
+    except DeviceNotFound:
+        raise errors.device_not_found() from None
     return _finish(step, member, session, device)
 
 
@@ -284,7 +288,9 @@ def _after_first_factor(step: Step, member: PoolUser, device_key: str) -> dict[s
 def _second_factor(step: Step, member: PoolUser, session: Session, found: list[factors.Factor]) -> dict[str, Any]:
     if not found:
         if not factors.can_set_up(member.pool):
-            raise errors.not_authorized("MFA is required and cannot be set up here.")
+            raise errors.WireError(
+                "InvalidUserPoolConfigurationException", "MFA is required and cannot be set up here."
+            )
         session = session.waiting_for("MFA_SETUP")
         setup = {"MFAS_CAN_SETUP": json.dumps([factors.TOTP])}
         return {"ChallengeName": "MFA_SETUP", "Session": session.dump(), "ChallengeParameters": setup}

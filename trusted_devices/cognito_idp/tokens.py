@@ -91,7 +91,7 @@ def refresh(*, client: UserPoolClient, token: str, device_key: str | None, now: 
     """
     sign_in, generation = _open(client, token)
     if sign_in.revoked_at is not None:
-        raise errors.not_authorized("Refresh Token has been revoked")
+        raise errors.refresh_token_revoked()
     if now >= sign_in.expires_at:
         raise errors.not_authorized("Refresh Token has expired")
     if not sign_in.user.is_active:
@@ -100,7 +100,7 @@ def refresh(*, client: UserPoolClient, token: str, device_key: str | None, now: 
     current = hmac.compare_digest(_digest(token), sign_in.digest)
     if not current and not _in_grace(client, sign_in, generation, now):
         RefreshToken.objects.filter(pk=sign_in.pk, revoked_at=None).update(revoked_at=now)
-        raise errors.WireError("RefreshTokenReuseException", "Refresh Token has been used before")
+        raise errors.RefreshTokenReused
     if not client.rotate_refresh_tokens:
         return _result(client, sign_in, now=now)
     known = sign_in.generation

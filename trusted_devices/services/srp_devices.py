@@ -8,6 +8,7 @@ is asked for MFA until it has been through one, and trusted from then on.
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,6 +45,11 @@ from trusted_devices.types import (
 
 ENDED_ON_PURPOSE = (StatusReason.USER_STOPPED, StatusReason.STAFF_STOPPED, StatusReason.COMPROMISED)
 """Why a device is not remembered again by the next MFA, even where every device is."""
+
+LONGEST_NAME = 1024
+"""How much of the name that a client gives is kept: all of what Cognito takes."""
+_UNSHOWN = ("Cc", "Cf", "Cs", "Co", "Cn")
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +144,7 @@ def confirm(
         user=user,
         device_key=device_key,
         device_group_key=group_key,
-        name=useragents.clean(name),
+        name=_shown(name),
         binding=Binding.SRP,
         status_changed_at=now,
         confirmed_at=now,
@@ -225,6 +231,15 @@ def authenticated(
             return
         reason = StatusReason.TRACKING_ALWAYS if terms.tracking is TrackingMode.ALWAYS else StatusReason.USER_TRUSTED
         _remember(stored, stored.user, terms, verification, reason, actor=stored.user, client=client, now=now)
+
+
+def _shown(name: str) -> str:
+    """Return what a client calls its device, without what cannot be shown or turns the direction of text around."""
+    visible = (
+        " " if unicodedata.category(character) in _UNSHOWN and character not in _JOINERS else character
+        for character in name
+    )
+    return " ".join("".join(visible).split())[:LONGEST_NAME]
 
 
 def _renews(device: Device, terms: Terms) -> bool:

@@ -110,7 +110,12 @@ def _refresh(step: Step) -> dict[str, Any]:
     if step.client.has_secret:
         member = tokens.owner(client=step.client, token=token)
         step.require_secret_hash(member.user.get_username(), str(member.sub))
-    result = tokens.refresh(client=step.client, token=token, device_key=step.answers.get("DEVICE_KEY"), now=step.now)
+    device_key = step.answers.get("DEVICE_KEY")
+    try:
+        result = tokens.refresh(client=step.client, token=token, device_key=device_key, now=step.now)
+    except errors.RefreshTokenReused:
+        # Declared for GetTokensFromRefreshToken alone.
+        raise errors.refresh_token_revoked() from None
     return {"ChallengeParameters": {}, "AuthenticationResult": result}
 
 

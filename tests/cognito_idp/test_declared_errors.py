@@ -1,0 +1,426 @@
+"""Every operation and every error that is declared for it: provoked here with its text, or not raised for a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+from django_otp.plugins.otp_email.models import EmailDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from tests.cognito_idp.scene import Params, Scene, srp_answer, srp_begin
+from tests.cognito_idp.wire import Refused, declared, decoded
+from trusted_devices.cognito_idp import endpoint
+from trusted_devices.cognito_idp.coverage import NEVER_RAISED
+from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from trusted_devices.cognito_idp.protocol import service_model
+from trusted_devices.cognito_idp.registry import Access, Operation, operations
+from trusted_devices.models import DeviceEvent
+
+INCORRECT = "Incorrect username or password."
+NO_DEVICE = "Device does not exist."
+NO_SUCH_KEY = "us-east-1_00000000-0000-0000-0000-000000000000"
+ADMIN_SIGN_IN = ("AdminInitiateAuth", "AdminRespondToAuthChallenge")
+
+MINIMAL: Params = {
+    "AccessToken": "garbage",
+    "AuthFlow": "USER_PASSWORD_AUTH",
+    "ChallengeName": "SMS_MFA",
+    "ClientId": "nobody",
+    "ClientName": "new",
+    "DeviceKey": "us-east-1_0",
+    "EventId": "none",
+    "FeedbackToken": "garbage",
+    "FeedbackValue": "Valid",
+    "MaxResults": 1,
+    "PoolName": "new",
+    "RefreshToken": "garbage",
+    "Token": "garbage",
+    "UserCode": "123456",
+    "UserPoolId": "us-east-1_Nobody",
+    "Username": "nobody",
+}
+
+
+def members(operation: str) -> set[str]:
+    return set(service_model().operation_model(operation).input_shape.members)
+
+
+def minimal(operation: str) -> Params:
+    """A request that is well formed and means nothing to this site."""
+    required = set(service_model().operation_model(operation).input_shape.required_members)
+    return {name: MINIMAL[name] for name in required | (members(operation) & {"AccessToken"})}
+
+
+# What a provocation does: prepares the site and returns the request that is then refused.
+Provoke = Callable[[Scene], Params]
+ROWS: list[tuple[str, str, str, Provoke]] = []
+
+
+def row(operation: str, error: str, message: str, provoke: Provoke) -> None:
+    ROWS.append((operation, error, message, provoke))
+
+
+def twins(operation: str, error: str, message: str, provoke: Provoke) -> None:
+    """The same for InitiateAuth or RespondToAuthChallenge and for its Admin twin."""
+    row(operation, error, message, provoke)
+    row(f"Admin{operation}", error, message, lambda s: {"UserPoolId": s.pool.pool_id, **provoke(s)})
+
+
+def unusable(operation: str) -> Provoke:
+    return lambda _s: minimal(operation)
+
+
+def changed(operation: str, **changes: Any) -> Provoke:
+    return lambda s: {**s.params(operation), **changes}
+
+
+# Whatever names a client, a pool, a user, a device or a token that is not there
+
+for name, known in operations().items():
+    if known.access in (Access.TOKEN, Access.SESSION):
+        row(name, "NotAuthorizedException", "Invalid Access Token", unusable(name))
+    elif known.access is Access.SIGNED and "UserPoolId" in members(name):
+        row(name, "ResourceNotFoundException", "User pool us-east-1_Nobody does not exist.", unusable(name))
+    elif known.access is Access.PUBLIC:
+        error = "UnauthorizedException" if name == "RevokeToken" else "ResourceNotFoundException"
+        row(name, error, "User pool client nobody does not exist.", unusable(name))
+    if known.access is Access.SIGNED and "DeviceKey" in members(name):
+        row(name, "ResourceNotFoundException", NO_DEVICE, lambda s: {**s.member, "DeviceKey": NO_SUCH_KEY})
+    elif known.access is Access.TOKEN and "DeviceKey" in members(name) and name != "ConfirmDevice":
+        row(name, "ResourceNotFoundException", NO_DEVICE, lambda s: {"AccessToken": s.token, "DeviceKey": NO_SUCH_KEY})
+    if known.access is Access.SIGNED and "Username" in members(name):
+        error = "UserNotFoundException" if "UserNotFoundException" in declared(name) else "ResourceNotFoundException"
+        row(
+            name,
+            error,
+            "User does not exist.",
+            lambda s, name=name: {**minimal(name), "UserPoolId": s.pool.pool_id},  # type: ignore[misc]
+        )
+    if known.access is Access.SIGNED and "ClientId" in members(name):
+        row(
+            name,
+            "ResourceNotFoundException",
+            "User pool client nobody does not exist.",
+            lambda s, name=name: {**minimal(name), "UserPoolId": s.pool.pool_id},  # type: ignore[misc]
+        )
+
+# Beginning to sign in
+
+
+def begin(scene: Scene, **parameters: str | None) -> Params:
+    """By password, or by SRP if there is no password among ``parameters``."""
+    return {**scene.client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": scene.password(**parameters)}
+
+
+def telling(scene: Scene) -> Scene:
+    """A client that may tell who exists."""
+    UserPoolClient.objects.update(prevent_user_existence_errors=False)
+    return scene
+
+
+def without_any_factor(scene: Scene) -> Scene:
+    """Everybody has to have a factor, and nobody can set one up."""
+    UserPool.objects.update(mfa="ON", software_token_mfa=False)
+    return scene
+
+
+def mailed_just_now(scene: Scene) -> Scene:
+    """A code has just been mailed; the next one has to wait."""
+    TOTPDevice.objects.all().delete()
+    UserPool.objects.update(email_mfa=True)
+    scene.totp.user.emaildevice_set.create(name="mail", confirmed=True)
+    scene.wire.call("InitiateAuth", **begin(scene))
+    return scene
+
+
+CANNOT_SET_UP = "MFA is required and cannot be set up here."
+twins("InitiateAuth", "NotAuthorizedException", INCORRECT, lambda s: begin(s, PASSWORD="wrong"))
+twins("InitiateAuth", "UserNotFoundException", "User does not exist.", lambda s: begin(telling(s), USERNAME="nobody"))
+twins(
+    "InitiateAuth",
+    "PasswordResetRequiredException",
+    "Password reset required for the user",
+    lambda s: srp_begin(telling(s)),
+)
+twins("InitiateAuth", "TooManyRequestsException", "Too many requests", lambda s: begin(mailed_just_now(s)))
+twins("InitiateAuth", "InvalidUserPoolConfigurationException", CANNOT_SET_UP, lambda s: begin(without_any_factor(s)))
+
+# Answering challenges
+
+
+def with_verifier(scene: Scene) -> Scene:
+    """The pool keeps the user's verifier since they signed in by password."""
+    scene.app.password_sign_in()
+    return scene
+
+
+def used(scene: Scene) -> Params:
+    params = scene.code()
+    scene.wire.call("RespondToAuthChallenge", **params)
+    return params
+
+
+def wrong_code(scene: Scene) -> Params:
+    params = scene.code()
+    params["ChallengeResponses"]["SOFTWARE_TOKEN_MFA_CODE"] = "000000"
+    return params
+
+
+def guessed_too_often(scene: Scene) -> Params:
+    """django-otp makes the next guess wait."""
+    params = wrong_code(scene)
+    with pytest.raises(Refused):
+        scene.wire.call("RespondToAuthChallenge", **params)
+    return params
+
+
+def token_removed(scene: Scene) -> Params:
+    params = scene.code()
+    scene.totp.delete()
+    return params
+
+
+def choice_of_nothing(scene: Scene) -> Params:
+    UserPool.objects.update(email_mfa=True)
+    EmailDevice.objects.create(user=scene.totp.user, name="mail", confirmed=True)
+    session = scene.app.password_sign_in()["Session"]
+    responses = {"USERNAME": scene.app.username, "ANSWER": "SMS_MFA"}
+    return {**scene.client, "ChallengeName": "SELECT_MFA_TYPE", "Session": session, "ChallengeResponses": responses}
+
+
+def proved_without_any_factor(scene: Scene) -> Params:
+    params = srp_answer(with_verifier(scene))
+    without_any_factor(scene)
+    return params
+
+
+ONCE = "Invalid session for the user, session can only be used once."
+NO_TOKEN = "User has not set up software token mfa"
+twins("RespondToAuthChallenge", "NotAuthorizedException", ONCE, used)
+twins("RespondToAuthChallenge", "CodeMismatchException", "Invalid code received for user", wrong_code)
+twins("RespondToAuthChallenge", "TooManyRequestsException", "Too many requests", guessed_too_often)
+twins("RespondToAuthChallenge", "SoftwareTokenMFANotFoundException", NO_TOKEN, token_removed)
+twins(
+    "RespondToAuthChallenge",
+    "MFAMethodNotFoundException",
+    "MFA method is not available for the user.",
+    choice_of_nothing,
+)
+twins("RespondToAuthChallenge", "InvalidUserPoolConfigurationException", CANNOT_SET_UP, proved_without_any_factor)
+
+# Tokens
+
+
+def rotated(scene: Scene) -> Params:
+    UserPoolClient.objects.update(rotate_refresh_tokens=True)
+    params = scene.params("GetTokensFromRefreshToken")
+    scene.wire.call("GetTokensFromRefreshToken", **params)
+    return params
+
+
+def not_revocable(scene: Scene) -> Params:
+    UserPoolClient.objects.update(enable_token_revocation=False)
+    return scene.params("RevokeToken")
+
+
+row(
+    "GetTokensFromRefreshToken",
+    "NotAuthorizedException",
+    "Invalid Refresh Token.",
+    changed("GetTokensFromRefreshToken", DeviceKey=NO_SUCH_KEY),
+)
+row("GetTokensFromRefreshToken", "RefreshTokenReuseException", "Refresh Token has been used before", rotated)
+row(
+    "RevokeToken",
+    "UnsupportedOperationException",
+    "Token revocation is not enabled for the client.",
+    not_revocable,
+)
+row(
+    "RevokeToken",
+    "UnsupportedTokenTypeException",
+    "Only refresh tokens can be revoked",
+    lambda s: {**s.client, "Token": s.token},
+)
+
+# Devices and software tokens
+
+
+def confirmed_before(scene: Scene) -> Params:
+    params = scene.unconfirmed()
+    scene.wire.call("ConfirmDevice", **params)
+    return params
+
+
+def without_software_tokens(scene: Scene) -> Params:
+    UserPool.objects.update(software_token_mfa=False, mfa="OFF")
+    return {"AccessToken": scene.app.sign_in()["AccessToken"]}
+
+
+row("ConfirmDevice", "DeviceKeyExistsException", "The key has been confirmed before.", confirmed_before)
+row(
+    "ConfirmDevice",
+    "InvalidParameterException",
+    "Invalid device key given.",
+    lambda s: {**s.unconfirmed(), "DeviceKey": NO_SUCH_KEY},
+)
+row(
+    "SetUserMFAPreference",
+    "InvalidParameterException",
+    "User does not have delivery config set to turn on SMS_MFA",
+    changed("SetUserMFAPreference", SMSMfaSettings={"Enabled": True}),
+)
+row(
+    "AssociateSoftwareToken",
+    "SoftwareTokenMFANotFoundException",
+    "Software token MFA is not enabled for the pool.",
+    without_software_tokens,
+)
+row(
+    "VerifySoftwareToken",
+    "SoftwareTokenMFANotFoundException",
+    NO_TOKEN,
+    lambda s: {"AccessToken": s.token, "UserCode": "123456"},
+)
+row(
+    "VerifySoftwareToken",
+    "EnableSoftwareTokenMFAException",
+    "Code mismatch",
+    changed("VerifySoftwareToken", UserCode="000000"),
+)
+
+# Events
+
+
+def without_events(operation: str) -> Provoke:
+    def provoke(scene: Scene) -> Params:
+        params = scene.params(operation)
+        UserPool.objects.update(threat_protection=False)
+        return params
+
+    return provoke
+
+
+def pruned(scene: Scene) -> Params:
+    params = scene.feedback()
+    DeviceEvent.objects.all().delete()
+    return params
+
+
+NO_EVENTS = "Threat protection is not enabled for the pool."
+for name in ("AdminListUserAuthEvents", "AdminUpdateAuthEventFeedback", "UpdateAuthEventFeedback"):
+    row(name, "UserPoolAddOnNotEnabledException", NO_EVENTS, without_events(name))
+row("UpdateAuthEventFeedback", "NotAuthorizedException", "Invalid feedback token", unusable("UpdateAuthEventFeedback"))
+row("UpdateAuthEventFeedback", "ResourceNotFoundException", "The event does not exist.", pruned)
+row(
+    "UpdateAuthEventFeedback",
+    "UserNotFoundException",
+    "User does not exist.",
+    changed("UpdateAuthEventFeedback", Username="nobody"),
+)
+row(
+    "AdminUpdateAuthEventFeedback",
+    "ResourceNotFoundException",
+    "The event does not exist.",
+    changed("AdminUpdateAuthEventFeedback", EventId="none"),
+)
+
+# Why an operation does not raise an error that others do
+
+BOUND = "what a token or session names is there, or else the token or session is not good"
+ELSEWHERE = {
+    "NotAuthorizedException": "whoever may not use an access key for it hears AccessDeniedException",
+    "ResourceNotFoundException": BOUND,
+    "UserNotFoundException": BOUND,
+    "PasswordResetRequiredException": "it is the answer to SRP for a user without a verifier",
+    "TooManyRequestsException": "how many requests come in is for the site's own server to limit",
+    "InvalidUserPoolConfigurationException": "what is told is that a second factor is due which nobody can have",
+    "CodeMismatchException": "a wrong first code of a software token is told as EnableSoftwareTokenMFAException",
+    "MFAMethodNotFoundException": "it is the answer to a choice, which no beginning is",
+    "UnsupportedOperationException": "a flow that is not enabled is told as InvalidParameterException",
+}
+EVERYWHERE = ("InternalErrorException", "InvalidParameterException")
+
+DECLARED = {(name, error) for name in operations() for error in declared(name)}
+PROVOKED = {(name, error) for name, error, _message, _provoke in ROWS} | set(product(operations(), EVERYWHERE))
+
+
+def test_every_declared_error_is_provoked_or_not_raised_for_a_reason() -> None:
+    assert set(NEVER_RAISED) | set(ELSEWHERE) <= {error for _name, error in DECLARED}
+    unexplained = {
+        (name, error) for name, error in DECLARED - PROVOKED if error not in NEVER_RAISED and error not in ELSEWHERE
+    }
+    assert unexplained == set()
+    assert PROVOKED <= DECLARED
+    assert not {error for _name, error in PROVOKED} & set(NEVER_RAISED)
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "message", "provoke"),
+    ROWS,
+    ids=[f"{name}-{error}-{position}" for position, (name, error, _message, _provoke) in enumerate(ROWS)],
+)
+def test_a_declared_error_has_its_name_and_text(
+    scene: Scene, operation: str, error: str, message: str, provoke: Provoke, settings: Any
+) -> None:
+    settings.OTP_TOTP_THROTTLE_FACTOR = 3600 if error == "TooManyRequestsException" else 0
+    params = provoke(scene)
+    with pytest.raises(Refused) as refused:
+        scene.call(operation, params)
+    assert (refused.value.status, refused.value.name, refused.value.message) == (400, error, message)
+
+
+@pytest.mark.parametrize("operation", operations())
+def test_what_is_missing_is_named(scene: Scene, operation: str) -> None:
+    required = service_model().operation_model(operation).input_shape.required_members
+    failures = [
+        f"Value null at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
+        for name in required
+    ]
+    params: Params = {}
+    if not required:
+        params = {"Session": "short"}
+        failures = [
+            "Value at 'session' failed to satisfy constraint: Member must have length greater than or equal to 20"
+        ]
+    with pytest.raises(Refused) as refused:
+        scene.call(operation, params)
+    errors = "error" if len(failures) == 1 else "errors"
+    assert (refused.value.status, refused.value.name, refused.value.message) == (
+        400,
+        "InvalidParameterException",
+        f"{len(failures)} validation {errors} detected: {'; '.join(failures)}",
+    )
+
+
+@pytest.mark.parametrize("operation", operations())
+def test_a_failure_of_the_site_is_its_own_and_tells_nothing(
+    scene: Scene, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_call: Any) -> Any:
+        raise RuntimeError("secret details")
+
+    def failing() -> dict[str, Operation]:
+        return {operation: replace(operations()[operation], handler=fail)}
+
+    monkeypatch.setattr(endpoint, "operations", failing)
+    response = scene.raw(operation, minimal(operation))
+    assert response.status_code == 500
+    assert decoded(response) == {"__type": "InternalErrorException", "message": "Something went wrong."}
+
+
+@pytest.mark.parametrize("operation", [name for name in operations() if operations()[name].access is Access.SIGNED])
+def test_a_key_that_may_not_hears_so_before_anything_else(scene: Scene, operation: str) -> None:
+    scene.admin.key.operations = ["AdminNothing"]
+    scene.admin.key.save()
+    with pytest.raises(Refused) as refused:
+        scene.call(operation, {})
+    assert (refused.value.status, refused.value.name, refused.value.message) == (
+        400,
+        "AccessDeniedException",
+        f"Access key {scene.admin.key} is not authorized to perform: cognito-idp:{operation} on resource: *",
+    )
