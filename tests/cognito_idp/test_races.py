@@ -9,6 +9,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.wire import App, Refused, Wire
 from tests.shared_database import at_once
+from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import RefreshToken, UserPool, UserPoolClient
 from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device
@@ -69,3 +70,15 @@ def test_a_refresh_token_rotates_once(app: App) -> None:
     )
     assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
     assert RefreshToken.objects.get().generation == 1
+
+
+def test_a_code_by_text_message_signs_in_once(app: App, user: Any, texts: list[tuple[str, str]]) -> None:
+    UserPool.objects.update(sms_mfa=True)
+    member = accounts.pool_user(app.pool, user)
+    member.phone_number, member.mfa_enabled = "+491701234567", {"SMS_MFA": True}
+    member.save()
+    session = app.password_sign_in()["Session"]
+    code = texts[-1][1][-7:-1]
+    outcomes = at_once(*[lambda each=each: each.respond("SMS_MFA", session, SMS_MFA_CODE=code) for each in copies(app)])
+    assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
+    assert RefreshToken.objects.count() == 1
