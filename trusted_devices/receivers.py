@@ -24,7 +24,7 @@ from django.http import HttpRequest
 from trusted_devices import conf, devicejar, emails, signals, verification
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device
-from trusted_devices.services import devices, sessions
+from trusted_devices.services import devices, publishing, sessions
 from trusted_devices.services.trust import password_stamp
 from trusted_devices.types import StatusReason
 
@@ -43,6 +43,8 @@ def connect() -> None:
     _connect(signals.device_remembered, mail_about_new_device)
     _connect(signals.device_compromised, mail_about_misuse)
     _connect(signals.device_forgotten, mail_about_forgetting)
+    for signal in (signals.device_remembered, signals.device_not_remembered, signals.device_forgotten):
+        _connect(signal, follow_trust)
     _connect(setting_changed, follow_setting)
     follow_factors()
 
@@ -136,6 +138,11 @@ def follow_sign_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
     verification.clear(session)
     if note is not None and note.session_digest:
         sessions.detach(session_digest=note.session_digest)
+
+
+def follow_trust(device: Device, **_: Any) -> None:
+    """After trust was given or ended before its date: tell other apps, where the backend has a way to."""
+    publishing.publish(device.user_id)
 
 
 def mail_about_new_device(device: Device, new: bool, **_: Any) -> None:

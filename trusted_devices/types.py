@@ -200,7 +200,7 @@ class MfaMethod:
     ``kind`` is the provider's word for the sort of factor (``totp``, ``email``, ``recovery`` ...);
     ``recovery`` marks a code that stands in for a lost factor and does not earn trust by default.
     ``needs_sending`` says that a code must be sent before it can be asked for; ``needs_choosing`` that the backend
-    must be told of the choice before it takes a code.
+    must be told of the choice before it takes a code. ``sent_to`` is where its code went, masked, if that is known.
     """
 
     id: str
@@ -209,6 +209,7 @@ class MfaMethod:
     recovery: bool = False
     needs_sending: bool = False
     needs_choosing: bool = False
+    sent_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

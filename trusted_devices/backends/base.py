@@ -164,6 +164,17 @@ class BaseDeviceBackend(ABC):
         """Return how many changes of status a second all background work shares; ``None`` for as many as it can."""
         return None
 
+    @property
+    def publishes_expiry(self) -> bool:
+        """Whether :meth:`publish_expiry` does anything."""
+        return False
+
+    def publish_expiry(self, user_id: Any, dates: Mapping[str, datetime]) -> None:  # noqa: B027
+        """Tell other apps until when which devices (``dates``, by key) of that user are trusted.
+
+        Raises ``BackendUnavailable``.
+        """
+
     def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
         """Yield the user's devices as their owner has them. Raises ``BackendUnavailable``, ``DeviceNotFound`` where
         the user is not known, and ``NotImplementedError`` where the ``Device`` rows are all there is."""

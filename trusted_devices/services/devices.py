@@ -23,7 +23,7 @@ from trusted_devices.backends.base import BaseDeviceBackend, NewDevice
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import activity, sessions, telling
+from trusted_devices.services import activity, publishing, sessions, telling
 from trusted_devices.types import (
     ClientInfo,
     DeviceCredential,
@@ -253,6 +253,7 @@ def shorten_trust(
             )
             for device in shortened
         )
+        publishing.publish_later({device.user_id for device in shortened})
     return len(shortened)
 
 

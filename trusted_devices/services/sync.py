@@ -23,7 +23,7 @@ from trusted_devices.backends.base import BaseDeviceBackend, OwnedDevice
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import activity, devices
+from trusted_devices.services import activity, devices, publishing
 from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,7 @@ def _compare(backend: BaseDeviceBackend, user: Any, *, now: datetime, mend: bool
             _mend(backend, user, kind, mirrored.get(key), owned.get(key), now)
     if mend:
         _follow(mirrored, owned)
+        publishing.publish(user.pk)
     return Compared(user_id=user.pk, devices=len(owned.keys() | mirrored.keys()), drift=drift)
 
 

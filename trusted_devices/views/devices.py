@@ -149,9 +149,16 @@ class DeviceListView(DevicesPage):
         context = {
             "rows": rows,
             "others": sum(not row.standing.is_current for row in rows),
-            "set_up_url": "" if rows or second_factor.methods(request.user) else pages.set_up_url(),
+            "set_up_url": "" if rows else self.set_up_url(),
         }
         return render(request, "trusted_devices/devices.html", context)
+
+    def set_up_url(self) -> str:
+        """Return where somebody without a second factor sets one up; empty also if nobody can say whether they are."""
+        try:
+            return "" if second_factor.methods(self.request.user) else pages.set_up_url()
+        except BackendUnavailable:
+            return ""
 
 
 class DevicePage(DevicesPage):

@@ -138,7 +138,7 @@ def test_a_code_by_mail_is_sent_once(browser: Browser, process: Process) -> None
     person = new_person(process, email=True)
     assert at(browser.password(person)) == "sign_in_code"
     page = browser.http.get(reverse("trusted_devices:sign_in_code")).content.decode()
-    assert "Code by e-mail to m***@e***" in page
+    assert "We have sent it to m***@e***." in page
     assert process.act("mailed", username=person.username)["count"] == "1"
     browser.choose("EMAIL_OTP")
     assert process.act("mailed", username=person.username)["count"] == "1"
@@ -150,7 +150,7 @@ def test_a_code_by_text_message_is_asked_for(browser: Browser, process: Process)
     person = new_person(process, phone=phone)
     browser.password(person)
     page = browser.http.get(reverse("trusted_devices:sign_in_code")).content.decode()
-    assert f"Code by text message to +*******{phone[-4:]}" in page
+    assert f"We have sent it to +*******{phone[-4:]}." in page
     assert at(browser.code(person.texted_code(phone))) == "sign_in_trust"
 
 

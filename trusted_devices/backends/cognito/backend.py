@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,14 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.backends.base import Assess, BaseDeviceBackend, FirstFactor, NewDevice, OwnedDevice
 from trusted_devices.backends.cognito import budget, conf, identities, session, tokens, translate
 from trusted_devices.backends.cognito.client import PoolClient
-from trusted_devices.backends.cognito.errors import MalformedAnswer, UserNotFound
+from trusted_devices.backends.cognito.errors import UNCERTAIN, MalformedAnswer, UserNotFound
 from trusted_devices.backends.cognito.flow import Attempt, Flow, SignIn
 from trusted_devices.crypto.verifier import DeviceSecret, make_device_secret
 from trusted_devices.exceptions import (
+    ActionRequired,
     AlreadyAnswered,
     BackendUnavailable,
+    CodeMismatch,
     DeviceNotFound,
     InvalidCredentials,
     SignInExpired,
@@ -83,6 +86,10 @@ class CognitoBackend(BaseDeviceBackend):
         except InvalidCredentials:
             user_login_failed.send(sender=__name__, credentials={"username": username}, request=client.request)
             raise InvalidCredentials from None
+        except (ActionRequired, BackendUnavailable, TooManyAttempts):
+            raise
+        except TrustedDevicesError as error:
+            raise BackendUnavailable("The user pool refused the password for no reason that a password has.") from error
 
     def _signed_in(self, attempt: Attempt, assess: Assess) -> FirstFactor:
         """The pool asks for nothing more: the device stood in for MFA, or MFA is not active for this user."""
@@ -138,7 +145,10 @@ class CognitoBackend(BaseDeviceBackend):
     ) -> Mapping[str, str]:
         sign_in = SignIn.load(state)
         if sign_in.challenge == translate.SELECT:
-            answer = self._respond(sign_in, translate.SELECT, {"ANSWER": method.id}, client)
+            try:
+                answer = self._respond(sign_in, translate.SELECT, {"ANSWER": method.id}, client)
+            except (ActionRequired, CodeMismatch):
+                raise SignInExpired from None
             if answer.get("ChallengeName") != method.id:
                 raise MalformedAnswer("The pool asks for another factor than was chosen.")
             return dataclasses.replace(sign_in.waiting_for(answer), announced=True).dump()
@@ -194,12 +204,18 @@ class CognitoBackend(BaseDeviceBackend):
         if self._sign_in is None or self._new is None or device.device_key != self._sign_in.new_key:
             raise TrustNotAllowed
         params = {"DeviceName": device.display_name[:1024]} if device.display_name else {}
-        self._as_user(
-            "confirm_device",
-            DeviceKey=device.device_key,
-            DeviceSecretVerifierConfig=self._new.verifier.to_config(),
-            **params,
-        )
+        try:
+            self._as_user(
+                "confirm_device",
+                DeviceKey=device.device_key,
+                DeviceSecretVerifierConfig=self._new.verifier.to_config(),
+                **params,
+            )
+        except UNCERTAIN:
+            # If it is confirmed all the same, nobody holds its secret.
+            with suppress(TrustedDevicesError):
+                self._forget_at_once(device)
+            raise
 
     def update_device_status(self, device: Device, status: DeviceStatus) -> None:
         if self._sign_in is not None and device.device_key in (self._sign_in.new_key, self._sign_in.device_key):
@@ -220,6 +236,24 @@ class CognitoBackend(BaseDeviceBackend):
 
     def background_rate(self) -> float | None:
         return conf.get_options().WRITES_PER_SECOND
+
+    @property
+    def publishes_expiry(self) -> bool:
+        return conf.get_options().EXPIRY_ATTRIBUTE is not None
+
+    def publish_expiry(self, user_id: Any, dates: Mapping[str, datetime]) -> None:
+        options, sub = conf.get_options(), identities.sub_of(user_id)
+        if options.EXPIRY_ATTRIBUTE is None or sub is None:
+            return
+        value = translate.expiry_attribute(dates)
+        try:
+            if translate.user_attribute(self._record(sub), options.EXPIRY_ATTRIBUTE) == value:
+                return
+            budget.wait_to_publish(options)
+            attribute = {"Name": options.EXPIRY_ATTRIBUTE, "Value": value}
+            self._staff_call("admin_update_user_attributes", Username=sub, UserAttributes=[attribute])
+        except UserNotFound:
+            return
 
     def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
         sub = identities.sub_of(user.pk)
@@ -257,7 +291,7 @@ class CognitoBackend(BaseDeviceBackend):
     ) -> dict[str, Any]:
         try:
             return Flow(self.pool, client).respond(challenge, sign_in.username, responses, sign_in.session)
-        except InvalidCredentials:
+        except (DeviceNotFound, InvalidCredentials):
             # The password was right a moment ago: the user was disabled or deleted meanwhile.
             raise SignInExpired from None
 
@@ -293,6 +327,16 @@ class CognitoBackend(BaseDeviceBackend):
             self._staff_call(operation, Username=sub, DeviceKey=device.device_key, **params)
         except UserNotFound:
             raise DeviceNotFound from None
+
+    def _forget_at_once(self, device: Device) -> None:
+        """Try once: the pool may be away, and a user is waiting."""
+        options = conf.get_options()
+        PoolClient(options, attempts=1).call(
+            "admin_forget_device",
+            UserPoolId=options.USER_POOL_ID,
+            Username=identities.sub_of(device.user_id),
+            DeviceKey=device.device_key,
+        )
 
     def _staff_call(self, operation: str, **params: Any) -> dict[str, Any]:
         try:

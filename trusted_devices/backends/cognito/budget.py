@@ -118,6 +118,11 @@ def in_background(act: Callable[[], Done], options: Options, *, user_id: Any, re
     raise AssertionError("The last attempt returns or raises.")
 
 
+def wait_to_publish(options: Options) -> None:
+    """Wait until the budget allows to write an attribute of a user; Amazon counts these apart from devices."""
+    _wait_for(_bucket(options, "attributes", options.WRITES_PER_SECOND))
+
+
 def _wait_for(bucket: Bucket) -> None:
     while (wait := bucket.take()) > 0:
         sleep(wait)

@@ -25,7 +25,6 @@ from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.backends.cognito import errors
 from trusted_devices.backends.cognito.conf import Options
-from trusted_devices.exceptions import BackendUnavailable
 
 ATTEMPTS = 3
 FIRST_WAIT = 0.1
@@ -43,22 +42,24 @@ sleep: Callable[[float], None] = time.sleep
 class PoolClient:
     """Calls operations of Amazon Cognito on behalf of one app client."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, attempts: int = ATTEMPTS) -> None:
         self.options = options
+        self._attempts = attempts
 
     @sensitive_variables()
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        """Return the members of the answer. ``operation`` is boto3's name of it.
+        """Return the members of the answer. ``operation`` is boto3's name of it, in snake case.
 
         Raises what ``errors.TRANSLATIONS`` makes of the pool's errors, and ``BackendUnavailable`` if it cannot be
         reached or answers with anything else.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
                 return self._once(operation, params)
-            except (errors.Throttled, _Lost) as error:
-                again = isinstance(error, errors.Throttled) or SAFE_TO_REPEAT.fullmatch(operation)
-                if attempt == ATTEMPTS or not again:
+            except (errors.Throttled, errors.Lost) as error:
+                refused = isinstance(error, errors.Throttled) and not isinstance(error, errors.OutOfOrder)
+                again = refused or SAFE_TO_REPEAT.fullmatch(operation)
+                if attempt == self._attempts or not again:
                     raise
             sleep(full_jitter(attempt, first=FIRST_WAIT, longest=1.0))
         raise AssertionError("The last attempt returns or raises.")
@@ -82,14 +83,10 @@ class PoolClient:
         except _LOST as error:
             # Not the error itself: it may quote what was sent.
             errors.logger.error("%s: no answer from the user pool (%s).", operation, type(error).__name__)
-            raise _Lost("The user pool cannot be reached.") from None
+            raise errors.Lost("The user pool cannot be reached.") from None
         if not isinstance(answer, dict):
             raise errors.MalformedAnswer("The user pool's answer cannot be read.")
         return answer
-
-
-class _Lost(BackendUnavailable):
-    """Nobody knows whether the call was made."""
 
 
 def full_jitter(attempt: int, *, first: float, longest: float) -> float:

@@ -96,6 +96,11 @@ class Options:
         "Whether the pool is told the user's network address. The app client must be set up to take it.",
         False,
     )
+    EXPIRY_ATTRIBUTE: str | None = _option(
+        _matching(r"custom:\w{1,20}", "a custom attribute such as 'custom:trusted_until'"),
+        "A custom attribute of the pool's users in which other apps find until when which devices are trusted.",
+        None,
+    )
     CONNECT_TIMEOUT: float = _option(_between(0.1, 60), "Seconds to wait for a connection.", 2.0)
     READ_TIMEOUT: float = _option(_between(0.1, 60), "Seconds to wait for an answer.", 5.0)
     WRITES_PER_SECOND: float = _option(

@@ -27,6 +27,14 @@ class Throttled(BackendUnavailable):
     """The pool has too much to do; the same call may succeed a little later."""
 
 
+class OutOfOrder(Throttled):
+    """The pool broke down; whether it did what it was asked, nobody knows."""
+
+
+class Lost(BackendUnavailable):
+    """No answer came: nobody knows whether the call was made."""
+
+
 class MalformedAnswer(BackendUnavailable):
     """The pool, or whatever answered in its place, gave an answer that cannot be read."""
 
@@ -34,6 +42,9 @@ class MalformedAnswer(BackendUnavailable):
 class UserNotFound(InvalidCredentials):
     """The pool has no such user."""
 
+
+UNCERTAIN = (OutOfOrder, Lost, MalformedAnswer)
+"""After these the pool may have done what it was asked."""
 
 Translation = Callable[[str], TrustedDevicesError]
 
@@ -79,10 +90,11 @@ TRANSLATIONS: dict[str, Translation] = {
     "ThrottlingException": lambda _: Throttled("The user pool is asked too much."),
     "DeviceKeyExistsException": lambda _: AlreadyAnswered(),
     "RefreshTokenReuseException": lambda _: SignInExpired(),
-    "InternalErrorException": lambda _: Throttled("The user pool is out of order."),
+    "InternalErrorException": lambda _: OutOfOrder("The user pool is out of order."),
     # What only whoever runs the site can put right.
     "AliasExistsException": _unavailable,
     "CodeDeliveryFailureException": _unavailable,
+    "FeatureUnavailableInTierException": _unavailable,
     "ForbiddenException": _unavailable,
     "InvalidEmailRoleAccessPolicyException": _unavailable,
     "InvalidLambdaResponseException": _unavailable,
@@ -98,6 +110,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "UnsupportedTokenTypeException": _unavailable,
     "UnauthorizedException": _unavailable,
     "UserPoolAddOnNotEnabledException": _unavailable,
+    "UserPoolTaggingException": _unavailable,
     "UsernameExistsException": _unavailable,
 }
 
@@ -106,7 +119,7 @@ def translate(operation: str, name: str, message: str, status: int) -> TrustedDe
     """Return this app's error for one of the pool's. What is not the user's doing is logged, with its name alone."""
     known = TRANSLATIONS.get(name)
     if known is None and status >= 500:  # noqa: PLR2004 - RFC 9110, section 15.6
-        error: TrustedDevicesError = Throttled("The user pool is out of order.")
+        error: TrustedDevicesError = OutOfOrder("The user pool is out of order.")
     else:
         error = (known or _unavailable)(message)
     if isinstance(error, BackendUnavailable):

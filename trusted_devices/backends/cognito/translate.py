@@ -19,6 +19,8 @@ DEVICE = "DEVICE_SRP_AUTH"
 CODE_MEMBER = {SMS: "SMS_MFA_CODE", TOTP: "SOFTWARE_TOKEN_MFA_CODE", EMAIL: "EMAIL_OTP_CODE"}
 KINDS = {TOTP: "totp", EMAIL: "email", SMS: "sms"}
 ALIASES = {"EMAIL_MFA": EMAIL}
+LONGEST_ATTRIBUTE = 2048
+"""Characters in a custom attribute."""
 ACTIONS = {"NEW_PASSWORD_REQUIRED": "new_password", "MFA_SETUP": "set_up_mfa"}
 
 
@@ -66,15 +68,13 @@ def method(challenge: str, *, destination: str = "", choosing: bool = False) -> 
         EMAIL: _("Code by e-mail"),
         SMS: _("Code by text message"),
     }
-    label = labels[challenge]
-    if destination:
-        label = _("%(method)s to %(destination)s") % {"method": label, "destination": destination}
     return MfaMethod(
         id=challenge,
         kind=KINDS[challenge],
-        label=label,
+        label=labels[challenge],
         needs_sending=challenge != TOTP,
         needs_choosing=choosing,
+        sent_to=destination,
     )
 
 
@@ -93,6 +93,26 @@ def user_methods(answer: Mapping[str, Any]) -> list[MfaMethod]:
     return [method(name) for name in sorted(KINDS, key=lambda name: name != preferred) if name in active]
 
 
+def user_attribute(answer: Mapping[str, Any], name: str) -> str | None:
+    """Return an attribute of a user of AdminGetUser, ``None`` if it was never written."""
+    return _attributes(answer.get("UserAttributes")).get(name)
+
+
+def expiry_attribute(dates: Mapping[str, datetime]) -> str:
+    """Return what other apps read: a JSON object from device keys to seconds since 1970, the longest trust first.
+
+    An attribute holds 2,048 characters. What does not fit, trust that ends sooner, is left out: an app that does not
+    find a device asks for MFA.
+    """
+    kept: dict[str, int] = {}
+    for key in sorted(dates, key=lambda key: (-dates[key].timestamp(), key)):
+        candidate = {**kept, key: int(dates[key].timestamp())}
+        if len(_compact(candidate)) > LONGEST_ATTRIBUTE:
+            break
+        kept = candidate
+    return _compact(kept)
+
+
 def device(raw: Mapping[str, Any]) -> OwnedDevice:
     """Return one device of AdminListDevices or AdminGetDevice."""
     attributes = _attributes(raw.get("DeviceAttributes"))
@@ -109,6 +129,10 @@ def device(raw: Mapping[str, Any]) -> OwnedDevice:
         modified_at=_moment(raw.get("DeviceLastModifiedDate")),
         last_authenticated_at=_moment(raw.get("DeviceLastAuthenticatedDate")),
     )
+
+
+def _compact(record: Mapping[str, int]) -> str:
+    return json.dumps(record, separators=(",", ":"))
 
 
 def _choices(parameters: Mapping[str, Any]) -> Sequence[str]:

@@ -17,17 +17,19 @@ from tests.cognito_idp.factories import KEY_SECRET, SECRET, make_access_key, mak
 from tests.cognito_idp.wire import totp_code
 from trusted_devices.cognito_idp import accounts, senders
 from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.cognito_idp.operations import admin
+from trusted_devices.cognito_idp.registry import Access, Call, operation, operations
 from trusted_devices.models import Device
 from trusted_devices.types import DeviceStatus
 
 
-def new_pool(**fields: Any) -> dict[str, str]:
-    pool = make_pool(email_mfa=True, sms_mfa=True, **fields)
+def new_pool(app: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]:
+    pool = make_pool(**{"email_mfa": True, "sms_mfa": True, **fields})
     key = make_access_key()
     return {
         "pool_id": pool.pool_id,
         "client_id": make_client(pool).client_id,
-        "secret_client_id": make_client(pool, secret=SECRET).client_id,
+        "secret_client_id": make_client(pool, secret=SECRET, **(app or {})).client_id,
         "client_secret": SECRET,
         "access_key_id": key.access_key_id,
         "secret_access_key": KEY_SECRET,
@@ -48,6 +50,30 @@ def new_user(
         member.phone_number, member.mfa_enabled = phone, {**member.mfa_enabled, "SMS_MFA": True}
         member.save()
     return {"sub": str(member.sub)}
+
+
+ATTRIBUTES: dict[str, dict[str, str]] = {}
+_get_user = operations()["AdminGetUser"].handler
+
+
+@operation("AdminUpdateUserAttributes", Access.SIGNED)
+def admin_update_user_attributes(call: Call) -> dict[str, Any]:
+    """The endpoint has no custom attributes; Amazon's pools do."""
+    sub = admin.member_of(call).sub
+    ATTRIBUTES.setdefault(str(sub), {}).update({each["Name"]: each["Value"] for each in call.params["UserAttributes"]})
+    return {}
+
+
+@operation("AdminGetUser", Access.SIGNED)
+def admin_get_user(call: Call) -> Any:
+    answer = _get_user(call)
+    custom = ATTRIBUTES.get(str(admin.member_of(call).sub), {})
+    answer["UserAttributes"] += [{"Name": name, "Value": value} for name, value in custom.items()]
+    return answer
+
+
+def attribute(sub: str, attribute: str) -> dict[str, Any]:
+    return {"value": ATTRIBUTES.get(sub, {}).get(attribute)}
 
 
 def add_totp(username: str) -> dict[str, str]:
@@ -110,7 +136,7 @@ ACTS = {
     act.__name__: act
     for act in (
         new_pool, new_user, add_totp, code, mailed, texted, delete_user, rename_user, disable_user, devices, set_status,
-        forget,
+        forget, attribute,
     )
 }  # fmt: skip
 
