@@ -250,6 +250,15 @@ class DeviceBackendContract(_Contract):
         """Return what ``user`` types to sign in."""
         return {"username": user.get_username(), "password": password}
 
+    def make_device(self, user: Any) -> Device:
+        """Return a confirmed device of ``user``, who has the factor of :meth:`add_factor`; override it for a backend
+        that confirms devices only within a sign-in."""
+        return make_device(user, remembered=False)
+
+    def make_trusted_device(self, user: Any) -> DeviceCredential | None:
+        """Return what a trusted device of ``user`` holds; ``None`` for a backend that asks for no proof of it."""
+        return None
+
     def test_it_has_a_name(self) -> None:
         assert self.make_backend().name
 
@@ -280,8 +289,9 @@ class DeviceBackendContract(_Contract):
         user = self.make_user()
         self.add_factor(user)
         trusted = TrustDecision(allowed=True, reason=TrustReason.TRUSTED)
+        assess = _Assess(trusted, self.make_trusted_device(user))
         first = self.make_backend().first_factor(
-            credentials=self.credentials(user), client=self.make_client(), assess=_Assess(trusted)
+            credentials=self.credentials(user), client=self.make_client(), assess=assess
         )
         assert not first.methods
         assert first.mfa_active
@@ -327,7 +337,8 @@ class DeviceBackendContract(_Contract):
 
     def test_a_device_is_confirmed_remembered_and_forgotten_twice(self) -> None:
         user = self.make_user()
-        device = make_device(user, remembered=False)
+        self.add_factor(user)
+        device = self.make_device(user)
         backend = self.make_backend()
         backend.update_device_status(device, DeviceStatus.REMEMBERED)
         backend.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
@@ -349,8 +360,9 @@ _REFUSED = TrustDecision(allowed=False, reason=TrustReason.NO_DEVICE)
 class _Assess:
     """Answers what it is told to, and notes what it was asked."""
 
-    def __init__(self, decision: TrustDecision) -> None:
+    def __init__(self, decision: TrustDecision, held: DeviceCredential | None = None) -> None:
         self.decision = decision
+        self.held = held
         self.asked: list[tuple[Any, bool]] = []
 
     def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
@@ -358,7 +370,7 @@ class _Assess:
         return self.decision
 
     def recall(self, user: Any) -> DeviceCredential | None:
-        return None
+        return self.held
 
 
 def _raised(call: Any, expected: tuple[type[Exception], ...]) -> Exception:
