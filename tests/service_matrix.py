@@ -41,7 +41,7 @@ def chromium() -> str | None:
 NEEDED: dict[str, tuple[Callable[[], Any], str]] = {
     "redis": (redis_answers, "needs a Redis server"),
     "browser": (chromium, "needs Chromium"),
-    "clients": (lambda: shutil.which("node"), "needs Node"),
+    "node": (lambda: shutil.which("node"), "needs Node"),
 }
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.clients.conftest import Site
 from tests.cognito_idp.factories import KEY_SECRET
 
-pytestmark = [pytest.mark.clients, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.clients, pytest.mark.node, pytest.mark.django_db(transaction=True)]
 
 SCRIPTS = Path(__file__).parent / "node"
 Run = Callable[[str], dict[str, Any]]
