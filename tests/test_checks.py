@@ -10,6 +10,7 @@ import pytest
 from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin import AdminSite
+from django.contrib.gis import geoip2
 from django.core.checks import Error, Tags, Warning  # noqa: A004 - Django's name
 from django.core.checks.registry import registry
 from django.core.management import call_command
@@ -20,7 +21,8 @@ from django.urls import include, path
 from django.utils.module_loading import import_string
 from django_otp.admin import OTPAdminSite
 
-from trusted_devices import checks
+from tests.geoip import write_database
+from trusted_devices import checks, places
 from trusted_devices.admin_site import TrustedDevicesAdminMixin, TrustedDevicesAdminSite
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.middleware import DeviceKeyMiddleware
@@ -37,6 +39,7 @@ ALL = [
     checks.check_admin_sites,
     checks.check_guessing_protection,
     checks.check_cookie,
+    checks.check_places,
     checks.check_other_package,
     checks.check_other_table,
 ]
@@ -303,6 +306,31 @@ class TestCookie:
         assert checks.check_cookie() == []
         settings.DEBUG = True
         assert _ids(checks.check_cookie()) == ["W005"]
+
+
+class TestPlaces:
+    @pytest.mark.parametrize("path", [None, "/nowhere"])
+    def test_places_are_wanted_and_their_database_is_missing(self, options, settings, path):
+        options(GEOIP=True)
+        settings.GEOIP_PATH = path
+        assert "Path" in _only(checks.check_places(), "W008", Warning).msg.replace("path", "Path")
+
+    def test_places_are_wanted_and_their_package_is_missing(self, options, settings, monkeypatch, tmp_path):
+        options(GEOIP=True)
+        settings.GEOIP_PATH = write_database(tmp_path)
+        monkeypatch.setattr(geoip2, "HAS_GEOIP2", False)
+        places.problem.cache_clear()
+        assert "geoip2 is not installed" in _only(checks.check_places(), "W008", Warning).msg
+        places.problem.cache_clear()
+
+    def test_places_are_not_wanted(self, options):
+        options(GEOIP=False)
+        assert checks.check_places() == []
+
+    def test_places_can_be_found(self, options, settings, tmp_path):
+        options(GEOIP=True)
+        settings.GEOIP_PATH = write_database(tmp_path)
+        assert checks.check_places() == []
 
 
 class TestOtherPackage:

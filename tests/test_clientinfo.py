@@ -34,6 +34,11 @@ def test_a_user_agent_is_cleaned_before_anybody_sees_it():
     assert client_info(rf.get("/", HTTP_USER_AGENT="a\x1b\n" + "x" * 600)).user_agent == ("a " + "x" * 600)[:512]
 
 
+def test_what_client_hints_say_is_kept_with_the_user_agent():
+    hints = {"HTTP_SEC_CH_UA": '"Chromium";v="140", "Microsoft Edge";v="140"', "HTTP_SEC_CH_UA_PLATFORM": '"Windows"'}
+    assert client_info(rf.get("/", HTTP_USER_AGENT=CHROME, **hints)).user_agent == f"{CHROME} (hints: Edge; Windows)"
+
+
 def test_a_forwarded_address_is_not_believed():
     request = rf.get("/", REMOTE_ADDR="203.0.113.77", HTTP_X_FORWARDED_FOR="198.51.100.1")
     assert client_info(request).ip_address == "203.0.113.77"

@@ -50,6 +50,7 @@ DEFAULTS = {
     "BULK_RUNNER": None,
     "EVENT_RETENTION": 365 * DAY,
     "STORED_IP": "truncated",
+    "GEOIP": False,
     "CLIENT_IP": None,
 }
 
@@ -83,6 +84,7 @@ WRONG = {
     "BULK_RUNNER": NOT_PATHS,
     "EVENT_RETENTION": [None, *NOT_DURATIONS],
     "STORED_IP": [None, "", "half", True],
+    "GEOIP": NOT_BOOLEANS,
     "CLIENT_IP": NOT_PATHS,
 }
 CASES = [(name, value) for name, values in WRONG.items() for value in values]

@@ -64,3 +64,48 @@ def test_whatever_a_client_calls_itself_it_can_be_stored_and_described(user_agen
     cleaned.encode()
     assert "\x00" not in cleaned
     assert useragents.describe(cleaned)
+
+
+BRAVE = '"Chromium";v="140", "Not=A?Brand";v="24", "Brave";v="140"'
+EDGE = '"(Not(A:Brand";v="8", "Chromium";v="140", "Microsoft Edge";v="140"'
+
+
+@pytest.mark.parametrize(
+    ("hints", "words"),
+    [
+        ({}, "Chrome on Windows"),
+        ({"Sec-CH-UA": BRAVE, "Sec-CH-UA-Platform": '"Windows"'}, "Brave on Windows"),
+        ({"Sec-CH-UA": EDGE, "Sec-CH-UA-Platform": '"Windows"'}, "Edge on Windows"),
+        ({"Sec-CH-UA": EDGE}, "Edge on Windows"),
+        ({"Sec-CH-UA": '"Google Chrome";v="140", "Chromium";v="140"'}, "Chrome on Windows"),
+        ({"Sec-CH-UA": '"Chromium";v="140", " Not A;Brand";v="99"'}, "Chrome on Windows"),
+        ({"Sec-CH-UA-Platform": '"Chrome OS"'}, "Chrome on Chrome OS"),
+        ({"Sec-CH-UA-Platform": '"Windows"', "Sec-CH-UA-Platform-Version": '"15.0.0"'}, "Chrome on Windows 11"),
+        ({"Sec-CH-UA-Platform": '"Windows"', "Sec-CH-UA-Platform-Version": '"10.0.0"'}, "Chrome on Windows"),
+        ({"Sec-CH-UA-Platform": '"Windows"', "Sec-CH-UA-Platform-Version": '"²"'}, "Chrome on Windows"),
+        ({"Sec-CH-UA-Platform": '"Unknown"'}, "Chrome on Windows"),
+        ({"Sec-CH-UA": "garbage", "Sec-CH-UA-Platform": '"();\r\n"'}, "Chrome on Windows"),
+    ],
+)
+def test_client_hints_say_it_better_where_the_browser_sends_them(hints, words):
+    kept = useragents.stated({"User-Agent": CHROME} | hints)
+    assert kept.startswith(CHROME)
+    with translation.override("en"):
+        assert useragents.describe(kept) == words
+
+
+def test_client_hints_need_no_parser(monkeypatch):
+    monkeypatch.setattr(useragents, "parse", None)
+    useragents.families.cache_clear()
+    kept = useragents.stated({"User-Agent": CHROME, "Sec-CH-UA": BRAVE, "Sec-CH-UA-Platform": '"macOS"'})
+    with translation.override("en"):
+        assert useragents.describe(kept) == "Brave on macOS"
+    useragents.families.cache_clear()
+
+
+@given(st.text(max_size=600), st.text(max_size=600), st.text(max_size=600), st.text(max_size=600))
+def test_whatever_hints_a_client_sends_they_can_be_stored_and_described(user_agent, brands, system, version):
+    headers = {"User-Agent": user_agent, "Sec-CH-UA": f'"{brands}";v="1"', "Sec-CH-UA-Platform": system}
+    kept = useragents.stated(headers | {"Sec-CH-UA-Platform-Version": version})
+    assert kept == useragents.clean(kept)
+    assert useragents.describe(kept)

@@ -17,7 +17,7 @@ from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
-from trusted_devices import conf
+from trusted_devices import conf, places
 from trusted_devices.backends import get_backend
 from trusted_devices.mfa import get_provider
 from trusted_devices.policy import TrustPolicy
@@ -37,7 +37,7 @@ OTHER_TABLE = "trusted_devices_trusteddevice"
 
 def register() -> None:
     """Register all checks. Registering twice is the same as once."""
-    for check in (check_options, check_classes, check_backend, check_middleware, check_other_package):
+    for check in (check_options, check_classes, check_backend, check_middleware, check_places, check_other_package):
         checks.register(check, "trusted_devices")
     for check in (check_mfa, check_session_engine, check_admin_sites, check_guessing_protection):
         checks.register(check, Tags.security, "trusted_devices")
@@ -212,6 +212,20 @@ def check_other_package(**_: Any) -> list[CheckMessage]:
             f"{what}, which belongs to another package with the import name 'trusted_devices'.",
             hint=f"The two cannot be used together: uninstall one. The setting of this package is {conf.NAME}.",
             id="trusted_devices.W006",
+        )
+    ]
+
+
+def check_places(**_: Any) -> list[CheckMessage]:
+    """W008: places can be found where the site wants them shown."""
+    options = _options()
+    if options is None or not options.GEOIP or not (problem := places.problem()):
+        return []
+    return [
+        Warning(
+            f"{conf.NAME}['GEOIP'] is on, but no place can be found, so none is shown. {problem}",
+            hint="Install the extra 'geoip' and let GEOIP_PATH name a GeoLite2 or DB-IP database, or switch it off.",
+            id="trusted_devices.W008",
         )
     ]
 

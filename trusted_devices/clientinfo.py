@@ -17,7 +17,7 @@ def client_info(request: HttpRequest) -> ClientInfo:
     session = getattr(request, "session", None)
     return ClientInfo(
         ip_address=client_address(request),
-        user_agent=useragents.clean(request.headers.get("User-Agent", "")),
+        user_agent=useragents.stated(request.headers),
         impersonated=session is not None and any(session.get(key) for key in IMPERSONATION_SESSION_KEYS),
         request=request,
     )

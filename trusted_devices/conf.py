@@ -213,6 +213,12 @@ class Settings:
         _one_of("truncated", "full", "none"),
         "How network addresses are stored: cut to /24 and /48, whole, or not at all.",
     )
+    GEOIP: bool = _option(
+        False,
+        _boolean,
+        "Whether the devices page names the place of a network address, by the database at Django's `GEOIP_PATH` "
+        "(extra `geoip`).",
+    )
     CLIENT_IP: str | None = _option(
         None,
         _optional(_dotted_path),
