@@ -111,6 +111,37 @@ class DeviceNameField(forms.CharField):
             raise ValidationError(self.error_messages[code], code=code) from error
 
 
+class DeviceFilterForm(forms.Form):
+    """Which of the devices to show; every field may be left out."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    show = forms.ChoiceField(
+        label=_("Show"),
+        required=False,
+        choices=[("", _("All devices")), ("trusted", _("Trusted")), ("not_trusted", _("Not trusted"))],
+    )
+
+    def chosen(self) -> tuple[str, str]:
+        """Return the words to look for and what to show; empty where not given or not understood."""
+        self.is_valid()
+        return self.cleaned_data.get("q", ""), self.cleaned_data.get("show", "")
+
+
+class UndoRenameForm(forms.Form):
+    """The name that a device had before, and the state in which it was seen since."""
+
+    seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["previous"] = DeviceNameField(required=False, widget=forms.HiddenInput)
+
+
 class RenameForm(forms.Form):
     """A new name for a device."""
 

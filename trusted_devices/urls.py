@@ -17,6 +17,7 @@ urlpatterns = [
     path("devices/", devices.DeviceListView.as_view(), name="devices"),
     path("devices/forget-others/", devices.ForgetOthersView.as_view(), name="forget_other_devices"),
     path("devices/<slug:device_key>/rename/", devices.RenameView.as_view(), name="rename_device"),
+    path("devices/<slug:device_key>/undo-rename/", devices.UndoRenameView.as_view(), name="undo_rename"),
     path("devices/<slug:device_key>/stop-trusting/", devices.StopTrustingView.as_view(), name="stop_trusting"),
     path("devices/<slug:device_key>/forget/", devices.ForgetView.as_view(), name="forget_device"),
 ]

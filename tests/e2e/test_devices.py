@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import NewPage
-from tests.e2e.running_demo import Person
+from tests.e2e.running_demo import Person, RunningDemo
 from tests.e2e.visitor import (
     FIREFOX,
+    be_accessible,
     be_asked_for_a_code,
     be_signed_in_as,
     device,
@@ -37,12 +40,12 @@ def desktop(laptop: Page, new_page: NewPage, person: Person) -> Page:
 
 def test_this_device_is_first_and_marked_in_words(laptop: Page, desktop: Page) -> None:
     laptop.reload()
-    headings = laptop.get_by_role("heading", level=2)
+    headings = laptop.get_by_role("heading", level=3)
     expect(headings).to_have_text(["Laptop", "Desktop"])
     expect(device(laptop, "Laptop").get_by_text("This device")).to_be_visible()
-    expect(device(laptop, "Laptop").get_by_text("Chrome on Windows")).to_be_visible()
+    expect(device(laptop.get_by_role("region", name="Chrome on Windows"), "Laptop")).to_be_visible()
     expect(device(laptop, "Desktop").get_by_text("This device")).to_have_count(0)
-    expect(device(laptop, "Desktop").get_by_text("Firefox on Linux")).to_be_visible()
+    expect(device(laptop.get_by_role("region", name="Firefox on Linux"), "Desktop")).to_be_visible()
     expect(device(laptop, "Desktop").get_by_text("just now")).to_be_visible()
 
 
@@ -85,7 +88,7 @@ def test_forgetting_another_device_signs_it_out(laptop: Page, desktop: Page) -> 
     laptop.get_by_role("link", name="Forget Desktop").click()
     laptop.get_by_role("button", name="Forget Desktop").click()
     expect(laptop.get_by_role("status")).to_contain_text("Desktop is forgotten and signed out.")
-    expect(laptop.get_by_role("heading", level=2)).to_have_text(["Laptop"])
+    expect(laptop.get_by_role("heading", level=3)).to_have_text(["Laptop"])
     desktop.reload()
     expect(desktop.get_by_role("heading", name="Sign in")).to_be_visible()
 
@@ -103,6 +106,55 @@ def test_forgetting_all_others_keeps_this_one(laptop: Page, desktop: Page, perso
     desktop.get_by_role("link", name="Forget all other devices").click()
     expect(desktop.get_by_role("heading", name="Forget 1 other device?")).to_be_visible()
     desktop.get_by_role("button", name="Forget 1 device").click()
-    expect(desktop.get_by_role("heading", level=2)).to_have_text(["Desktop"])
+    expect(desktop.get_by_role("heading", level=3)).to_have_text(["Desktop"])
     laptop.reload()
     expect(laptop.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_rename_is_undone(laptop: Page) -> None:
+    laptop.get_by_role("link", name="Rename Laptop").click()
+    laptop.get_by_label("Name").fill("Slate")
+    laptop.get_by_role("button", name="Save the name").click()
+    expect(laptop.get_by_role("status")).to_contain_text("The device is called “Slate” now.")
+    be_accessible(laptop, "renamed")
+    laptop.get_by_role("button", name="Undo").click()
+    expect(laptop.get_by_role("status")).to_contain_text("The device is called “Laptop” again.")
+    expect(laptop.get_by_role("heading", level=3)).to_have_text(["Laptop"])
+    expect(laptop.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+def test_many_devices_are_filtered_and_paged(laptop: Page, person: Person, demo: RunningDemo) -> None:
+    demo.run(
+        "from django.contrib.auth import get_user_model; from trusted_devices.services import devices;"
+        "from trusted_devices.types import ClientInfo;"
+        f"user = get_user_model().objects.get(username={person.username!r});"
+        f"client = ClientInfo(user_agent={FIREFOX!r});"
+        "[devices.confirm(user=user, client=client, name=f'Kiosk {n}') for n in range(14)]"
+    )
+    laptop.reload()
+    be_accessible(laptop, "many devices")
+    laptop.get_by_role("link", name="Next page").click()
+    expect(laptop.get_by_text("Page 2 of 2")).to_be_visible()
+    expect(laptop.get_by_role("heading", name="Kiosk 0")).to_be_visible()
+    laptop.get_by_role("searchbox", name="Search").fill("kiosk 12")
+    laptop.get_by_role("button", name="Filter").click()
+    expect(laptop.get_by_role("heading", level=3)).to_have_text(["Kiosk 12"])
+    laptop.get_by_role("searchbox", name="Search").fill("")
+    laptop.get_by_label("Show").select_option("Trusted")
+    laptop.get_by_role("button", name="Filter").click()
+    expect(laptop.get_by_role("heading", level=3)).to_have_text(["Laptop"])
+
+
+def test_a_strange_sign_in_is_forgotten_from_the_activity(laptop: Page, desktop: Page, person: Person) -> None:
+    laptop.reload()
+    laptop.get_by_role("region", name="Recent activity").get_by_role("link", name="Not you? Forget it Desktop").click()
+    laptop.get_by_role("button", name="Forget Desktop").click()
+    desktop.reload()
+    expect(desktop.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_the_hints_that_a_browser_sends_by_itself_name_its_system(new_page: NewPage, person: Person) -> None:
+    page = new_page(user_agent="Something")
+    page.set_extra_http_headers({"Sec-CH-UA": '"Chromium";v="140", "Brave";v="140", "Not:A-Brand";v="8"'})
+    sign_in_and_trust(page, person)
+    expect(page.get_by_role("heading", level=2, name=re.compile("^Brave on "))).to_be_visible()

@@ -99,7 +99,7 @@ def test_a_second_tab_that_answers_later_leads_on(page: Page, person: Person) ->
     trust(second, name="Twice")
     be_signed_in_as(second, person)
     second.goto("/devices/")
-    expect(second.get_by_role("heading", level=2)).to_have_count(1)
+    expect(second.get_by_role("heading", level=3)).to_have_count(1)
     expect(second.get_by_role("heading", name="Twice")).to_have_count(0)
 
 
@@ -148,7 +148,7 @@ def test_when_the_date_has_come_beat_ends_the_trust_and_trusting_again_revives_t
     enter_code(page, person.code())
     expect(page.get_by_label("Name of this device")).to_have_value("Work laptop")
     trust(page, name="Work laptop")
-    expect(page.get_by_role("heading", level=2)).to_have_count(1)
+    expect(page.get_by_role("heading", level=3)).to_have_count(1)
     expect(device(page, "Work laptop").get_by_text("Trusted", exact=True)).to_be_visible()
 
 

@@ -70,9 +70,10 @@ def be_asked_for_a_code(page: Page) -> None:
     expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
 
 
-def device(page: Page, name: str) -> Locator:
-    """Return the list's entry of the device called ``name``."""
-    return page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name, exact=True))
+def device(where: Page | Locator, name: str) -> Locator:
+    """Return the entry of the device called ``name`` in the list, or in a part of it."""
+    page = where if isinstance(where, Page) else where.page
+    return where.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name, exact=True))
 
 
 def be_accessible(page: Page, what: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +19,16 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.conftest import CHROME
+from tests.geoip import write_database
 from tests.views.browser import Browser, told, url
 from trusted_devices import verification
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices
 from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
+from trusted_devices.views.devices import PAGE_SIZE
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PHONE = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36"
 ACTIONS = ["rename_device", "stop_trusting", "forget_device"]
 
 
@@ -150,6 +156,161 @@ def test_where_trust_is_switched_off_no_device_is_called_trusted(here: Browser, 
     assert "asks for a code every time" in html
 
 
+def test_devices_of_one_browser_on_one_system_stand_together(here: Browser, there: Browser, user: Any) -> None:
+    devices.confirm(user=user, client=ClientInfo(user_agent=PHONE), name="Phone")
+    devices.confirm(user=user, client=ClientInfo(user_agent=CHROME), name="Old laptop")
+    html = here.get(url("devices")).content.decode()
+    found = re.findall(r'<h2 id="td-group.*?</span> (.*?)</h2>|<h3.*?>(.*?)</h3>', html, re.DOTALL)
+    assert [group or name for group, name in found] == [
+        *("Chrome on Windows", "Chrome on Windows", "Old laptop"),
+        *("Chrome Mobile on Android", "Phone"),
+        *("Firefox on Linux", "Living room"),
+    ]
+    icon = 'rect x="7" y="2.5" width="10"'
+    assert html.count(icon) == 1
+    assert html.index(icon) < html.index("Chrome Mobile on Android")
+
+
+def test_a_device_that_is_not_in_hand_is_asked_about(here: Browser, there: Browser) -> None:
+    html = here.get(url("devices")).content.decode()
+    current, other = html.split('<li class="td-device')[1:]
+    assert "Not you?" not in current
+    assert "Not you?" in other.partition("</li>")[0]
+
+
+# ---- places ----------------------------------------------------------------------------------------------------------
+
+
+def test_places_are_named_where_the_site_can_tell_them(here: Browser, settings: Any, tmp_path: Path) -> None:
+    Device.objects.update(last_ip="203.0.113.0")
+    DeviceEvent.objects.update(ip_address="198.51.100.0")
+    assert "Boxford" not in here.get(url("devices")).content.decode()
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"GEOIP": True}
+    assert "Boxford" not in here.get(url("devices")).content.decode()
+    settings.GEOIP_PATH = write_database(tmp_path)
+    html = here.get(url("devices")).content.decode()
+    assert "<dt>Place</dt><dd>Boxford, United Kingdom</dd>" in html
+    assert "Chrome on Windows · Chile" in html
+    assert "203.0.113" not in html
+
+
+# ---- many devices ----------------------------------------------------------------------------------------------------
+
+
+def names(response: Any) -> list[str]:
+    """Return the names of the devices that the page shows."""
+    return re.findall(r"<h3.*?>(.*?)</h3>", response.content.decode())
+
+
+def test_few_devices_need_no_filter_and_no_pages(here: Browser, user: Any) -> None:
+    many(user, PAGE_SIZE - 1)
+    html = here.get(url("devices")).content.decode()
+    assert "td-filter" not in html
+    assert "td-pages" not in html
+
+
+def test_many_devices_come_in_pages_that_show_each_once(here: Browser, user: Any) -> None:
+    many(user, PAGE_SIZE + 4)
+    first, second = here.get(url("devices")), here.get(url("devices"), {"page": 2})
+    shown = names(first) + names(second)
+    assert len(names(first)) == PAGE_SIZE
+    assert sorted(shown) == sorted(["Chrome on Windows", *(f"number {number}" for number in range(PAGE_SIZE + 4))])
+    assert 'rel="next" href="?page=2"' in first.content.decode()
+    assert 'rel="prev" href="?page=1"' in second.content.decode()
+    assert "Page 2 of 2" in second.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"q": "NUMBER 7"}, ["number 7"]),
+        ({"q": "windows"}, ["Chrome on Windows"]),
+        ({"q": "linux number 1"}, ["number 13", "number 12", "number 11", "number 10", "number 1"]),
+        ({"q": "unheard of"}, []),
+        ({"show": "trusted"}, ["Chrome on Windows"]),
+        ({"show": "not_trusted", "q": "number 9"}, ["number 9"]),
+        ({"show": "trusted", "q": "number 9"}, []),
+    ],
+)
+def test_the_filter_finds_by_words_and_by_trust(
+    here: Browser, user: Any, query: dict[str, str], found: list[str]
+) -> None:
+    many(user, 14)
+    response = here.get(url("devices"), query)
+    assert names(response) == found
+    html = response.content.decode()
+    assert 'name="q"' in html
+    assert ("None of your devices is like that." in html) == (not found)
+    assert "Forget all other devices" in html
+
+
+def test_a_page_of_what_was_filtered_stays_filtered(here: Browser, user: Any) -> None:
+    many(user, PAGE_SIZE + 4)
+    html = here.get(url("devices"), {"q": "number"}).content.decode()
+    assert 'href="?q=number&amp;page=2"' in html
+    assert names(here.get(url("devices"), {"q": "number", "page": 2})) == [
+        "number 3",
+        "number 2",
+        "number 1",
+        "number 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"page": "x"}, {"page": "-1"}, {"page": "9" * 400}, {"show": "all of them"}, {"q": "\0"}, {"q": "x" * 5000}],
+)
+def test_a_query_that_cannot_be_understood_shows_what_can(here: Browser, user: Any, query: dict[str, str]) -> None:
+    many(user, PAGE_SIZE)
+    response = here.get(url("devices"), query)
+    assert response.status_code == HTTPStatus.OK
+    assert names(response)
+
+
+# ---- recent activity -------------------------------------------------------------------------------------------------
+
+
+def activity_of(browser: Browser) -> str:
+    """Return the page's list of what happened, without markup."""
+    html = browser.get(url("devices")).content.decode().partition("Recent activity")[2]
+    return " ".join(re.sub(r"<[^>]*>", " ", html.partition("</ol>")[0]).split())
+
+
+def test_what_happened_lately_is_told_newest_first(
+    here: Browser, there: Browser, device: Device, clock: time_machine.Coordinates
+) -> None:
+    clock.shift(timedelta(hours=2))
+    here.post(url("rename_device", device.device_key), {"name": "Work laptop"})
+    text = activity_of(here)
+    assert text.startswith("Renamed Work laptop · Chrome on Windows · just now")
+    assert "Signed in · With a second factor Living room · Firefox on Linux · 2 hours ago" in text
+    assert 'title="March 1, 2026, 12:01 p.m. UTC"' in here.get(url("devices")).content.decode()
+
+
+def test_a_strange_sign_in_can_be_forgotten_from_there(
+    here: Browser, there: Browser, device: Device, other_device: Device
+) -> None:
+    html = here.get(url("devices")).content.decode().partition("Recent activity")[2]
+    assert f'<a href="{url("forget_device", other_device.device_key)}">Not you? Forget it' in html
+    assert url("forget_device", device.device_key) not in html
+
+
+def test_what_staff_did_is_told_without_who_from_where_and_why(here: Browser, device: Device, other_user: Any) -> None:
+    client = ClientInfo(user_agent=PHONE, ip_address="203.0.113.9")
+    reason = StatusReason.STAFF_STOPPED
+    devices.stop_trusting([device], reason=reason, actor=other_user, note="ticket 17", client=client)
+    text = activity_of(here)
+    assert text.startswith("Trust stopped by staff Chrome on Windows · ")
+    for secret in ("tom", "ticket", "Android", "203"):
+        assert secret not in text
+
+
+def test_nothing_is_told_of_anybody_else(here: Browser, theirs: Device) -> None:
+    DeviceEvent.objects.exclude(user=theirs.user).delete()
+    assert DeviceEvent.objects.exists()
+    assert "Recent activity" not in here.get(url("devices")).content.decode()
+
+
 def test_each_button_names_its_device(here: Browser, there: Browser) -> None:
     html = here.get(url("devices")).content.decode()
     for name in ("Chrome on Windows", "Living room"):
@@ -173,7 +334,7 @@ def test_the_page_costs_the_same_however_many_devices_there_are(here: Browser, u
         ) as queries:
             assert here.get(url("devices")).status_code == HTTPStatus.OK
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 5  # session, user, django-otp's factor, the device in hand, the list
+    assert counts[0] == counts[1] <= 6  # session, user, django-otp's factor, the device in hand, list, activity
 
 
 def test_somebody_without_devices_is_told_how_to_get_one(browser: Browser, user: Any, settings: Any) -> None:
@@ -234,6 +395,55 @@ def test_a_name_that_cannot_be_is_refused_with_the_text_kept(
     html = response.content.decode()
     assert complaint in html
     assert not name.strip() or f'value="{name}"' in html
+    device.refresh_from_db()
+    assert device.name == ""
+
+
+def undo_form(browser: Browser) -> dict[str, str]:
+    """Return the fields of the form that takes a rename back; empty if the page has none."""
+    html = browser.get(url("devices")).content.decode()
+    return dict(re.findall(r'<input type="hidden" name="(seen|previous)"(?: value="(.*?)")?', html))
+
+
+@pytest.mark.parametrize("previous", ["", "Old & grey"])
+def test_a_rename_can_be_undone_once_also_to_no_name(here: Browser, device: Device, previous: str) -> None:
+    Device.objects.update(name=previous)
+    here.post(url("rename_device", device.device_key), {"name": "Work laptop"})
+    fields = undo_form(here)
+    assert undo_form(here) == {}
+    fields = {name: html.unescape(value) for name, value in fields.items()}
+    response = here.post(url("undo_rename", device.device_key), fields, follow=True)
+    device.refresh_from_db()
+    assert device.name == previous
+    assert f"is called “{previous or 'Chrome on Windows'}” again." in told(response)
+    assert DeviceEvent.objects.filter(action="renamed", actor=device.user).count() == 2
+
+
+def test_undoing_a_rename_overwrites_nothing_that_came_later(here: Browser, there: Browser, device: Device) -> None:
+    here.post(url("rename_device", device.device_key), {"name": "Work laptop"})
+    fields = undo_form(here)
+    there.post(url("rename_device", device.device_key), {"name": "Hers now"})
+    response = here.post(url("undo_rename", device.device_key), fields, follow=True)
+    assert "changed meanwhile" in told(response)
+    device.refresh_from_db()
+    assert device.name == "Hers now"
+
+
+def test_nothing_is_offered_to_undo_once_the_device_has_changed_or_gone(
+    here: Browser, there: Browser, other_device: Device
+) -> None:
+    here.post(url("rename_device", other_device.device_key), {"name": "Attic"})
+    there.post(url("rename_device", other_device.device_key), {"name": "Cellar"})
+    assert undo_form(here) == {}
+    here.post(url("rename_device", other_device.device_key), {"name": "Attic"})
+    there.post(url("forget_device", other_device.device_key))
+    assert undo_form(here) == {}
+
+
+@pytest.mark.parametrize("fields", [{}, {"seen": "x"}, {"seen": "x" * 99}, {"seen": "\0", "previous": "a\u202eb"}])
+def test_an_undo_that_nobody_was_offered_changes_nothing(here: Browser, device: Device, fields: dict[str, str]) -> None:
+    assert here.post(url("undo_rename", device.device_key), fields).headers["Location"] == url("devices")
+    assert here.get(url("undo_rename", device.device_key)).status_code == HTTPStatus.METHOD_NOT_ALLOWED
     device.refresh_from_db()
     assert device.name == ""
 

@@ -67,6 +67,11 @@ def build(
     )
 
 
+def latest(user: Any, limit: int) -> list[DeviceEvent]:
+    """Return the latest entries about ``user``, newest first, with their devices. One query."""
+    return list(DeviceEvent.objects.of(user).select_related("device")[:limit])
+
+
 def stored_ip(address: str | None) -> str | None:
     """Return what is kept of a network address: by default its /24 or /48 (GDPR, article 5(1)(c))."""
     mode = conf.get_settings().STORED_IP

@@ -150,8 +150,18 @@ def rename(
     *, device: Device, name: str, actor: Any, client: ClientInfo = NOBODY, now: datetime | None = None
 ) -> Device:
     """Give a device a name. Raises ``InvalidDeviceName``, and ``DeviceNotFound`` if it was forgotten meanwhile."""
-    now = now or timezone.now()
-    name = clean_name(name)
+    return _name(device, clean_name(name), actor=actor, client=client, now=now or timezone.now())
+
+
+def undo_rename(
+    *, device: Device, previous: str, actor: Any, client: ClientInfo = NOBODY, now: datetime | None = None
+) -> Device:
+    """Give a device back the name that it had before, which may be none. Raises as :func:`rename` does."""
+    name = clean_name(previous) if previous else ""
+    return _name(device, name, actor=actor, client=client, now=now or timezone.now())
+
+
+def _name(device: Device, name: str, *, actor: Any, client: ClientInfo, now: datetime) -> Device:
     with transaction.atomic():
         if not Device.objects.filter(pk=device.pk).update(name=name, modified_at=now):
             raise DeviceNotFound

@@ -6,13 +6,12 @@ A GET never changes anything: it shows what would happen, and a POST from there 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,83 +22,23 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.generic import View
 
-from trusted_devices import useragents, verification, wording
+from trusted_devices import verification
 from trusted_devices.clientinfo import client_info
 from trusted_devices.devicejar import get_jar
-from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound
-from trusted_devices.forms import RenameForm
+from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, StaleDevice
+from trusted_devices.forms import DeviceFilterForm, RenameForm, UndoRenameForm
 from trusted_devices.models import Device
-from trusted_devices.services import devices, overview, second_factor
-from trusted_devices.services.overview import Standing
-from trusted_devices.types import StatusReason, TrustReason
+from trusted_devices.services import activity, devices, editing, overview, second_factor
+from trusted_devices.types import StatusReason
 from trusted_devices.views import pages
+from trusted_devices.views.device_rows import Entry, Row, groups, matching, together
 
-
-@dataclass(frozen=True, slots=True)
-class Badge:
-    """A device's state in words; ``tone`` is the stylesheet's name for its colour."""
-
-    text: str
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One device as the list shows it."""
-
-    standing: Standing
-    now: datetime
-
-    @property
-    def device(self) -> Device:
-        return self.standing.device
-
-    @property
-    def icon(self) -> str:
-        return useragents.form_factor(self.device.user_agent)
-
-    @property
-    def badge(self) -> Badge:
-        reason = self.standing.decision.reason
-        if reason is TrustReason.TRUSTED:
-            return Badge(_("Trusted"), "good")
-        if self.device.status_reason == StatusReason.COMPROMISED:
-            return Badge(_("Not trusted: its key was copied"), "danger")
-        if reason is TrustReason.EXPIRED or self.device.status_reason == StatusReason.EXPIRED:
-            return Badge(_("Trust has ended"), "warn")
-        return Badge(_("Not trusted"))
-
-    @property
-    def why(self) -> str:
-        """Return why a device is not trusted, where its badge does not say."""
-        reason = self.standing.decision.reason
-        if reason is TrustReason.CREDENTIALS_CHANGED:
-            return _("Password changed")
-        if reason is TrustReason.POLICY_FORBIDS:
-            return _("This site asks for a code every time")
-        told = (StatusReason.EXPIRED, StatusReason.COMPROMISED)
-        if reason is not TrustReason.NOT_REMEMBERED or self.device.status_reason in told:
-            return ""
-        return self.device.get_status_reason_display()
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether there is trust left to be stopped."""
-        return self.device.is_remembered and self.standing.decision.reason is not TrustReason.EXPIRED
-
-    @property
-    def last_used(self) -> wording.Moment | None:
-        at = self.device.last_authenticated_at
-        return wording.ago(at, self.now) if at else None
-
-    @property
-    def first_seen(self) -> wording.Moment:
-        return wording.on(self.device.created_at)
-
-    @property
-    def trusted_until(self) -> wording.Moment | None:
-        until = self.standing.trusted_until
-        return wording.until(until, self.now) if until else None
+PAGE_SIZE = 10
+"""How many devices a page of the list has; with more, there is something to filter by as well."""
+LATEST = 8
+"""How many entries of the activity log stand below the list."""
+RENAMED_SESSION_KEY = "trusted_devices_renamed"
+"""Where the session notes the rename that the next page offers to undo."""
 
 
 @method_decorator([never_cache, login_required, csrf_protect], name="dispatch")
@@ -141,17 +80,34 @@ class DeviceListView(DevicesPage):
     http_method_names = ["get", "head", "options"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        now = timezone.now()
+        now, current_key = timezone.now(), self.current_key()
         rows = [
-            Row(standing, now)
-            for standing in overview.standings(user=request.user, current_key=self.current_key(), now=now)
+            Row(standing, now) for standing in overview.standings(user=request.user, current_key=current_key, now=now)
         ]
+        form = DeviceFilterForm(request.GET)
+        words, show = form.chosen()
+        page = Paginator(together(matching(rows, words, show)), PAGE_SIZE).get_page(request.GET.get("page"))
         context = {
             "rows": rows,
+            "page": page,
+            "groups": groups(page.object_list),
+            "form": form if len(rows) > PAGE_SIZE or words or show else None,
             "others": sum(not row.standing.is_current for row in rows),
+            "renamed": self.renamed([row.device for row in rows]),
+            "activity": [Entry(event, now, current_key) for event in activity.latest(request.user, LATEST)],
             "set_up_url": "" if rows else self.set_up_url(),
         }
         return render(request, "trusted_devices/devices.html", context)
+
+    def renamed(self, devices: Sequence[Device]) -> dict[str, Any] | None:
+        """Return what was just renamed and what undoes it, once, unless the device has changed again."""
+        note = self.request.session.pop(RENAMED_SESSION_KEY, None)
+        if note is None:
+            return None
+        device = next((device for device in devices if device.device_key == note["device_key"]), None)
+        if device is None or editing.version(device) != note["seen"]:
+            return None
+        return {"device": device, "form": UndoRenameForm(initial=note)}
 
     def set_up_url(self) -> str:
         """Return where somebody without a second factor sets one up; empty also if nobody can say whether they are."""
@@ -193,10 +149,37 @@ class RenameView(DevicePage):
         form = RenameForm(request.POST)
         if not form.is_valid():
             return self.page(device, HTTPStatus.BAD_REQUEST, form=form)
+        previous = device.name
         device = devices.rename(
             device=device, name=form.cleaned_data["name"], actor=request.user, client=client_info(request)
         )
-        return self.done(_("The device is called “%(name)s” now.") % {"name": device.name})
+        note = {"device_key": device.device_key, "previous": previous, "seen": editing.version(device)}
+        request.session[RENAMED_SESSION_KEY] = note
+        return pages.go_to("devices")
+
+
+class UndoRenameView(DevicePage):
+    """Gives a device its former name back, unless somebody has changed it meanwhile."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest, device_key: str) -> HttpResponse:
+        device = self.device(device_key)
+        form = UndoRenameForm(request.POST)
+        try:
+            if not form.is_valid():
+                raise StaleDevice
+            with editing.unchanged(device, form.cleaned_data["seen"].__eq__) as stored:
+                device = devices.undo_rename(
+                    device=stored,
+                    previous=form.cleaned_data["previous"],
+                    actor=request.user,
+                    client=client_info(request),
+                )
+        except StaleDevice:
+            pages.tell(request, messages.WARNING, _("The device has changed meanwhile, so its name stays."))
+            return pages.go_to("devices")
+        return self.done(_("The device is called “%(name)s” again.") % {"name": device.display_name})
 
 
 class StopTrustingView(DevicePage):
