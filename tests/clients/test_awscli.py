@@ -55,12 +55,16 @@ def aws(site: Site) -> Aws:
 def test_awscli_goes_through_the_whole_life_of_a_device(site: Site, aws: Aws) -> None:
     client = ("--client-id", site.client.client_id)
     password = f"USERNAME={site.username},PASSWORD={site.password}"
-    challenge = aws("initiate-auth", "--auth-flow", "USER_PASSWORD_AUTH", *client, "--auth-parameters", password)
-    answered = aws(
-        *("respond-to-auth-challenge", *client, "--challenge-name", challenge["ChallengeName"]),
-        *("--session", challenge["Session"], "--challenge-responses"),
-        f"USERNAME={site.username},SOFTWARE_TOKEN_MFA_CODE={site.code()}",
-    )["AuthenticationResult"]
+
+    def sign_in_with_code() -> Any:
+        challenge = aws("initiate-auth", "--auth-flow", "USER_PASSWORD_AUTH", *client, "--auth-parameters", password)
+        return aws(
+            *("respond-to-auth-challenge", *client, "--challenge-name", challenge["ChallengeName"]),
+            *("--session", challenge["Session"], "--challenge-responses"),
+            f"USERNAME={site.username},SOFTWARE_TOKEN_MFA_CODE={site.code()}",
+        )["AuthenticationResult"]
+
+    answered = sign_in_with_code()
     key, group = answered["NewDeviceMetadata"]["DeviceKey"], answered["NewDeviceMetadata"]["DeviceGroupKey"]
     secret = make_device_secret(device_group_key=group, device_key=key)
     token = ("--access-token", answered["AccessToken"])
@@ -80,8 +84,8 @@ def test_awscli_goes_through_the_whole_life_of_a_device(site: Site, aws: Aws) ->
     token = ("--access-token", result["AccessToken"])
 
     staff = ("--user-pool-id", site.pool.pool_id, "--username", site.username)
-    forgotten = ("--device-remembered-status", "not_remembered")
-    aws("admin-update-device-status", *staff, "--device-key", key, *forgotten)
+    stopped = ("--device-remembered-status", "not_remembered")
+    aws("admin-update-device-status", *staff, "--device-key", key, *stopped)
     challenge = aws("initiate-auth", "--auth-flow", "USER_PASSWORD_AUTH", *client, "--auth-parameters", with_device)
     assert challenge["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
     assert len(aws("admin-list-devices", *staff)["Devices"]) == 1
@@ -96,7 +100,12 @@ def test_awscli_goes_through_the_whole_life_of_a_device(site: Site, aws: Aws) ->
         *("initiate-auth", "--auth-flow", "USER_PASSWORD_AUTH", *client, "--auth-parameters", with_device),
         fails="(ResourceNotFoundException) when calling the InitiateAuth operation: Device does not exist.",
     )
+    aws("get-user", *token, fails="Access Token has been revoked")
+    # The program keeps no device, so recovering is leaving the key out.
+    recovered = sign_in_with_code()
+    assert recovered["NewDeviceMetadata"]["DeviceKey"] != key
+    token = ("--access-token", recovered["AccessToken"])
     events = aws("admin-list-user-auth-events", *staff)["AuthEvents"]
-    assert [event["EventResponse"] for event in events] == ["Pass", "Pass"]
-    aws("admin-user-global-sign-out", *staff)
-    aws("get-user", *token, fails="NotAuthorizedException")
+    assert [event["EventResponse"] for event in events] == ["Pass", "Pass", "Pass"]
+    aws("global-sign-out", *token)
+    aws("get-user", *token, fails="(NotAuthorizedException)")

@@ -132,9 +132,11 @@ def test_the_aws_sdk_for_javascript_goes_through_the_whole_life_of_a_device(run:
         "listed": [True],
         "remembered": {"mfa": False},
         "not remembered": {"mfa": True, "newDevice": False},
+        "remembered again": {"mfa": False},
         "refreshed": True,
         "admin": True,
         "forgotten": "ResourceNotFoundException: Device does not exist.",
         "recovered": {"mfa": True, "newDevice": True},
+        "got": 7,
         "signed out": "Access Token has been revoked",
     }

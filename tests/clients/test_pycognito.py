@@ -59,6 +59,42 @@ def mfa_sign_in(site: Site, idp: AWSSRP) -> dict[str, Any]:
     return answered
 
 
+def prove_device(site: Site, idp: AWSSRP) -> dict[str, Any]:
+    """Sign in with SRP and a code, then as far as the client goes by itself after a password; return the result."""
+    answer = mfa_sign_in(site, idp)
+    assert answer["ChallengeName"] == idp.DEVICE_SRP_CHALLENGE
+    boto = site.boto3()
+    challenge = boto.respond_to_auth_challenge(
+        ClientId=idp.client_id,
+        ChallengeName=idp.DEVICE_SRP_CHALLENGE,
+        ChallengeResponses={
+            "USERNAME": site.username,
+            "DEVICE_KEY": idp.device_key,
+            "SRP_A": f"{idp.large_a_value:x}",
+        },
+    )
+    assert challenge["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER"
+    result: dict[str, Any] = boto.respond_to_auth_challenge(
+        ClientId=idp.client_id,
+        ChallengeName="DEVICE_PASSWORD_VERIFIER",
+        ChallengeResponses=idp.process_device_challenge(challenge["ChallengeParameters"]),
+    )["AuthenticationResult"]
+    return result
+
+
+def signed_in(site: Site, result: dict[str, Any]) -> Cognito:
+    """pycognito's user with the tokens of a sign-in."""
+    return Cognito(
+        site.pool.pool_id,
+        site.client.client_id,
+        username=site.username,
+        id_token=result["IdToken"],
+        access_token=result["AccessToken"],
+        refresh_token=result["RefreshToken"],
+        boto3_client_kwargs={"endpoint_url": site.endpoint, "region_name": site.region},
+    )
+
+
 def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
     first = srp(site)
     result = mfa_sign_in(site, first)["AuthenticationResult"]
@@ -80,9 +116,11 @@ def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
     assert "NewDeviceMetadata" not in again
 
     first.update_device_status(False, again["AccessToken"], metadata["DeviceKey"])
-    idp_srp = srp(site, **known)
-    answer = mfa_sign_in(site, idp_srp)
-    assert answer["ChallengeName"] == "DEVICE_SRP_AUTH"
+    assert idp.list_devices(AccessToken=again["AccessToken"])["Devices"] == []
+    asked = prove_device(site, srp(site, **known))
+    assert "NewDeviceMetadata" not in asked
+    first.update_device_status(True, asked["AccessToken"], metadata["DeviceKey"])
+    again = srp(site, **known).authenticate_user()["AuthenticationResult"]
 
     refreshed = idp.get_tokens_from_refresh_token(
         ClientId=site.client.client_id, RefreshToken=again["RefreshToken"], DeviceKey=metadata["DeviceKey"]
@@ -93,25 +131,27 @@ def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
     result = mfa_sign_in(site, srp(site))["AuthenticationResult"]
     assert result["NewDeviceMetadata"]["DeviceKey"] != metadata["DeviceKey"]
 
+    user = signed_in(site, result)
+    user.verify_tokens()
+    user.logout()
+    for signed_out in (result["AccessToken"], refreshed["AuthenticationResult"]["AccessToken"]):
+        with pytest.raises(idp.exceptions.NotAuthorizedException, match="Access Token has been revoked"):
+            idp.get_user(AccessToken=signed_out)
+
 
 def test_pycognito_refreshes_and_signs_out_where_the_pool_lets_unconfirmed_devices(site: Site) -> None:
     UserPool.objects.filter(pk=site.pool.pk).update(refresh_without_device=True)
     result = mfa_sign_in(site, srp(site))["AuthenticationResult"]
-    user = Cognito(
-        site.pool.pool_id,
-        site.client.client_id,
-        username=site.username,
-        id_token=result["IdToken"],
-        access_token=result["AccessToken"],
-        refresh_token=result["RefreshToken"],
-        boto3_client_kwargs={"endpoint_url": site.endpoint, "region_name": site.region},
-    )
+    user = signed_in(site, result)
     user.verify_tokens()
     assert user.id_claims["cognito:username"] == site.username
     user.renew_access_token()
     assert user.access_token != result["AccessToken"]
     assert user.get_user().email == "maria@example.com"
+    renewed = user.access_token
     user.logout()
+    with pytest.raises(ClientError, match="Access Token has been revoked"):
+        site.boto3().get_user(AccessToken=renewed)
 
 
 def test_pycognito_signs_in_with_a_client_secret(site: Site) -> None:

@@ -1,8 +1,8 @@
 // The AWS SDK for JavaScript, version 3. It has no SRP of its own: amazon-cognito-identity-js does that half.
 import {
   AdminForgetDeviceCommand, AdminListDevicesCommand, CognitoIdentityProviderClient, ConfirmDeviceCommand,
-  GetTokensFromRefreshTokenCommand, GetUserCommand, GlobalSignOutCommand, InitiateAuthCommand, ListDevicesCommand,
-  RespondToAuthChallengeCommand, UpdateDeviceStatusCommand,
+  ForgetDeviceCommand, GetDeviceCommand, GetTokensFromRefreshTokenCommand, GetUserCommand, GlobalSignOutCommand,
+  InitiateAuthCommand, ListDevicesCommand, RespondToAuthChallengeCommand, UpdateDeviceStatusCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import helper from 'amazon-cognito-identity-js/lib/AuthenticationHelper.js';
 import big from 'amazon-cognito-identity-js/lib/BigInteger.js';
@@ -100,6 +100,9 @@ async function main() {
   await setStatus(result.AccessToken, 'not_remembered');
   ({ mfa, result } = await signIn(device));
   step('not remembered', { mfa, newDevice: result.NewDeviceMetadata !== undefined });
+  await setStatus(result.AccessToken, 'remembered');
+  ({ mfa, result } = await signIn(device));
+  step('remembered again', { mfa });
 
   const refreshed = await client.send(new GetTokensFromRefreshTokenCommand({
     ClientId: site.client, RefreshToken: result.RefreshToken, DeviceKey: device.key,
@@ -114,6 +117,11 @@ async function main() {
 
   ({ mfa, result } = await signIn());
   step('recovered', { mfa, newDevice: result.NewDeviceMetadata.DeviceKey !== device.key });
+  const own = { AccessToken: result.AccessToken, DeviceKey: (await confirm(result)).device.key };
+  const got = await client.send(new GetDeviceCommand(own));
+  step('got', got.Device.DeviceAttributes.length);
+  await client.send(new ForgetDeviceCommand(own));
+  ({ mfa, result } = await signIn());
   await client.send(new GlobalSignOutCommand({ AccessToken: result.AccessToken }));
   step('signed out', await client.send(new GetUserCommand({ AccessToken: result.AccessToken })).catch(
     (error) => error.message,
