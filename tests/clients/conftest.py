@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import KEY_SECRET, SECRET, make_access_key, make_client, make_pool
 from tests.cognito_idp.wire import totp_code
+from tests.shared_database import PATIENCE
 from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import AccessKey, UserPool, UserPoolClient
 
@@ -69,17 +73,40 @@ def no_ambient_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> No
 
 
 @pytest.fixture
-def site(live_server: Any, settings: Any, no_ambient_credentials: None) -> Iterator[Site]:
+def served(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of the running site. Afterwards it serves nobody any more, whatever connections clients keep alive.
+
+    Each has a thread, which closes its database connection when it ends. Ending after the run is too late for that.
+    """
+    server = live_server.thread.httpd
+    accept, accepted = server.get_request, []
+
+    def get_request() -> Any:
+        accepted.append(accept())
+        return accepted[-1]
+
+    monkeypatch.setattr(server, "get_request", get_request)
+    yield live_server.url
+    for connection, _address in accepted:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(PATIENCE)
+
+
+@pytest.fixture
+def site(served: str, settings: Any, no_ambient_credentials: None) -> Iterator[Site]:
     """A site with one user who has an authenticator app, and the pool of the demo."""
     options = copy.deepcopy(django_settings.TRUSTED_DEVICES)
-    options["COGNITO_IDP"]["ENDPOINT"] = f"{live_server.url}/cognito-idp"
+    options["COGNITO_IDP"]["ENDPOINT"] = f"{served}/cognito-idp"
     settings.TRUSTED_DEVICES = options
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     pool = make_pool()
     user = get_user_model().objects.create_user(USERNAME, "maria@example.com", PASSWORD)
     accounts.keep_verifier(accounts.pool_user(pool, user), PASSWORD)
     site = Site(
-        endpoint=f"{live_server.url}/cognito-idp",
+        endpoint=f"{served}/cognito-idp",
         region="us-east-1",
         pool=pool,
         client=make_client(pool),

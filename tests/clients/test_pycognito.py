@@ -84,7 +84,7 @@ def prove_device(site: Site, idp: AWSSRP) -> dict[str, Any]:
 
 def signed_in(site: Site, result: dict[str, Any]) -> Cognito:
     """pycognito's user with the tokens of a sign-in."""
-    return Cognito(
+    user = Cognito(
         site.pool.pool_id,
         site.client.client_id,
         username=site.username,
@@ -93,6 +93,8 @@ def signed_in(site: Site, result: dict[str, Any]) -> Cognito:
         refresh_token=result["RefreshToken"],
         boto3_client_kwargs={"endpoint_url": site.endpoint, "region_name": site.region},
     )
+    site.opened.append(user.client)
+    return user
 
 
 def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
