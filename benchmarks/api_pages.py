@@ -1,4 +1,4 @@
-"""The API's search over all devices: its first and its thousandth page, beside the bare indexed query of the same page.
+"""Lists of all devices, in the API and in the admin: first and thousandth page, beside the bare indexed query for each.
 
 ``python -m benchmarks.api_pages --devices 1000000`` on the database that ``TEST_DATABASE`` names (a scratch one of it).
 """
@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import django
@@ -30,17 +31,21 @@ def main(devices: int = DEVICES) -> None:
 
     _populate(devices)
     print(f"A page of {PAGE_SIZE} of {devices:,} devices on {connection.vendor}, median of {ROUNDS}:")
-    print("  ordering            page      bare query        API     ratio")
+    print("  list                        page      bare query    answered     ratio")
     last = min(PAGES, devices // PAGE_SIZE)
-    for ordering in ("-added", "trust_expires_at"):
+    for name, make in (
+        ("API, -added", partial(_api, "-added")),
+        ("API, trust_expires_at", partial(_api, "trust_expires_at")),
+        ("admin", _changelist),
+    ):
         contenders = {}
         for page in (1, last):
-            contenders[f"query {page}"], contenders[f"api {page}"] = _contenders(ordering, page)
+            contenders[f"query {page}"], contenders[f"answer {page}"] = make(page)
         medians = _measure(contenders)
         for page in (1, last):
-            query, api = medians[f"query {page}"] * 1000, medians[f"api {page}"] * 1000
-            print(f"  {ordering:<18} {page:>5} {query:>11.2f} ms {api:>7.2f} ms {api / query:>9.2f}")
-        print(f"  page {last} takes {medians[f'api {last}'] / medians['api 1']:.2f} times as long as the first")
+            query, answer = medians[f"query {page}"] * 1000, medians[f"answer {page}"] * 1000
+            print(f"  {name:<26} {page:>5} {query:>11.2f} ms {answer:>8.2f} ms {answer / query:>9.2f}")
+        print(f"  page {last} takes {medians[f'answer {last}'] / medians['answer 1']:.2f} times as long as the first")
 
 
 def _populate(devices: int) -> None:
@@ -74,7 +79,7 @@ def _populate(devices: int) -> None:
         cursor.execute("ANALYZE TABLE trusted_devices_device" if connection.vendor == "mysql" else "ANALYZE")
 
 
-def _contenders(ordering: str, page: int) -> tuple[Callable[[], None], Callable[[], None]]:
+def _api(ordering: str, page: int) -> tuple[Callable[[], None], Callable[[], None]]:
     """Return the bare query of a page and the API's answer with the same page."""
     from rest_framework.test import APIRequestFactory, force_authenticate
 
@@ -104,6 +109,34 @@ def _contenders(ordering: str, page: int) -> tuple[Callable[[], None], Callable[
         assert len(response.data["results"]) == PAGE_SIZE
 
     return bare, api
+
+
+def _changelist(page: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return the bare query of a page and the admin's answer with the same page, rendered."""
+    from django.contrib.admin import site
+    from django.test import RequestFactory
+
+    from trusted_devices.models import Device
+
+    found = Device.objects.select_related("user").order_by("-pk")
+    query = {}
+    if page > 1:
+        before = found.values_list("pk", flat=True)[(page - 1) * PAGE_SIZE - 1]
+        query["p"] = f"older-{before}"
+        found = found.filter(pk__lt=before)
+    request = RequestFactory().get("/admin/trusted_devices/device/", query)
+    request.user, request.session = _staff(), {}
+    view = site.get_model_admin(Device).changelist_view
+
+    def bare() -> None:
+        assert len(found.all()[: PAGE_SIZE + 1]) >= PAGE_SIZE
+
+    def admin() -> None:
+        response = view(request).render()
+        assert response.status_code == 200, response.content
+        assert len(response.context_data["cl"].result_list) == PAGE_SIZE
+
+    return bare, admin
 
 
 def _staff() -> Any:

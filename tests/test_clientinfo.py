@@ -36,7 +36,10 @@ def test_a_user_agent_is_cleaned_before_anybody_sees_it():
 
 def test_what_client_hints_say_is_kept_with_the_user_agent():
     hints = {"HTTP_SEC_CH_UA": '"Chromium";v="140", "Microsoft Edge";v="140"', "HTTP_SEC_CH_UA_PLATFORM": '"Windows"'}
-    assert client_info(rf.get("/", HTTP_USER_AGENT=CHROME, **hints)).user_agent == f"{CHROME} (hints: Edge; Windows)"
+    assert (
+        client_info(rf.get("/", HTTP_USER_AGENT=CHROME, **hints)).user_agent
+        == f"{CHROME} (hints: browser=Edge; system=Windows)"
+    )
 
 
 def test_a_forwarded_address_is_not_believed():

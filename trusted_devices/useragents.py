@@ -2,7 +2,7 @@
 
 Browsers of the Chromium family call themselves Chrome and their system by a frozen name in ``User-Agent``; who they
 are stands in the hints (https://wicg.github.io/ua-client-hints/). Both are kept as one text: what the hints say
-follows in the comment that RFC 9110, section 10.1.5, allows there, ``(hints: Edge; Windows 11)``.
+follows in the comment that RFC 9110, section 10.1.5, allows there, ``(hints: browser=Edge; system=Windows 11)``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BRAND = re.compile(r'"([^"]*)"\s*;\s*v=')
 _GREASE = re.compile(r"\W*not\W*a\W*brand\W*", re.IGNORECASE)
 """A brand that stands there so that nobody relies on the form of the list."""
 _NOT_IN_HINTS = re.compile(r"[^\w .+-]+", re.ASCII)
-_HINTS = re.compile(r"\(hints: ([^;()]*); ([^;()]*)\)$")
+_HINTS = re.compile(r"\(hints: (?:browser=([^;()]+))?(?:; )?(?:system=([^;()]+))?\)$")
 _SHORT_NAMES = {"Google Chrome": "Chrome", "Microsoft Edge": "Edge", "Chromium OS": "Chrome OS", "Unknown": ""}
 _FIRST_WINDOWS_11 = 13
 """The major number that ``Sec-CH-UA-Platform-Version`` has on Windows 11 and later."""
@@ -38,8 +38,9 @@ def stated(headers: Mapping[str, str]) -> str:
 
     Fit for storing and logging, like the outcome of :func:`clean`.
     """
-    browser, system = _brand(headers.get("Sec-CH-UA", "")), _system(headers)
-    hints = f" (hints: {browser}; {system})" if browser or system else ""
+    hinted = {"browser": _brand(headers.get("Sec-CH-UA", "")), "system": _system(headers)}
+    hints = "; ".join(f"{what}={name}" for what, name in hinted.items() if name)
+    hints = f" (hints: {hints})" if hints else ""
     user_agent = clean(headers.get("User-Agent", ""))
     return (user_agent[: MAX_LENGTH - len(hints)] + hints).lstrip()
 
@@ -80,7 +81,7 @@ def describe(user_agent: str) -> str:
 def families(user_agent: str) -> tuple[str, str]:
     """Return the families of browser and operating system, empty where unknown."""
     hints = _HINTS.search(user_agent)
-    browser, system = hints.groups() if hints else ("", "")
+    browser, system = hints.groups("") if hints else ("", "")
     if (browser and system) or parse is None or not user_agent:
         return browser, system
     parsed = parse(user_agent[:MAX_LENGTH])

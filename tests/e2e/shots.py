@@ -37,6 +37,36 @@ for name, first, used, granted, period in (
     device.trust_expires_at = device.trust_granted_at + device.trust_period
     device.save()
 """
+# A site with a month behind it, so that the dashboard has something to draw.
+MONTH = """
+from datetime import timedelta
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services.devices import new_device_key
+users = list(get_user_model().objects.filter(username__in=["maria", "erik", "admin"]).order_by("pk"))
+now, events = timezone.now(), []
+note = lambda day, action, reason: events.append(
+    DeviceEvent(user=users[0], action=action, reason=reason, created_at=now - timedelta(days=day, minutes=5))
+)
+for day in range(30):
+    for _ in range(4 + day * 7 % 5):
+        note(day, "remembered", "user_trusted")
+    for _ in range(1 + day * 3 % 4):
+        note(day, "expired", "expired")
+    for reason in ("no_device", "expired", "unknown_device", "credentials_changed")[: 1 + day % 4]:
+        note(day, "trust_refused", reason)
+DeviceEvent.objects.bulk_create(events)
+Device.objects.bulk_create(
+    Device(
+        user=users[number % 7 % 3], device_key=new_device_key(), device_group_key="-abcd1234", status="remembered",
+        status_reason="user_trusted", confirmed_at=now, trust_granted_at=now - timedelta(days=number % 50),
+        trust_period=timedelta(days=90), trust_expires_at=now + timedelta(days=90 - number % 50, hours=1),
+        last_authenticated_at=now - timedelta(hours=number), user_agent="USER_AGENT",
+    )
+    for number in range(120)
+)
+"""
 TABLET = (
     "Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/18.5 Mobile/15E148 Safari/604.1"
@@ -118,6 +148,17 @@ def shoot_admin(camera: Camera, people: dict[str, Person]) -> None:
     expect(page.get_by_role("heading", name="Devices", level=1)).to_be_visible()
     camera.shoot(page, "admin-devices")
     camera.shoot_dark(page, "admin-devices")
+    page.get_by_role("link", name="Work laptop").click()
+    expect(page.get_by_role("heading", name="Latest activity")).to_be_visible()
+    camera.shoot(page, "admin-device")
+    page.get_by_role("link", name="Shorten trust").click()
+    expect(page.get_by_label("Trust ends")).to_be_visible()
+    camera.shoot(page, "admin-shorten-trust")
+    camera.demo.run(MONTH.replace("USER_AGENT", FIREFOX))
+    page.goto("/admin/trusted_devices/device/dashboard/")
+    expect(page.get_by_role("img", name="Trusted devices over time")).to_be_visible()
+    camera.shoot(page, "admin-dashboard")
+    camera.shoot_dark(page, "admin-dashboard")
 
 
 @contextmanager
