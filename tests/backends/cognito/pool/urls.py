@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b32encode
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -16,7 +17,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from tests.cognito_idp.factories import KEY_SECRET, SECRET, make_access_key, make_client, make_pool
 from tests.cognito_idp.wire import totp_code
 from trusted_devices.cognito_idp import accounts, senders
-from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.cognito_idp.models import AccessKey, PoolUser, UserPool
 from trusted_devices.cognito_idp.operations import admin
 from trusted_devices.cognito_idp.registry import Access, Call, operation, operations
 from trusted_devices.models import Device
@@ -25,7 +26,8 @@ from trusted_devices.types import DeviceStatus
 
 def new_pool(app: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]:
     pool = make_pool(**{"email_mfa": True, "sms_mfa": True, **fields})
-    key = make_access_key()
+    # One for all, so that clients need not forget whose they are.
+    key = AccessKey.objects.first() or make_access_key()
     return {
         "pool_id": pool.pool_id,
         "client_id": make_client(pool).client_id,
@@ -86,6 +88,11 @@ def code(username: str) -> dict[str, str]:
     return {"code": totp_code(TOTPDevice.objects.get(user__username=username, confirmed=True))}
 
 
+def totp_secret(username: str) -> dict[str, str]:
+    device = TOTPDevice.objects.get(user__username=username, confirmed=True)
+    return {"secret": b32encode(device.bin_key).decode()}
+
+
 def mailed(username: str) -> dict[str, str]:
     bodies = [message.body for message in mail.outbox if f"{username}@example.com" in message.to]
     return {"body": bodies[-1], "count": str(len(bodies))}
@@ -136,7 +143,7 @@ ACTS = {
     act.__name__: act
     for act in (
         new_pool, new_user, add_totp, code, mailed, texted, delete_user, rename_user, disable_user, devices, set_status,
-        forget, attribute,
+        forget, attribute, totp_secret,
     )
 }  # fmt: skip
 
