@@ -212,3 +212,23 @@ def test_waits_spread_from_nothing_to_a_bound_that_doubles_up_to_the_longest() -
         drawn = [client.full_jitter(attempt, first=0.5, longest=5.0) for _ in range(300)]
         assert 0 <= min(drawn) < bound / 4
         assert bound * 3 / 4 < max(drawn) <= bound
+
+
+@pytest.mark.parametrize(
+    ("headers", "good"),
+    [
+        ({"x-amzn-requestid": "1"}, True),
+        ({"content-type": "application/x-amz-json-1.1"}, True),
+        ({"content-type": "text/html"}, False),
+        ({}, False),
+    ],
+)
+def test_a_success_that_no_pool_has_sent_is_none(
+    answers: Callable[..., Answers], headers: dict[str, str], good: bool
+) -> None:
+    answers(then={"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": headers}})
+    if good:
+        PoolClient(options()).call("confirm_device")
+    else:
+        with pytest.raises(errors.MalformedAnswer):
+            PoolClient(options()).call("confirm_device")

@@ -32,8 +32,8 @@ FIRST_WAIT = 0.1
 SAFE_TO_REPEAT = re.compile(
     r"initiate_auth|update_device_status|admin_(update|forget|list|get)_\w+|describe_\w+|get_user\w*"
 )
-# Everything that botocore raises for an answer that never came or cannot be read.
-_LOST = (BotoCoreError, ResponseParserError, ValueError)
+# Everything that botocore raises for an answer that never came or cannot be read; its parser trusts what it is given.
+_LOST = (BotoCoreError, ResponseParserError, ValueError, TypeError, AttributeError, KeyError)
 _building = Lock()
 
 sleep: Callable[[float], None] = time.sleep
@@ -84,7 +84,8 @@ class PoolClient:
             # Not the error itself: it may quote what was sent.
             errors.logger.error("%s: no answer from the user pool (%s).", operation, type(error).__name__)
             raise errors.Lost("The user pool cannot be reached.") from None
-        if not isinstance(answer, dict):
+        if not isinstance(answer, dict) or not _is_from_a_pool(answer):
+            errors.logger.error("%s: the answer is not a user pool's.", operation)
             raise errors.MalformedAnswer("The user pool's answer cannot be read.")
         return answer
 
@@ -98,6 +99,19 @@ def _is_signed(operation: str) -> bool:
     return operation.startswith(("admin_", "describe_", "get_user_pool"))
 
 
+def _is_from_a_pool(answer: dict[str, Any]) -> bool:
+    """Return whether a pool said so. Anything with status 200 is a success to botocore where no answer is expected."""
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders")
+    if headers is None:
+        return True
+    return "x-amzn-requestid" in headers or "x-amz-json" in headers.get("content-type", "")
+
+
+@lru_cache(maxsize=4)
+def _session(region: str) -> boto3.session.Session:
+    return boto3.session.Session(region_name=region)
+
+
 @lru_cache(maxsize=8)
 def _built(options: Options, signed: bool) -> Any:
     config = Config(
@@ -107,8 +121,7 @@ def _built(options: Options, signed: bool) -> Any:
         user_agent_extra="django-device-trust",
         **({} if signed else {"signature_version": UNSIGNED}),
     )
-    session = boto3.session.Session(region_name=options.region)
-    return session.client("cognito-idp", endpoint_url=options.ENDPOINT_URL, config=config)
+    return _session(options.region).client("cognito-idp", endpoint_url=options.ENDPOINT_URL, config=config)
 
 
 def _client(options: Options, *, signed: bool) -> Any:

@@ -1,0 +1,146 @@
+"""A proxy between this site and its pool, which breaks what it is told to break."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "AWSCognitoIdentityProviderService."
+THROTTLED = b'{"__type":"TooManyRequestsException","message":"Too many requests"}'
+BROKEN = b'{"__type":"InternalErrorException","message":"Something went wrong"}'
+
+FAULTS = {
+    "reset": "the connection is cut before the pool hears of it",
+    "lost answer": "the pool does it, and the connection is cut before it can say so",
+    "silence": "nothing comes back until the caller has had enough",
+    "throttled": "TooManyRequestsException",
+    "500": "InternalErrorException",
+    "502": "a page of a gateway",
+    "truncated": "half of the answer, after the pool did it",
+    "no object": "a JSON list",
+    "empty": "an object without members",
+    "html": "a page with status 200",
+}
+JSON, HTML = "application/x-amz-json-1.1", "text/html"
+ANSWERS: dict[str, tuple[int, str, bytes]] = {
+    "throttled": (400, JSON, THROTTLED),
+    "500": (500, JSON, BROKEN),
+    "502": (502, HTML, b"<html>Bad gateway</html>"),
+    "no object": (200, JSON, b"[1, 2]"),
+    "empty": (200, JSON, b"{}"),
+    "html": (200, HTML, b"<html>Welcome to this hotel's network</html>"),
+}
+
+
+@dataclass
+class PoolProxy:
+    """Forwards to ``upstream``. ``faults`` maps an operation (``*``: any) to the fault that befalls its calls."""
+
+    upstream: str
+    url: str = ""
+    faults: dict[str, str] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def breaks(self, operation: str, fault: str, *, times: int = 10_000) -> None:
+        """Let ``fault`` befall the next calls of that operation."""
+        self.faults[operation], self.left[operation] = fault, times
+
+    def heals(self) -> None:
+        """Everything works again."""
+        self.faults.clear()
+
+    def fault_for(self, operation: str) -> str:
+        for name in (operation, "*"):
+            if name in self.faults and self.left[name] > 0:
+                self.left[name] -= 1
+                return self.faults[name]
+        return ""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Any
+
+    def do_POST(self) -> None:
+        proxy: PoolProxy = self.server.proxy
+        operation = self.headers.get("X-Amz-Target", "").removeprefix(PREFIX)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        proxy.seen.append(operation)
+        fault = proxy.fault_for(operation)
+        if fault == "reset":
+            self._cut()
+        elif fault == "silence":
+            proxy.over.wait(10)
+            self._cut()
+        elif fault in ANSWERS:
+            self._answer(*ANSWERS[fault])
+        else:
+            status, answer = self._forward(proxy, body)
+            if fault == "lost answer":
+                self._cut()
+            else:
+                self._answer(status, JSON, answer, cut=fault == "truncated")
+
+    def _forward(self, proxy: PoolProxy, body: bytes) -> tuple[int, bytes]:
+        there = urlsplit(proxy.upstream)
+        connection = http.client.HTTPConnection(there.netloc, timeout=20)
+        try:
+            # With the headers as they came, Host included: it is signed.
+            connection.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() != "connection":
+                    connection.putheader(name, value)
+            connection.endheaders(body)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def _answer(self, status: int, content_type: str, body: bytes, *, cut: bool = False) -> None:
+        with suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self._cut()
+
+    def _cut(self) -> None:
+        # Closing without lingering sends a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def running_proxy(upstream: str) -> Iterator[PoolProxy]:
+    """Run a proxy in front of ``upstream``, a URL without a path."""
+    proxy = PoolProxy(upstream)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.proxy = proxy  # type: ignore[attr-defined]
+    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
