@@ -5,6 +5,8 @@ Without any variable it needs no server: SQLite and a Celery broker made of file
 ==================  ============================================================================================
 ``DEMO_DIR``        where the demo keeps its files, ``./.demo`` if unset
 ``PORT``            port of the web server, 8000 if unset
+``BACKEND``         ``cognito`` to keep the people in a user pool, which is a second demo beside this one
+``POOL_PORT``       port of that pool, ``PORT`` + 1 if unset
 ``HTTPS``           ``1`` when the site is served over HTTPS: cookies become Secure
 ``DEBUG``           ``1`` for Django's debug pages
 ``SECRET_KEY``      if unset, one is made once and kept in ``DEMO_DIR``
@@ -15,9 +17,10 @@ Without any variable it needs no server: SQLite and a Celery broker made of file
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +29,42 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def demo_dir(environ: Mapping[str, str]) -> Path:
-    """Return the directory that holds everything the demo writes."""
-    return Path(environ.get("DEMO_DIR") or BASE_DIR / ".demo").resolve()
+    """Return the directory that holds everything the demo writes; a site with a pool has one inside the pool's."""
+    folder = Path(environ.get("DEMO_DIR") or BASE_DIR / ".demo").resolve()
+    return folder / "cognito" if has_pool(environ) else folder
+
+
+def has_pool(environ: Mapping[str, str]) -> bool:
+    """Return whether the people are in a user pool."""
+    return environ.get("BACKEND", "") == "cognito"
+
+
+def pool_facts(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Return what the site knows of its pool (``seed_demo --json``); nothing without a pool or before it is made."""
+    kept = directory / "pool.json"
+    if not has_pool(environ) or not kept.exists():
+        return {}
+    facts: dict[str, str] = json.loads(kept.read_text())
+    return facts
+
+
+def cognito(environ: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, Any]:
+    """Return ``TRUSTED_DEVICES["COGNITO"]`` for that pool."""
+    return {
+        "USER_POOL_ID": facts["user_pool_id"],
+        "CLIENT_ID": facts["secret_client_id"],
+        "CLIENT_SECRET": facts["secret_client_secret"],
+        "ENDPOINT_URL": facts["endpoint"],
+        "USER_MAPPER": "demo_site.pool.DemoMapper",
+        "REDIS_URL": environ.get("REDIS_URL") or None,
+    }
+
+
+def lend_credentials(environ: MutableMapping[str, str], facts: Mapping[str, str]) -> None:
+    """Put the pool's access key where boto3 looks first."""
+    environ["AWS_ACCESS_KEY_ID"] = facts["access_key_id"]
+    environ["AWS_SECRET_ACCESS_KEY"] = facts["secret_access_key"]
+    environ.pop("AWS_SESSION_TOKEN", None)
 
 
 def flag(environ: Mapping[str, str], name: str) -> bool:

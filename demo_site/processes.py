@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -39,11 +39,12 @@ class StopRequested(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A command line to run, by a short name, with its output in ``log``."""
+    """A command line to run, by a short name, with its output in ``log`` and ``environ`` on top of everybody's."""
 
     name: str
     command: Sequence[str]
     log: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Supervisor:
@@ -75,7 +76,7 @@ class Supervisor:
         with program.log.open("wb") as log:
             process = subprocess.Popen(
                 program.command,
-                env=self._environ,
+                env={**self._environ, **program.environ},
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

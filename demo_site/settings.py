@@ -63,6 +63,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "demo_site.pool.pool_url",
             ],
         },
     },
@@ -131,6 +132,22 @@ TRUSTED_DEVICES = {
         "SMS_SENDER": "trusted_devices.cognito_idp.senders.console",
     },
 }
+
+POOL = environment.pool_facts(os.environ, DEMO_DIR)
+POOL_URL = POOL.get("url", "")
+if POOL:
+    environment.lend_credentials(os.environ, POOL)
+    TRUSTED_DEVICES |= {
+        "BACKEND": "cognito",
+        "COGNITO": environment.cognito(os.environ, POOL),
+        "MFA": None,
+        "MFA_SETUP_URL": f"{POOL_URL}/security/",
+        # Cookies know no ports, and the pool is a site on the same host.
+        "COOKIE_NAME": "cognito_trusted_device",
+    }
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "cognito_sessionid", "cognito_csrftoken"
+    # It warns that nobody is asked for a second factor; here the pool asks.
+    SILENCED_SYSTEM_CHECKS += ["trusted_devices.W001"]
 
 CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT, CELERY_BROKER_TRANSPORT_OPTIONS = environment.broker(os.environ, DEMO_DIR)
 CELERY_TASK_IGNORE_RESULT = True

@@ -24,6 +24,7 @@ def demo(settings: Any, tmp_path: Path) -> Any:
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [ROOT / "templates"]}]
     settings.MIDDLEWARE = ["demo_site.middleware.ContentSecurityPolicyMiddleware", *settings.MIDDLEWARE]
     settings.EMAIL_FILE_PATH = tmp_path / "mail"
+    settings.POOL_URL = ""
     return settings
 
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +67,9 @@ class Person:
 class RunningDemo:
     """A running ``manage.py demo``."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.environ = environ or {}
         self.url = f"http://127.0.0.1:{port}"
 
     def manage(self, *arguments: str) -> str:
@@ -76,7 +77,7 @@ class RunningDemo:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=demo_environ(self.folder),
+            env=demo_environ(self.folder) | self.environ,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -115,7 +116,7 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo(folder: Path) -> Iterator[RunningDemo]:
+def running_demo(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[RunningDemo]:
     """Start the demo with its files in ``folder``; end it, and all that it started, afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -125,7 +126,7 @@ def running_demo(folder: Path) -> Iterator[RunningDemo]:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "demo", "--port", str(port)],
             cwd=ROOT,
-            env=demo_environ(folder),
+            env=demo_environ(folder) | (environ or {}),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -135,7 +136,7 @@ def running_demo(folder: Path) -> Iterator[RunningDemo]:
             assert process.poll() is None, output.read_text()
             assert time.monotonic() < deadline, f"The demo did not start within {PATIENCE} seconds."
             time.sleep(0.1)
-        yield RunningDemo(folder, port)
+        yield RunningDemo(folder, port, environ)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE)

@@ -25,6 +25,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)
+        if settings.POOL_URL:
+            self._say_whose_people(**options)
+            return
         accounts.seed()
         cognito_idp = seeding.seed({account.username: account.password for account in accounts.ACCOUNTS})
         if options["json"]:
@@ -33,3 +36,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(facts, indent=2))
         elif options["verbosity"]:
             self.stdout.write(f"The accounts are there: {', '.join(a.username for a in accounts.ACCOUNTS)}.")
+
+    def _say_whose_people(self, **options: Any) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps({"url": f"http://127.0.0.1:{settings.PORT}", "pool": settings.POOL_URL}))
+        elif options["verbosity"]:
+            self.stdout.write(f"The accounts are those of the pool at {settings.POOL_URL}.")

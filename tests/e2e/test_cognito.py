@@ -1,0 +1,125 @@
+"""The demo on a user pool, in a real browser: the site is one process and its pool another."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import PATIENCE
+from tests.e2e.running_demo import Person, RunningDemo, running_demo
+from tests.e2e.visitor import (
+    CHROME,
+    be_asked_for_a_code,
+    be_signed_in_as,
+    device,
+    enter_code,
+    enter_password,
+    sign_in_and_trust,
+    sign_out,
+    trust,
+)
+
+pytestmark = pytest.mark.browser
+
+STATUSES = (
+    "from trusted_devices.models import Device;"
+    "print(*Device.objects.filter(user__username={name!r}).values_list('status', flat=True))"
+)
+
+
+@pytest.fixture(scope="module")
+def site(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    folder: Path = tmp_path_factory.mktemp("cognito-demo")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        pool_port = probe.getsockname()[1]
+    with running_demo(folder, {"BACKEND": "cognito", "POOL_PORT": str(pool_port)}) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def pool(site: RunningDemo) -> RunningDemo:
+    """The site's pool, an ordinary demo in the folder above."""
+    return RunningDemo(site.folder, 0)
+
+
+@pytest.fixture(scope="module")
+def everybody(pool: RunningDemo) -> dict[str, Person]:
+    return pool.seeded()
+
+
+@pytest.fixture
+def page(chromium: Browser, site: RunningDemo) -> Iterator[Page]:
+    context = chromium.new_context(base_url=site.url, user_agent=CHROME)
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
+
+
+def becomes(demo: RunningDemo, name: str, statuses: str) -> None:
+    """Ask until the devices are as expected; beat and worker run on their own time."""
+    for _attempt in range(20):
+        if demo.run(STATUSES.format(name=name)).strip() == statuses:
+            return
+    raise AssertionError(f"The devices of {name} never became {statuses!r}.")
+
+
+def test_a_device_is_trusted_in_the_pool_and_forgotten_there(
+    page: Page, pool: RunningDemo, everybody: dict[str, Person]
+) -> None:
+    maria = everybody["maria"]
+    page.goto("/")
+    expect(page.get_by_text("These people live in a user pool")).to_be_visible()
+    sign_in_and_trust(page, maria, name="Work laptop")
+    expect(device(page, "Work laptop").get_by_text("Trusted", exact=True)).to_be_visible()
+    becomes(pool, "maria", "remembered")
+    sign_out(page)
+    enter_password(page, maria)
+    be_signed_in_as(page, maria)
+    page.goto("/devices/")
+    page.get_by_role("link", name="Forget Work laptop").click()
+    page.get_by_role("main").get_by_role("button", name="Forget").click()
+    becomes(pool, "maria", "")
+    page.goto("/sign-in/")
+    enter_password(page, maria)
+    be_asked_for_a_code(page)
+
+
+def test_on_its_date_trust_ends_and_the_sweep_tells_the_pool(
+    page: Page, site: RunningDemo, pool: RunningDemo, everybody: dict[str, Person]
+) -> None:
+    erik = everybody["erik"]
+    enter_password(page, erik, "/devices/")
+    enter_code(page, erik.code())
+    trust(page, "30 days")
+    expect(page.get_by_role("heading", name="Your devices")).to_be_visible()
+    becomes(pool, "erik", "remembered")
+    site.move_dates(erik, 31)
+    becomes(pool, "erik", "not_remembered")
+    becomes(site, "erik", "not_remembered")
+    sign_out(page)
+    enter_password(page, erik)
+    be_asked_for_a_code(page)
+
+
+def test_staff_of_the_pool_forget_somebody_s_device_in_the_admin(
+    page: Page, pool: RunningDemo, everybody: dict[str, Person]
+) -> None:
+    admin = everybody["admin"]
+    enter_password(page, admin, "/admin/trusted_devices/device/")
+    enter_code(page, admin.code())
+    trust(page, "30 days", "The console")
+    becomes(pool, "admin", "remembered")
+    page.goto("/admin/trusted_devices/device/")
+    page.get_by_role("row").filter(has_text="The console").get_by_role("checkbox").check()
+    page.get_by_label("Action:").select_option("Forget")
+    page.get_by_role("button", name="Go").click()
+    page.get_by_label("Reason").fill("lost on the train")
+    page.get_by_role("button", name="Forget").click()
+    expect(page.get_by_text(re.compile("1 device was forgotten"))).to_be_visible()
+    becomes(pool, "admin", "")
