@@ -75,6 +75,3 @@ def _recognise(request: HttpRequest) -> Device | None:
 
 
 _arecognise = sync_to_async(_recognise)
-
-
-_arecognise = sync_to_async(_recognise)
