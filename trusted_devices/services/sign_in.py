@@ -26,7 +26,7 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices import conf
 from trusted_devices.backends import get_backend
 from trusted_devices.cookies import DeviceCookie
-from trusted_devices.exceptions import BackendUnavailable, SignInExpired
+from trusted_devices.exceptions import BackendUnavailable, InvalidPeriod, SignInExpired, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.services import second_factor, trust
 from trusted_devices.types import (
@@ -268,7 +268,11 @@ def answer_code(
     if offer is None:
         return _signed_in(state, user, verified, _known(user, cookie))
     if trust.get_policy().tracking(user) is TrackingMode.ALWAYS:
-        return _grant(state, user, verified, offer.default, "", cookie, client, now)
+        try:
+            return _grant(state, user, verified, offer.default, "", cookie, client, now)
+        except (InvalidPeriod, TrustNotAllowed):
+            # Nobody asked for trust, so what keeps it from being given keeps nobody out.
+            return dataclasses.replace(_signed_in(state, user, verified, _known(user, cookie)), trust_failed=True)
     state = dataclasses.replace(state, step=Step.OFFER_TRUST, verified=verified)
     return Challenge(state=state, user=user, offer=offer, device=_known(user, cookie))
 

@@ -196,6 +196,8 @@ class CodeView(SignInStep):
                 cookie=get_jar(self.request).cookie,
                 client=client_info(self.request),
             )
+        except AlreadyAnswered:
+            return pages.go_on(self.request, now.next_url)
         except (ActionRequired, CodeMismatch, TooManyAttempts, BackendUnavailable) as error:
             return page.refuse(self.request, form, error)
         if isinstance(outcome, SignedIn):
