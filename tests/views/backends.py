@@ -29,6 +29,24 @@ class NoCodes(LocalBackend):
         raise BackendUnavailable
 
 
+class OnlyAtSignIn(LocalBackend):
+    """Asks for second factors only in the course of a sign-in."""
+
+    verifies_anytime = False
+
+
+class LosesFactors(LocalBackend):
+    """The factor that is asked for is removed while its code is on the way."""
+
+    def second_factor(self, user: Any, *arguments: Any, **options: Any) -> MfaVerification:
+        user.totpdevice_set.all().delete()
+        return super().second_factor(user, *arguments, **options)
+
+    def send_code(self, user: Any, *arguments: Any, **options: Any) -> Mapping[str, str]:
+        user.emaildevice_set.all().delete()
+        return super().send_code(user, *arguments, **options)
+
+
 class NoDevices(LocalBackend):
     """Cannot change a device."""
 

@@ -55,6 +55,14 @@ def set_options(settings: Any, **options: Any) -> None:
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | options
 
 
+def share_sign_in(browser: Browser, tab: Browser) -> None:
+    """Let ``tab`` hold the half-finished sign-in as ``browser`` has it now: loaded before that went on."""
+    session = tab.session
+    session[STATE_SESSION_KEY] = browser.session[STATE_SESSION_KEY]
+    session.save()
+    tab.cookies["sessionid"] = session.session_key
+
+
 # ---- the way through -------------------------------------------------------------------------------------------------
 
 
@@ -433,6 +441,28 @@ def test_trust_that_is_refused_after_all_keeps_nobody_out(at_offer: Browser, use
     assert "could not be marked as trusted" in told(at_offer.get(url("devices")))
 
 
+def test_where_every_device_is_remembered_one_that_cannot_be_keeps_nobody_out(
+    at_code: Browser, totp: TOTPDevice, user: Any, settings: Any
+) -> None:
+    set_options(settings, TRACKING="always", POLICY="tests.views.policies.OffersWhatItForbids")
+    at_code.enter_code(code_of(totp))
+    assert at_code.user_id == str(user.pk)
+    assert not Device.objects.exists()
+    assert "could not be marked as trusted" in told(at_code.get(url("devices")))
+
+
+def test_where_every_device_is_remembered_two_tabs_make_one(
+    at_code: Browser, other_browser: Browser, totp: TOTPDevice, settings: Any, clock: time_machine.Coordinates
+) -> None:
+    set_options(settings, TRACKING="always")
+    share_sign_in(at_code, other_browser)
+    at_code.enter_code(code_of(totp))
+    clock.shift(30)
+    response = other_browser.enter_code(code_of(totp))
+    assert (response.status_code, response.headers["Location"]) == (HTTPStatus.FOUND, "/?from=here")
+    assert Device.objects.count() == 1
+
+
 def test_trust_that_the_site_stops_offering_meanwhile_is_not_given(at_offer: Browser, user: Any, settings: Any) -> None:
     set_options(settings, TRACKING="off")
     response = at_offer.trust()
@@ -564,12 +594,8 @@ def test_a_post_from_another_site_is_refused(db: None, clock: Any, step: str) ->
 
 
 def test_two_tabs_that_answer_at_once_trust_one_device(at_offer: Browser, other_browser: Browser, user: Any) -> None:
-    loaded_by_the_other_tab = at_offer.session[STATE_SESSION_KEY]
+    share_sign_in(at_offer, other_browser)
     at_offer.trust()
-    session = other_browser.session
-    session[STATE_SESSION_KEY] = loaded_by_the_other_tab
-    session.save()
-    other_browser.cookies["sessionid"] = session.session_key
     response = other_browser.trust()
     assert (response.status_code, response.headers["Location"]) == (HTTPStatus.FOUND, "/?from=here")
     assert Device.objects.count() == 1
@@ -592,6 +618,7 @@ def test_two_tabs_that_answer_at_once_trust_one_device(at_offer: Browser, other_
         "https://testserver@example.org/",
         "\x08//example.org",
         "/" + "x" * 3000,
+        "/" + "é" * 1999,
     ],
 )
 def test_nobody_is_led_to_another_site(browser: Browser, totp: TOTPDevice, elsewhere: str) -> None:
@@ -602,6 +629,18 @@ def test_nobody_is_led_to_another_site(browser: Browser, totp: TOTPDevice, elsew
     assert browser.trust().headers["Location"] == "/"
     assert browser.get(url("sign_in"), {"next": elsewhere}).headers["Location"] == "/"
     assert browser.post(url("sign_out"), {"next": elsewhere}).headers["Location"] == url("sign_in")
+
+
+@pytest.mark.parametrize("sign", ["x", "é", "%", "😀"])
+def test_a_long_way_on_is_kept_as_long_as_a_web_server_takes_the_address(browser: Browser, db: None, sign: str) -> None:
+    kept = []
+    for length in (0, 200, 900, 1500, 2900, 16000):
+        response = browser.get(url("sign_in_code"), {"next": "/" + sign * length})
+        assert response.status_code == HTTPStatus.FOUND
+        assert len(response.headers["Location"]) < 3500
+        kept.append("next=" in response.headers["Location"])
+    assert kept[:2] == [True, True]
+    assert not kept[-1]
 
 
 def test_a_way_on_that_is_planted_in_the_session_is_checked_again(at_offer: Browser) -> None:

@@ -128,3 +128,30 @@ def test_a_backend_that_cannot_be_reached_is_a_503(
         response = remembered.post(url("verify"), data)
         assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
         assert "not possible right now" in response.content.decode()
+
+
+def test_a_factor_that_goes_while_its_code_is_on_the_way_is_asked_for_no_more(
+    remembered: Browser, totp: TOTPDevice, user: Any, settings: Any
+) -> None:
+    mail_factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.views.backends.LosesFactors"}
+    for data in ({"method": mail_factor.persistent_id}, {"code": code_of(totp)}):
+        response = remembered.post(url("verify"), data | {"next": "/x/"})
+        assert response.headers["Location"] == url("verify") + "?next=%2Fx%2F"
+    assert remembered.get(url("verify")).status_code == HTTPStatus.FORBIDDEN
+
+
+def test_where_codes_are_asked_for_only_at_sign_in_the_page_says_how_to_get_there(
+    remembered: Browser, totp: TOTPDevice, settings: Any
+) -> None:
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.views.backends.OnlyAtSignIn"}
+    answers = [
+        remembered.get(url("verify"), {"next": "/x/"}),
+        remembered.post(url("verify"), {"code": code_of(totp), "next": "/x/"}),
+    ]
+    for response in answers:
+        page = response.content.decode()
+        assert response.status_code == HTTPStatus.FORBIDDEN
+        assert f'action="{url("sign_out")}"' in page
+        assert f'href="{url("devices")}"' in page
+        assert 'name="next" value="/x/"' in page

@@ -24,6 +24,11 @@ def methods(user: Any, *, state: Mapping[str, str] | None = None) -> Sequence[Mf
     return get_backend().during(state or {}).methods(user)
 
 
+def may_ask_anytime() -> bool:
+    """Return whether signed-in users can be asked without signing in again (``BaseDeviceBackend.verifies_anytime``)."""
+    return get_backend().verifies_anytime
+
+
 def find(found: Sequence[MfaMethod], method_id: str) -> MfaMethod:
     """Return the one with that id. Raises ``UnknownMethod``."""
     method = next((method for method in found if method.id == method_id), None)

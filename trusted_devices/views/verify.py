@@ -49,6 +49,15 @@ class VerifyView(View):
 
     http_method_names = ["get", "head", "options", "post"]
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not second_factor.may_ask_anytime():
+            return self.sign_in_again()
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except UnknownMethod:
+            # The factor went while its code was on the way.
+            return pages.go_to("verify", pages.asked_next(request))
+
     def get(self, request: HttpRequest) -> HttpResponse:
         page = self.page(request.user, self.choice())
         return page.render(request) if page else self.no_second_factor()
@@ -124,3 +133,8 @@ class VerifyView(View):
         """Return the page for users who have nothing to prove themselves with."""
         context = {"set_up_url": pages.set_up_url()}
         return render(self.request, "trusted_devices/no_second_factor.html", context, status=HTTPStatus.FORBIDDEN)
+
+    def sign_in_again(self) -> HttpResponse:
+        """Return the page for sites where a second factor can be proved only in the course of a sign-in."""
+        context = {"next": pages.asked_next(self.request)}
+        return render(self.request, "trusted_devices/sign_in_again.html", context, status=HTTPStatus.FORBIDDEN)
