@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 from demo_site import security_views, views
 
+handler400 = "demo_site.views.bad_request"
 urlpatterns = [
     path("", views.home, name="home"),
     path("mail/", views.mail, name="mail"),

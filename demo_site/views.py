@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -27,6 +28,11 @@ def mail(request: HttpRequest) -> HttpResponse:
     """Show the mails that the demo has sent; they go to files instead of to people."""
     messages = mailbox.latest(settings.EMAIL_FILE_PATH)
     return render(request, "demo_site/mail.html", {"mails": messages})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that a request cannot be read. Django's own handler would read its form for a CSRF token, and fail again."""
+    return HttpResponseBadRequest(render_to_string("400.html"))
 
 
 @require_safe

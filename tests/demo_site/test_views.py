@@ -92,6 +92,23 @@ def test_an_address_that_does_not_exist_is_a_404_in_the_sites_own_frame(visitor:
     assert "Page not found" in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("username=%ff", "application/x-www-form-urlencoded; charset=utf-7"),
+        ("&".join(f"f{number}=1" for number in range(2000)), "application/x-www-form-urlencoded"),
+        ("no parts", "multipart/form-data"),
+    ],
+)
+def test_a_form_that_cannot_be_read_is_a_400_that_says_so(demo: Any, body: str, content_type: str) -> None:
+    sender = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    for path in ("/sign-in/", "/sign-out/"):
+        sender.get("/sign-in/")
+        response = sender.post(path, body, content_type=content_type)
+        assert response.status_code == 400
+        assert "cannot be read" in response.content.decode()
+
+
 def test_the_site_can_be_served_asynchronously(demo: Any) -> None:
     from demo_site.asgi import application
 
