@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -68,7 +71,16 @@ def _check() -> None:
     def get() -> None:
         Device.objects.get(device_key=device_key)
 
-    def check() -> None:
+    writes: list[float] = []
+
+    def write(*arguments: Any) -> bool:
+        start = time.perf_counter()
+        try:
+            return replace(*arguments)
+        finally:
+            writes.append(time.perf_counter() - start)
+
+    def check() -> float:
         later = now + timedelta(minutes=2)
         found = trust.check(
             user=user, presented=Presented(credential=held["credential"]), client=client, mfa_active=True, now=later
@@ -76,43 +88,16 @@ def _check() -> None:
         assert found.decision.allowed
         assert found.credential is not None
         held["credential"] = found.credential
+        return writes[-1]
 
-    other = trust.grant(
-        user=user,
-        period=timedelta(days=60),
-        verification=MfaVerification(kind="totp", factor_id="bench", at=now),
-        presented=Presented(),
-        client=client,
-        now=now,
-    ).device
-    other.refresh_from_db()
-    serial = iter(range(10**9))
-
-    def write() -> None:
-        digest = f"{next(serial):064x}"
-        changed = Device.objects.filter(
-            pk=other.pk,
-            status=other.status,
-            secret_digest=other.secret_digest,
-            next_secret_digest=other.next_secret_digest,
-        ).update(
-            secret_digest=other.secret_digest,
-            secret_generation=1,
-            rotation_nonce=bytes(16),
-            rotated_at=now,
-            next_secret_digest=digest,
-            last_authenticated_at=now,
-            last_ip="203.0.113.0",
-            user_agent="Mozilla/5.0",
-            modified_at=now,
-        )
-        other.next_secret_digest = digest
-        assert changed
-
-    took = measure({"get": get, "check": check, "write": write}, ROUNDS)
-    reading = took["check"] - took["write"]
+    # The write is timed where it happens: apart from the check, it would find the processor's caches in another state.
+    replace, trust._replace_secret = trust._replace_secret, write
+    try:
+        took = measure({"get": get, "check": check}, ROUNDS)
+    finally:
+        trust._replace_secret = replace
     print(f"The trust check at sign-in, lower quartile of {ROUNDS}:")
     print(f"  one ORM get                    {took['get'] * 1e6:8.1f} us")
-    print(f"  the check without its write    {reading * 1e6:8.1f} us")
-    print(f"  ratio                          {reading / took['get']:8.3f}   (goal: at most 1.25)")
-    print(f"  the rotation's write           {took['write'] * 1e6:8.1f} us")
+    print(f"  the check without its write    {took['check'] * 1e6:8.1f} us")
+    print(f"  ratio                          {took['check'] / took['get']:8.3f}   (goal: at most 1.25)")
+    print(f"  the rotation's write           {statistics.quantiles(writes, n=4)[0] * 1e6:8.1f} us")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import Error, IntegrityError, transaction
@@ -78,8 +79,13 @@ class Grant:
 def get_policy() -> TrustPolicy:
     """Return the site's policy."""
     settings = conf.get_settings()
-    policy: TrustPolicy = import_string(settings.POLICY)(settings)
-    return policy
+    return _policy_class(settings.POLICY)(settings)
+
+
+@cache
+def _policy_class(path: str) -> type[TrustPolicy]:
+    chosen: type[TrustPolicy] = import_string(path)
+    return chosen
 
 
 def password_stamp(user: Any) -> str:
@@ -281,6 +287,13 @@ def _check_once(
     if not decision.allowed or device is None or credential is None:
         return TrustCheck(decision=decision, device=device)
     rotation = _rotate(device, credential, match(device, credential), now)
+    if not _replace_secret(device, rotation, client, now):
+        return None
+    return TrustCheck(decision=decision, device=device, credential=rotation.credential)
+
+
+def _replace_secret(device: Device, rotation: _Rotation, client: ClientInfo, now: datetime) -> bool:
+    """Write the rotation, and that the device was seen; return whether it was still stored as it had been read."""
     changes = {**rotation.changes, **_seen(device, client, now)}
     unchanged = Device.objects.filter(
         pk=device.pk,
@@ -289,8 +302,9 @@ def _check_once(
         next_secret_digest=device.next_secret_digest,
     )
     if not unchanged.update(**changes):
-        return None
-    return TrustCheck(decision=decision, device=_apply(device, changes), credential=rotation.credential)
+        return False
+    _apply(device, changes)
+    return True
 
 
 def _decide(
