@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.admin.conftest import signed_in
+from tests.cognito_idp.factories import make_pool
 from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Wire
 from trusted_devices.cognito_idp import accounts
@@ -159,6 +160,19 @@ def test_a_user_is_given_a_phone_number(desk: Client, pool: UserPool, user: Any)
     assert member.phone_number == "+491701234567"
     assert desk.get(url("pooluser", "changelist") + "?q=maria").status_code == 200
     assert desk.get(url("pooluser", "add")).status_code == 403
+
+
+def test_pools_are_deleted_together_unless_one_of_them_is_protected(desk: Client, app: App) -> None:
+    app.sign_in()
+    app.confirm()
+    kept = make_pool(deletion_protection=True)
+    chosen = {"action": "delete_selected", "_selected_action": [app.pool.pk, kept.pk], "post": "yes"}
+    assert desk.post(url("userpool", "changelist"), chosen).status_code == 403
+    assert UserPool.objects.count() == 2
+    assert Device.objects.exists()
+    desk.post(url("userpool", "changelist"), {**chosen, "_selected_action": [app.pool.pk]})
+    assert list(UserPool.objects.all()) == [kept]
+    assert not Device.objects.exists()
 
 
 @pytest.mark.parametrize("model", ["userpool", "userpoolclient", "pooluser", "accesskey"])

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import UnreadablePostError
 from django.test import Client
 
 from tests.cognito_idp.wire import JSON, App, Wire, decoded
@@ -46,6 +48,26 @@ def test_both_spellings_of_the_path_answer(path: str) -> None:
     assert preflight["Access-Control-Allow-Headers"] == "content-type,x-custom"
     assert preflight["Access-Control-Allow-Methods"] == "POST, OPTIONS"
     assert preflight["Access-Control-Max-Age"] == "172800"
+
+
+def test_a_preflight_that_asks_for_nothing_is_allowed_what_the_clients_send() -> None:
+    allowed = Client().options("/cognito-idp/")["Access-Control-Allow-Headers"]
+    assert {"content-type", "x-amz-target", "x-amz-user-agent", "cache-control"} <= set(allowed.split(", "))
+    assert (
+        "\n"
+        not in Client().options("/cognito-idp/", headers={"Access-Control-Request-Headers": "a\tb\u20ac"})[
+            "Access-Control-Allow-Headers"
+        ]
+    )
+
+
+def test_a_body_that_breaks_off_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_request: WSGIRequest) -> bytes:
+        raise UnreadablePostError
+
+    monkeypatch.setattr(WSGIRequest, "body", property(broken))
+    response = post(b"{}")
+    assert (response.status_code, decoded(response)["__type"]) == (400, "SerializationException")
 
 
 def test_no_cookie_and_no_csrf_token_are_needed_nor_set() -> None:

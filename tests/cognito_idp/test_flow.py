@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.cognito_idp.wire import App, Refused
+from tests.cognito_idp.factories import SECRET
+from tests.cognito_idp.wire import App, Refused, Wire
+from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device, DeviceEvent
 
 
@@ -17,6 +20,33 @@ def test_a_user_without_mfa_signs_in_with_password_and_is_given_a_device_key(app
     result = answer["AuthenticationResult"]
     assert set(result) == {"AccessToken", "IdToken", "RefreshToken", "ExpiresIn", "TokenType", "NewDeviceMetadata"}
     assert result["NewDeviceMetadata"]["DeviceGroupKey"] == app.pool.device_group_key
+
+
+def test_who_signs_in_by_an_alias_goes_on_under_the_name_that_the_device_is_kept_under(
+    wire: Wire, app: App, secret_client: UserPoolClient, srp_user: Any, totp: TOTPDevice
+) -> None:
+    UserPool.objects.update(email_alias=True)
+    app = App(wire, secret_client, "maria@example.com", "correct horse", secret=SECRET)
+    session = ClientSession.start()
+    answer = app.initiate("USER_SRP_AUTH", USERNAME=app.username, SRP_A=session.srp_a)
+    challenge = answer["ChallengeParameters"]
+    assert challenge["USERNAME"] == challenge["USER_ID_FOR_SRP"] == "maria"
+    # The SECRET_HASH of the first step was over the alias; from here on it is over the name.
+    app.username = "maria"
+    answer = app.respond("PASSWORD_VERIFIER", **app.claim(session, challenge))
+    app.tokens = app.answer_mfa(answer, totp)["AuthenticationResult"]
+    app.confirm()
+    app.set_status("remembered")
+    app.username = "MARIA@example.com"
+    assert app.password_sign_in()["ChallengeName"] == "DEVICE_SRP_AUTH"
+
+
+def test_an_address_that_two_users_have_is_nobodys_alias(app: App, user: Any, other_user: Any) -> None:
+    UserPool.objects.update(email_alias=True)
+    type(user).objects.update(email="shared@example.com")
+    app.username = "shared@example.com"
+    with pytest.raises(Refused, match="Incorrect username or password"):
+        app.password_sign_in()
 
 
 def test_the_whole_life_of_a_device(mfa_app: App, totp: TOTPDevice, srp_user: Any) -> None:

@@ -32,6 +32,13 @@ def test_every_device_configuration_is_read_back(admin: Admin, configuration: di
     assert admin.call("DescribeUserPool", UserPoolId=made["Id"])["UserPool"] == made
 
 
+@pytest.mark.parametrize("member", ["AliasAttributes", "UsernameAttributes"])
+def test_a_pool_may_take_addresses_for_names(admin: Admin, member: str) -> None:
+    made = admin.call("CreateUserPool", PoolName="aliases", **{member: ["email"]})["UserPool"]
+    assert UserPool.objects.get().email_alias is True
+    assert admin.call("DescribeUserPool", UserPoolId=made["Id"])["UserPool"]["AliasAttributes"] == ["email"]
+
+
 def test_an_update_changes_what_it_names(admin: Admin, pool: UserPool) -> None:
     assert (
         admin.call(

@@ -21,6 +21,7 @@ def test_seeding_twice_says_the_same_and_everything_works(wire: Wire, user: Any)
     assert (pool.tracking, pool.challenge_required_on_new_device) == ("opt_in", True)
     public = App(wire, UserPoolClient.objects.get(client_id=facts["client_id"]), "maria", "correct horse")
     assert "AuthenticationResult" in public.srp_sign_in()
+    assert set(UserPoolClient.objects.values_list("pool", "rotate_refresh_tokens")) == {(pool.pk, False)}
     secret = UserPoolClient.objects.get(client_id=facts["secret_client_id"])
     confidential = App(wire, secret, "maria", "correct horse", secret=facts["secret_client_secret"])
     assert "AuthenticationResult" in confidential.srp_sign_in()

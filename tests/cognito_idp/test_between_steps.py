@@ -1,0 +1,232 @@
+"""What changes on the site while a sign-in is under way, and what a site forgets with its SECRET_KEY."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from tests.broken_database import interrupted
+from tests.cognito_idp.factories import SECRET, make_client
+from tests.cognito_idp.scene import Params, Scene, device_answer, device_begin, srp_answer
+from tests.cognito_idp.signed import Admin
+from tests.cognito_idp.wire import App, Refused, Wire, body_of, decoded
+from trusted_devices.cognito_idp.models import FailedAttempts, RefreshToken, UserPool
+from trusted_devices.crypto import modexp
+from trusted_devices.models import Device
+from trusted_devices.services import devices
+from trusted_devices.types import StatusReason
+
+INCORRECT = ("NotAuthorizedException", "Incorrect username or password.")
+NO_DEVICE = ("ResourceNotFoundException", "Device does not exist.")
+
+
+@pytest.fixture(autouse=True)
+def no_throttle(settings: Any) -> None:
+    settings.OTP_TOTP_THROTTLE_FACTOR = 0
+
+
+def refusal(scene: Scene, params: Params) -> tuple[str, str]:
+    """What the answer to a challenge is refused with."""
+    with pytest.raises(Refused) as refused:
+        scene.call("RespondToAuthChallenge", params)
+    assert refused.value.status == 400
+    return refused.value.name, refused.value.message
+
+
+def respond(scene: Scene, params: Params) -> Params:
+    """The answer to the answer of a challenge."""
+    return scene.call("RespondToAuthChallenge", params)
+
+
+# The device's steps
+
+
+def test_nobody_is_told_from_somebody_without_a_first_factor(scene: Scene) -> None:
+    params = device_begin(scene)
+    del params["Session"]
+    params["ChallengeResponses"]["USERNAME"] = "nobody"
+    assert refusal(scene, params) == INCORRECT
+
+
+@pytest.mark.parametrize("step", [device_begin, device_answer])
+def test_a_device_proves_nothing_where_devices_are_no_longer_tracked(scene: Scene, step: Any) -> None:
+    params = step(scene)
+    UserPool.objects.update(tracking="off")
+    assert refusal(scene, params) == INCORRECT
+
+
+@pytest.mark.parametrize("step", [device_begin, device_answer])
+def test_a_new_password_ends_a_sign_in_that_waits_for_its_device(scene: Scene, step: Any) -> None:
+    params = step(scene)
+    user = scene.totp.user
+    user.set_password("another one")
+    user.save()
+    assert refusal(scene, params) == INCORRECT
+
+
+@pytest.mark.parametrize("step", [device_begin, device_answer])
+def test_a_device_that_is_forgotten_meanwhile_does_not_exist(scene: Scene, step: Any) -> None:
+    params = step(scene)
+    devices.forget(list(Device.objects.all()))
+    assert refusal(scene, params) == NO_DEVICE
+
+
+def test_a_device_that_is_forgotten_while_its_proof_is_noted_does_not_exist(scene: Scene) -> None:
+    params = device_answer(scene)
+    signed_in = RefreshToken.objects.count()
+    # The proof is verified with the device at hand; the next statement that touches it finds it gone.
+    with interrupted("^INSERT INTO .trusted_devices_cognito_idp_spenttoken", Device.objects.all().delete):
+        assert refusal(scene, params) == NO_DEVICE
+    assert RefreshToken.objects.count() == signed_in
+
+
+def test_a_device_that_loses_its_trust_before_it_has_proved_itself_leaves_mfa_due(scene: Scene) -> None:
+    params = device_answer(scene)
+    devices.stop_trusting(list(Device.objects.all()), reason=StatusReason.STAFF_STOPPED)
+    answer = respond(scene, params)
+    assert answer["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+    answer = scene.app.prove_device(scene.app.answer_mfa(answer, scene.totp))
+    assert "AccessToken" in answer["AuthenticationResult"]
+
+
+# The second factor's
+
+
+def test_a_user_who_is_disabled_meanwhile_hears_so(scene: Scene) -> None:
+    params = scene.code()
+    type(scene.totp.user).objects.update(is_active=False)
+    assert refusal(scene, params) == ("NotAuthorizedException", "User is disabled.")
+
+
+def test_setting_up_a_factor_takes_minutes_at_most(scene: Scene) -> None:
+    scene.totp.delete()
+    UserPool.objects.update(mfa="ON")
+    with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
+        session = scene.app.password_sign_in()["Session"]
+        clock.shift(timedelta(minutes=3))
+        with pytest.raises(Refused, match=r"Invalid session for the user, session is expired\."):
+            scene.wire.call("AssociateSoftwareToken", Session=session)
+        session = scene.app.password_sign_in()["Session"]
+        assert scene.wire.call("AssociateSoftwareToken", Session=session)["SecretCode"]
+        with pytest.raises(Refused, match=r"session can only be used once\."):
+            scene.wire.call("AssociateSoftwareToken", Session=session)
+        session = scene.app.password_sign_in()["Session"]
+        responses = {"USERNAME": scene.app.username}
+        with pytest.raises(Refused, match=r"InvalidParameterException: The software token has not been verified\."):
+            scene.wire.call(
+                "RespondToAuthChallenge",
+                **scene.client,
+                ChallengeName="MFA_SETUP",
+                Session=session,
+                ChallengeResponses=responses,
+            )
+
+
+# Guessing
+
+
+def test_wrong_guesses_are_counted_anew_after_the_longest_wait(scene: Scene) -> None:
+    password, scene.app.password = scene.app.password, "wrong"
+    with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
+        for expected in (1, 2, 3, 4, 5):
+            with pytest.raises(Refused):
+                scene.app.password_sign_in()
+            assert FailedAttempts.objects.get().failures == expected
+        clock.shift(timedelta(minutes=15))
+        with pytest.raises(Refused):
+            scene.app.password_sign_in()
+        assert FailedAttempts.objects.get().failures == 1
+        scene.app.password = password
+        scene.app.password_sign_in()
+        assert not FailedAttempts.objects.exists()
+
+
+def test_srp_costs_the_same_for_a_known_user_an_unknown_one_and_one_without_a_verifier(
+    scene: Scene, other_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.app.password_sign_in()
+    counted: list[int] = []
+
+    def count(base: int, exponent: int, modulus: int, /) -> int:
+        counted.append(exponent.bit_length())
+        return pow(base, exponent, modulus)
+
+    def costs(username: str) -> int:
+        scene.app.username, scene.app.password = username, "wrong"
+        params = srp_answer(scene)
+        with monkeypatch.context() as patched:
+            patched.setattr(modexp, "implementation", lambda: "python")
+            patched.setattr(modexp, "python_powmod", count)
+            counted.clear()
+            assert refusal(scene, params) == INCORRECT
+            assert max(counted) <= 256
+        return len(counted)
+
+    assert costs("maria") == costs("nobody") == costs("tom") == 2
+
+
+def test_a_megabyte_of_srp_a_is_refused_before_anything_is_computed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_arguments: Any) -> int:
+        raise AssertionError("it was exponentiated")
+
+    monkeypatch.setattr(modexp, "implementation", lambda: "python")
+    monkeypatch.setattr(modexp, "python_powmod", never)
+    for digits, status, name in (
+        (1_000_000, 413, "RequestEntityTooLargeException"),
+        (100_000, 400, "InvalidParameterException"),
+        (769, 400, "InvalidParameterException"),
+    ):
+        parameters = {"USERNAME": "maria", "SRP_A": "f" * digits}
+        params = {**scene.client, "AuthFlow": "USER_SRP_AUTH", "AuthParameters": parameters}
+        response = scene.wire.raw("InitiateAuth", body_of(params))
+        assert (response.status_code, decoded(response)["__type"]) == (status, name)
+
+
+# What was sealed under a SECRET_KEY that is no more
+
+
+def test_what_can_no_longer_be_read_is_made_anew_or_refused(
+    wire: Wire, admin: Admin, app: App, srp_user: Any, settings: Any
+) -> None:
+    confidential = App(wire, make_client(app.pool, secret=SECRET), "maria", "correct horse", secret=SECRET)
+    confidential.sign_in()
+    settings.SECRET_KEY = "another-key-" + "y" * 40
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(Refused, match="Incorrect username or password"):
+        app.srp_sign_in()
+    with pytest.raises(Refused, match="UnrecognizedClientException: This access key can no longer be read"):
+        admin.call("ListUserPools", MaxResults=1)
+    with pytest.raises(Refused, match="InternalErrorException: Something went wrong"):
+        confidential.password_sign_in()
+
+
+def test_a_key_that_was_replaced_is_read_on_as_a_fallback(
+    wire: Wire, admin: Admin, app: App, srp_user: Any, settings: Any
+) -> None:
+    confidential = App(wire, make_client(app.pool, secret=SECRET), "maria", "correct horse", secret=SECRET)
+    before = confidential.sign_in()["AccessToken"]
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-key-" + "y" * 40
+    assert "AuthenticationResult" in app.srp_sign_in()
+    assert admin.call("ListUserPools", MaxResults=1)["UserPools"]
+    assert "AuthenticationResult" in confidential.password_sign_in()
+    assert wire.call("GetUser", AccessToken=before)["Username"] == "maria"
+
+
+# Changes of status
+
+
+@pytest.mark.parametrize("operation", ["UpdateDeviceStatus", "AdminUpdateDeviceStatus"])
+def test_a_device_that_is_forgotten_while_it_is_being_remembered_does_not_exist(scene: Scene, operation: str) -> None:
+    params = {**scene.params(operation), "DeviceRememberedStatus": "remembered"}
+    Device.objects.update(status="not_remembered")
+    with (
+        interrupted("^SAVEPOINT", Device.objects.all().delete),
+        pytest.raises(Refused, match="ResourceNotFoundException: Device does not exist\\."),
+    ):
+        scene.call(operation, params)
