@@ -1,0 +1,65 @@
+"""Somebody elsewhere who owns the devices, as a backend: what they have, what they are told, when they are away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from trusted_devices.backends.base import OwnedDevice
+from trusted_devices.backends.local import LocalBackend
+from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound
+from trusted_devices.models import Device
+from trusted_devices.types import DeviceStatus
+
+
+class Elsewhere(LocalBackend):
+    """Everything is kept on the class, as backends are made anew for every use."""
+
+    name = "elsewhere"
+    is_remote = True
+    owned: ClassVar[dict[Any, dict[str, OwnedDevice]]] = {}
+    told: ClassVar[list[tuple[str, str]]] = []
+    away: ClassVar[set[Any]] = set()
+    turns: ClassVar[list[Any]] = []
+    meanwhile: ClassVar[list[Callable[[], object]]] = []
+    """What happens elsewhere while they are asked, once."""
+
+    @classmethod
+    def forget_everything(cls) -> None:
+        for kept in (cls.owned, cls.told, cls.away, cls.turns, cls.meanwhile):
+            kept.clear()
+
+    @classmethod
+    def has(cls, device: Device, status: str = "remembered", **details: Any) -> None:
+        there = OwnedDevice(device_key=device.device_key, status=DeviceStatus(status), **details)
+        cls.owned.setdefault(device.user_id, {})[device.device_key] = there
+
+    def _asked(self, about: Any) -> None:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        if about in self.away:
+            raise BackendUnavailable
+
+    def update_device_status(self, device: Device, status: DeviceStatus) -> None:
+        self._asked(device.device_key)
+        self.told.append((device.device_key, status.value))
+        if device.device_key in self.owned.get(device.user_id, {}):
+            self.has(device, status)
+
+    def forget_device(self, device: Device) -> None:
+        self._asked(device.device_key)
+        self.told.append((device.device_key, "forgotten"))
+        self.owned.get(device.user_id, {}).pop(device.device_key, None)
+
+    def in_background(self, act: Callable[[], None], *, user_id: Any) -> None:
+        self.turns.append(user_id)
+        act()
+
+    def background_rate(self) -> float:
+        return 5.0
+
+    def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
+        self._asked(user.pk)
+        if user.pk not in self.owned:
+            raise DeviceNotFound
+        yield from list(self.owned[user.pk].values())
