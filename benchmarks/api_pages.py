@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import django
+
+from benchmarks.timing import measure
 
 ROUNDS = 60
 PAGE_SIZE = 50
@@ -41,7 +41,7 @@ def main(devices: int = DEVICES) -> None:
         contenders = {}
         for page in (1, last):
             contenders[f"query {page}"], contenders[f"answer {page}"] = make(page)
-        medians = _measure(contenders)
+        medians = {name: statistics.median(took) for name, took in measure(contenders, ROUNDS).items()}
         for page in (1, last):
             query, answer = medians[f"query {page}"] * 1000, medians[f"answer {page}"] * 1000
             print(f"  {name:<26} {page:>5} {query:>11.2f} ms {answer:>8.2f} ms {answer / query:>9.2f}")
@@ -143,22 +143,6 @@ def _staff() -> Any:
     from django.contrib.auth import get_user_model
 
     return get_user_model()(pk=0, username="staff", is_staff=True, is_superuser=True)
-
-
-def _measure(contenders: Mapping[str, Callable[[], None]]) -> dict[str, float]:
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for run in contenders.values():
-        run()
-    gc.disable()
-    try:
-        for _ in range(ROUNDS):
-            for name, run in contenders.items():
-                start = time.perf_counter()
-                run()
-                times[name].append(time.perf_counter() - start)
-    finally:
-        gc.enable()
-    return {name: statistics.median(measured) for name, measured in times.items()}
 
 
 def _alone() -> None:

@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 
 from trusted_devices import conf, places
 from trusted_devices.backends import get_backend
+from trusted_devices.backends.base import BaseDeviceBackend
 from trusted_devices.mfa import get_provider
 from trusted_devices.policy import TrustPolicy
 
@@ -85,24 +86,24 @@ def check_classes(**_: Any) -> list[CheckMessage]:
 
 def check_backend(**_: Any) -> list[CheckMessage]:
     """Whatever the backend has to say about its own options."""
-    if _options() is None:
-        return []
-    try:
-        backend = get_backend()
-    except (ImportError, RuntimeError, TypeError):
-        return []
-    return backend.check()
+    backend = _backend()
+    return backend.check() if backend else []
 
 
 def check_owner(**_: Any) -> list[CheckMessage]:
     """Before deployment: what the backend has to say about whoever owns the devices, whom it may ask for that."""
+    backend = _backend()
+    return backend.check_deployment() if backend else []
+
+
+def _backend() -> BaseDeviceBackend | None:
+    """Return the site's backend; ``None`` where another check says what is wrong with it."""
     if _options() is None:
-        return []
+        return None
     try:
-        backend = get_backend()
+        return get_backend()
     except (ImportError, RuntimeError, TypeError):
-        return []
-    return backend.check_deployment()
+        return None
 
 
 def check_middleware(**_: Any) -> list[CheckMessage]:
