@@ -216,8 +216,8 @@ class Settings:
     GEOIP: bool = _option(
         False,
         _boolean,
-        "Whether the devices page names the place of a network address, by the database at Django's `GEOIP_PATH` "
-        "(extra `geoip`).",
+        "Whether the devices page and the API name the place of a network address, by the database at "
+        "Django's `GEOIP_PATH` (extra `geoip`).",
     )
     CLIENT_IP: str | None = _option(
         None,

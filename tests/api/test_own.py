@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tests.geoip import write_database
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.services import devices, sessions
 from trusted_devices.types import StatusReason
@@ -136,3 +137,18 @@ def test_activity_can_be_narrowed(user, device, by_token, trust_device):
     later = (timezone.now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert client.get(f"/api/activity/?after={later}").json()["results"] == []
     assert len(client.get(f"/api/activity/?before={later}").json()["results"]) == 4
+
+
+def test_places_are_told_where_the_site_looks_them_up(user, device, operator, by_token, settings, tmp_path):
+    Device.objects.update(last_ip="203.0.113.0")
+    DeviceEvent.objects.update(ip_address="198.51.100.0")
+
+    def told():
+        asked = [(by_token(user), "/api/devices/"), (by_token(user), "/api/activity/")]
+        asked += [(by_token(operator), "/api/admin/devices/"), (by_token(operator), "/api/admin/activity/")]
+        return [client.get(url).json()["results"][0]["place"] for client, url in asked]
+
+    assert told() == ["", "", "", ""]
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"GEOIP": True}
+    settings.GEOIP_PATH = write_database(tmp_path)
+    assert told() == ["Boxford, United Kingdom", "Chile"] * 2

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from trusted_devices import places
 from trusted_devices.api.periods import PeriodField
 from trusted_devices.models import (
     ACTION_LABELS,
@@ -33,6 +34,7 @@ DEVICE = {
     "confirmed_at": "2026-03-01T12:00:00Z",
     "last_authenticated_at": "2026-03-12T08:15:00Z",
     "last_ip": "203.0.113.0",
+    "place": "Boxford, United Kingdom",
     "created_at": "2026-03-01T12:00:00Z",
     "version": "4a7d1ed414474e4033ac29ccb8653d9b",
 }
@@ -65,8 +67,12 @@ class BaseDeviceSerializer(serializers.Serializer[Standing]):
     last_ip = serializers.CharField(
         source="device.last_ip", allow_null=True, help_text="The network address it was last used from, as stored."
     )
+    place = serializers.SerializerMethodField(help_text="Where that address is, if the site looks it up; may be empty.")
     created_at = serializers.DateTimeField(source="device.created_at")
     version = serializers.SerializerMethodField(help_text="What `ETag` carries; send it back in `If-Match`.")
+
+    def get_place(self, standing: Standing) -> str:
+        return places.find(standing.device.last_ip)
 
     def get_version(self, standing: Standing) -> str:
         return editing.version(standing.device)
@@ -105,6 +111,7 @@ EVENT = {
     "reason": "user_trusted",
     "device_key": DEVICE["device_key"],
     "ip_address": "203.0.113.0",
+    "place": "Boxford, United Kingdom",
 }
 
 
@@ -116,6 +123,10 @@ class BaseEventSerializer(serializers.Serializer[DeviceEvent]):
     reason = serializers.CharField(help_text="Why; may be empty.")
     device_key = serializers.CharField(help_text="Which device, also after it was forgotten; may be empty.")
     ip_address = serializers.CharField(allow_null=True)
+    place = serializers.SerializerMethodField(help_text="Where that address is, if the site looks it up; may be empty.")
+
+    def get_place(self, event: DeviceEvent) -> str:
+        return places.find(event.ip_address)
 
 
 @extend_schema_serializer(
