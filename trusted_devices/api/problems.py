@@ -76,10 +76,12 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, IntegrityError):
         logger.warning("A row that was referred to went away meanwhile.", exc_info=error)
         return Problem(HTTPStatus.CONFLICT, "conflict", _("Something that this is about has gone meanwhile."))
-    if not isinstance(error, TrustedDevicesError) or type(error) not in ANSWERS:
+    # A backend may say more exactly what went wrong, by a subclass of its own.
+    kind = next((each for each in type(error).__mro__ if each in ANSWERS), None)
+    if not isinstance(error, TrustedDevicesError) or kind is None:
         return error
-    status, detail = ANSWERS[type(error)]
-    field = FIELDS.get(type(error))
+    status, detail = ANSWERS[kind]
+    field = FIELDS.get(kind)
     members: dict[str, Any] = {"errors": [_entry(field, error.code, detail)]} if field else {}
     wait = None
     if isinstance(error, InvalidPeriod):
