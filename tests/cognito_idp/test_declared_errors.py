@@ -368,6 +368,7 @@ def test_a_declared_error_has_its_name_and_text(
     scene: Scene, operation: str, error: str, message: str, provoke: Provoke, settings: Any
 ) -> None:
     settings.OTP_TOTP_THROTTLE_FACTOR = 3600 if error == "TooManyRequestsException" else 0
+    settings.OTP_EMAIL_COOLDOWN_DURATION = 3600
     params = provoke(scene)
     with pytest.raises(Refused) as refused:
         scene.call(operation, params)

@@ -23,6 +23,13 @@ def test_seeding_prints_one_json_object_and_nothing_else(manage: Manage) -> None
     assert set(facts) >= {"url", "users"}
     assert facts["url"] == "http://127.0.0.1:8123"
     assert {user["username"] for user in facts["users"]} >= {"maria", "tom", "admin"}
+    wire = facts["cognito_idp"]
+    assert (wire["endpoint"], wire["region"]) == ("http://127.0.0.1:8123/cognito-idp", "us-east-1")
+    assert wire["user_pool_id"].startswith("us-east-1_")
+    assert set(wire) == {
+        *("endpoint", "region", "user_pool_id", "client_id", "secret_client_id", "secret_client_secret"),
+        *("access_key_id", "secret_access_key"),
+    }
     assert manage("seed_demo", "--json", environ={"PORT": "8123"}).stdout == first.stdout
 
 
