@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 from tests.cognito_idp.factories import make_client
 from tests.cognito_idp.wire import App, Refused
 from trusted_devices.cognito_idp import signing
-from trusted_devices.cognito_idp.models import SigningKey, TokenUse, UserPool
+from trusted_devices.cognito_idp.models import SigningKey, TokenUse, UserPool, UserPoolClient
 
 
 def read(app: App, name: str) -> jwt.Token:
@@ -129,3 +129,42 @@ def test_private_keys_rest_sealed(app: App) -> None:
     assert key is not None
     assert "PRIVATE" not in key.sealed_private_key
     assert "d" not in key.public_jwk
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, None),
+        ({"scope": "openid"}, "Access Token does not have required scopes"),
+        ({"scope": ""}, "Access Token does not have required scopes"),
+        ({"iss": "https://example.com/us-east-1_Other"}, "Invalid Access Token"),
+        ({"token_use": "id"}, "Invalid Access Token"),
+        ({"exp": 0}, "Access Token has expired"),
+        ({"origin_jti": "00000000-0000-0000-0000-000000000000"}, "Access Token has been revoked"),
+    ],
+)
+def test_a_token_with_a_good_signature_is_still_read(app: App, changes: dict[str, Any], message: str | None) -> None:
+    app.sign_in()
+    claims = {**read(app, "AccessToken").claims, **changes}
+    token = signing.sign(app.pool, TokenUse.ACCESS, claims, now=datetime.now(UTC))
+    if message is None:
+        assert app.wire.call("GetUser", AccessToken=token)["Username"] == "maria"
+        return
+    with pytest.raises(Refused) as refused:
+        app.wire.call("GetUser", AccessToken=token)
+    assert (refused.value.name, refused.value.message) == ("NotAuthorizedException", message)
+
+
+def test_refreshing_is_for_clients_that_may(app: App) -> None:
+    app.sign_in()
+    app.confirm()
+    UserPoolClient.objects.update(auth_flows=["ALLOW_USER_PASSWORD_AUTH"])
+    params = {
+        "ClientId": app.client.client_id,
+        "RefreshToken": app.tokens["RefreshToken"],
+        "DeviceKey": app.device_key,
+    }
+    with pytest.raises(Refused, match=r"InvalidParameterException: REFRESH_TOKEN_AUTH is not enabled for the client\."):
+        app.wire.call("GetTokensFromRefreshToken", **params)
+    UserPoolClient.objects.update(rotate_refresh_tokens=True)
+    assert app.wire.call("GetTokensFromRefreshToken", **params)["AuthenticationResult"]["RefreshToken"]
