@@ -24,6 +24,7 @@ FAULTS = {
     "throttled": "TooManyRequestsException",
     "500": "InternalErrorException",
     "502": "a page of a gateway",
+    "held answer": "the pool does it, and the caller waits for an answer that never comes",
     "truncated": "half of the answer, after the pool did it",
     "no object": "a JSON list",
     "empty": "an object without members",
@@ -49,6 +50,7 @@ class PoolProxy:
     faults: dict[str, str] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
+    holding: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
     def breaks(self, operation: str, fault: str, *, times: int = 10_000) -> None:
@@ -86,7 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*ANSWERS[fault])
         else:
             status, answer = self._forward(proxy, body)
-            if fault == "lost answer":
+            if fault == "held answer":
+                proxy.holding.set()
+                proxy.over.wait(60)
+            if fault in ("lost answer", "held answer"):
                 self._cut()
             else:
                 self._answer(status, JSON, answer, cut=fault == "truncated")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from tests.backends.cognito.conftest import (
     site_settings,
 )
 from tests.faults.pool_proxy import FAULTS, PoolProxy, running_proxy
+from tests.shared_database import running
 from trusted_devices.backends.cognito import budget, client
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent
@@ -72,7 +74,7 @@ def compare() -> None:
 @pytest.mark.parametrize(
     ("operation", "fault"),
     [
-        *(("InitiateAuth", fault) for fault in FAULTS if fault != "silence"),
+        *(("InitiateAuth", fault) for fault in FAULTS if fault not in ("silence", "held answer")),
         *(("RespondToAuthChallenge", fault) for fault in ("lost answer", "throttled", "empty")),
     ],
 )
@@ -185,6 +187,30 @@ def test_a_hiccup_is_noticed_by_nobody(proxy: PoolProxy, browser: Browser, perso
     browser.trusted_sign_in(person)
     proxy.breaks("InitiateAuth", fault, times=client.ATTEMPTS - 1)
     assert at(browser.password(person)) == "home"
+
+
+def test_a_sweep_that_is_killed_between_the_call_and_the_write_is_made_up_for(
+    proxy: PoolProxy, shared_database: None, browser: Browser, process: Process, settings: Any
+) -> None:
+    people = [new_person(process, totp=True) for _ in range(2)]
+    for each in people:
+        browser.trusted_sign_in(each)
+    Device.objects.update(trust_expires_at=timezone.now() - timedelta(minutes=1))
+    proxy.breaks("AdminUpdateDeviceStatus", "held answer", times=1)
+    environ = {
+        "DJANGO_SETTINGS_MODULE": "tests.faults.cognito_settings",
+        "COGNITO": json.dumps(settings.TRUSTED_DEVICES["COGNITO"]),
+    }
+    with running("django", "expire_devices", "--verbosity", "0", environ=environ) as sweep:
+        assert proxy.holding.wait(60)
+        sweep.kill()
+        sweep.wait()
+    statuses = sorted(device["status"] for each in people for device in each.devices())
+    assert statuses == ["not_remembered", "remembered"]
+    assert Device.objects.remembered().count() == 2
+    assert sum(expiry.expire_due(now=timezone.now())) == 2
+    assert {device["status"] for each in people for device in each.devices()} == {"not_remembered"}
+    assert DeviceEvent.objects.filter(action="expired").count() == 2
 
 
 def test_a_sweep_gives_up_on_a_pool_that_is_away_and_says_so(

@@ -81,6 +81,7 @@ def pool_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("pool")
+    client._session.cache_clear()
     environ = os.environ | {"POOL_PORT": str(port), "POOL_DATABASE": str(folder / "db.sqlite3")}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

@@ -1,0 +1,15 @@
+"""Settings of a sweep in a process of its own, at the pool that ``COGNITO`` describes."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from tests.settings import *  # noqa: F403
+from tests.settings import TRUSTED_DEVICES as SITE
+
+TRUSTED_DEVICES = {
+    **{name: value for name, value in SITE.items() if name != "MFA"},
+    "BACKEND": "cognito",
+    "COGNITO": json.loads(os.environ["COGNITO"]),
+}
