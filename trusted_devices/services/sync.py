@@ -133,13 +133,14 @@ def _mend(
     there: OwnedDevice | None,
     now: datetime,
 ) -> None:
-    if drift is Drift.UNKNOWN_HERE and there is not None:
+    if here is None:
+        assert there is not None  # somebody knows it
         _adopt(user, there, now)
-    elif drift is Drift.UNKNOWN_THERE and here is not None:
+    elif drift is Drift.UNKNOWN_THERE:
         devices.forget([here], note=NOTE, now=now)
-    elif drift is Drift.REMEMBERED_HERE_ONLY and here is not None:
+    elif drift is Drift.REMEMBERED_HERE_ONLY:
         devices.stop_trusting([here], reason=StatusReason.STAFF_STOPPED, note=NOTE, now=now)
-    elif here is not None:
+    else:
         stop = partial(backend.update_device_status, here, DeviceStatus.NOT_REMEMBERED)
         backend.in_background(stop, user_id=user.pk)
 
