@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from tests import factories
 from tests.broken_database import broken
@@ -13,9 +14,9 @@ from tests.conftest import NOW
 from trusted_devices.backends.base import NewDevice
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.crypto import device_secret
-from trusted_devices.exceptions import BackendUnavailable
+from trusted_devices.exceptions import BackendUnavailable, TrustNotAllowed
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices, trust
+from trusted_devices.services import devices, editing, remembering, trust
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -36,10 +37,12 @@ class Owner(LocalBackend):
     is_remote = True
     told: list[tuple[str, str]]
     unreachable: set[str]
+    transactions: list[int]
 
     def _note(self, device, what):
         if device.device_key in self.unreachable:
             raise BackendUnavailable
+        self.transactions.append(len(connection.savepoint_ids))
         self.told.append((device.device_key, what))
 
     def new_device(self):
@@ -59,7 +62,7 @@ class Owner(LocalBackend):
 
 @pytest.fixture
 def owner(settings):
-    Owner.told, Owner.unreachable = [], set()
+    Owner.told, Owner.unreachable, Owner.transactions = [], set(), []
     settings.TRUSTED_DEVICES = {
         "BACKEND": f"{__name__}.Owner",
         "MFA": "trusted_devices.mfa.otp.OTPProvider",
@@ -224,3 +227,47 @@ class TestTrustingAgain:
         assert Device.objects.get(pk=granted.device.pk).is_remembered
         assert Device.objects.filter(pk=device.pk).exists()
         assert "could not be forgotten" in caplog.text
+
+
+class TestEditing:
+    """As the API does it: under a condition on what its caller has seen."""
+
+    @pytest.fixture
+    def remember(self, totp, verified, user):
+        def remember_it(device):
+            with editing.unchanged(device, lambda version: True) as stored:
+                return remembering.remember(stored, period=30 * DAY, verification=verified, actor=user, now=NOW)
+
+        return remember_it
+
+    def test_the_owner_is_told_while_no_transaction_is_open(self, owner, make, remember):
+        [device] = make(1)
+        Device.objects.update(status=DeviceStatus.NOT_REMEMBERED)
+        assert remember(device).trust_expires_at == NOW + 30 * DAY
+        assert owner.told == [(device.device_key, "remembered")]
+        with editing.unchanged(device, lambda version: True) as stored:
+            devices.forget([stored], now=NOW)
+        assert owner.told[1:] == [(device.device_key, "forgotten")]
+        assert owner.transactions == [0, 0]
+
+    def test_an_owner_who_cannot_be_told_leaves_the_mirror_alone(self, owner, make, remember):
+        [device] = make(1)
+        Device.objects.update(status=DeviceStatus.NOT_REMEMBERED)
+        owner.unreachable = {device.device_key}
+        with pytest.raises(BackendUnavailable):
+            remember(device)
+        assert not Device.objects.remembered().exists()
+
+    def test_a_copy_that_is_noticed_meanwhile_is_told_to_the_owner_again(self, owner, make, remember, monkeypatch):
+        [device] = make(1)
+        note = owner._note
+
+        def notice(self, device, what):
+            note(self, device, what)
+            Device.objects.update(status_reason=StatusReason.COMPROMISED, status=DeviceStatus.NOT_REMEMBERED)
+
+        monkeypatch.setattr(owner, "_note", notice)
+        with pytest.raises(TrustNotAllowed):
+            remember(device)
+        assert [what for _key, what in owner.told] == ["remembered", "not_remembered"]
+        assert not Device.objects.remembered().exists()

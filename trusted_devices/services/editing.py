@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.db import transaction
 
+from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices
@@ -38,10 +39,14 @@ def version(device: Device) -> str:
 def unchanged(device: Device, seen: Matches) -> Iterator[Device]:
     """Hold the stored row of ``device`` while the block acts on it, in one transaction.
 
+    Where somebody else owns the devices it is not held: no transaction is open while they are told.
+
     Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``StaleDevice`` if ``seen`` does not accept its version.
     """
-    with transaction.atomic():
-        stored = Device.objects.select_for_update().filter(pk=device.pk).first()
+    found = Device.objects.filter(pk=device.pk)
+    remote = get_backend().is_remote
+    with nullcontext() if remote else transaction.atomic():
+        stored = found.first() if remote else found.select_for_update().first()
         if stored is None:
             raise DeviceNotFound
         if not seen(version(stored)):

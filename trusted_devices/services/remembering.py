@@ -15,6 +15,7 @@ from trusted_devices import signals
 from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import DeviceNotFound, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device
+from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import activity, second_factor, trust
 from trusted_devices.types import ClientInfo, DeviceStatus, EventAction, MfaVerification, StatusReason
 
@@ -48,16 +49,40 @@ def remember(
     check_period(user, period)
     if not _may_remember(user, verification, client):
         raise TrustNotAllowed
-    own = actor.pk == user.pk
-    reason = StatusReason.USER_TRUSTED if own else StatusReason.STAFF_TRUSTED
+    reason = StatusReason.USER_TRUSTED if actor.pk == user.pk else StatusReason.STAFF_TRUSTED
+    backend, asked = get_backend(), Device.objects.filter(pk=device.pk)
+    stored = _checked(asked.first())
+    # Before the transaction: none is held open while somebody else is told.
+    backend.update_device_status(stored, DeviceStatus.REMEMBERED)
+    try:
+        return _remember(asked, user, period, verification, actor, reason, note, client, now)
+    except TrustNotAllowed:
+        backend.update_device_status(stored, DeviceStatus.NOT_REMEMBERED)
+        raise
+
+
+def _checked(stored: Device | None) -> Device:
+    if stored is None:
+        raise DeviceNotFound
+    if stored.confirmed_at is None or stored.status_reason == StatusReason.COMPROMISED:
+        raise TrustNotAllowed
+    return stored
+
+
+def _remember(
+    asked: DeviceQuerySet,
+    user: Any,
+    period: timedelta,
+    verification: MfaVerification,
+    actor: Any,
+    reason: StatusReason,
+    note: str,
+    client: ClientInfo,
+    now: datetime,
+) -> Device:
     with transaction.atomic():
-        stored = Device.objects.select_for_update().filter(pk=device.pk).first()
-        if stored is None:
-            raise DeviceNotFound
-        if stored.confirmed_at is None or stored.status_reason == StatusReason.COMPROMISED:
-            raise TrustNotAllowed
+        stored = _checked(asked.select_for_update().first())
         new = stored.trust_granted_at is None
-        get_backend().update_device_status(stored, DeviceStatus.REMEMBERED)
         changes: dict[str, Any] = {
             "status": DeviceStatus.REMEMBERED,
             "status_reason": reason,
@@ -65,7 +90,7 @@ def remember(
             "trust_granted_at": now,
             "trust_period": period,
             "trust_expires_at": now + period,
-            "mfa_factor": verification.factor_id if own else "",
+            "mfa_factor": verification.factor_id if reason is StatusReason.USER_TRUSTED else "",
             "password_stamp": trust.password_stamp(user),
             "modified_at": now,
         }
