@@ -176,6 +176,13 @@ def test_what_our_seal_holds_in_another_shape_is_unreadable(payload):
     assert cookies.load(sealed(payload)) == UNREADABLE
 
 
+def test_what_is_longer_than_we_ever_make_it_is_unreadable_even_under_our_seal():
+    entry = b'["1","k","s",0,"",null]'
+    short, long = (b"[" + b",".join([entry] * count) + b"]" for count in (2, 200))
+    assert len(cookies.load(sealed(short)).entries) == 2
+    assert cookies.load(sealed(long)) == UNREADABLE
+
+
 def test_a_text_sealed_for_another_purpose_is_unreadable():
     entries = cookies.dump(EMPTY.put(credential()))
     payload = Sealer(keys=secret_keys(), context=cookies.CONTEXT).open(entries).plaintext

@@ -29,6 +29,16 @@ class NoCodes(LocalBackend):
         raise BackendUnavailable
 
 
+class Broken(LocalBackend):
+    """Fails in ways that nobody has thought of."""
+
+    def first_factor(self, **arguments: Any) -> FirstFactor:
+        raise RuntimeError("broken")
+
+    def second_factor(self, *arguments: Any, **options: Any) -> MfaVerification:
+        raise RuntimeError("broken")
+
+
 class OnlyAtSignIn(LocalBackend):
     """Asks for second factors only in the course of a sign-in."""
 

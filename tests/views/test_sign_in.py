@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.core.signals import got_request_exception
+from django.views.debug import SafeExceptionReporterFilter
 from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -589,7 +591,12 @@ def test_a_second_tab_that_posts_after_the_sign_in_leads_on(clock: Any, user: An
 
 
 @pytest.mark.parametrize("step", [*STEPS, "sign_in_cancel", "sign_out"])
-def test_a_post_from_another_site_is_refused(db: None, clock: Any, step: str) -> None:
+@pytest.mark.parametrize("by_middleware", [True, False])
+def test_a_post_from_another_site_is_refused(
+    db: None, clock: Any, settings: Any, step: str, by_middleware: bool
+) -> None:
+    if not by_middleware:
+        settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     assert Browser(enforce_csrf_checks=True).post(url(step)).status_code == HTTPStatus.FORBIDDEN
 
 
@@ -658,6 +665,31 @@ def test_no_page_of_the_sign_in_may_be_stored(browser: Browser, totp: TOTPDevice
     responses += [browser.enter_code("0"), browser.get(url("sign_out"))]
     for response in responses:
         assert "no-store" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("step", ["sign_in", "sign_in_code", "verify"])
+def test_reports_of_errors_hide_what_was_typed(at_code: Browser, totp: TOTPDevice, settings: Any, step: str) -> None:
+    if step == "verify":
+        at_code.enter_code(code_of(totp))
+        at_code.not_now()
+    if step == "sign_in":
+        at_code.post(url("sign_in_cancel"))
+    set_options(settings, BACKEND="tests.views.backends.Broken")
+    at_code.raise_request_exception = False
+    reported: list[Any] = []
+
+    def report(request: Any, **_: Any) -> None:
+        reported.append(SafeExceptionReporterFilter().get_post_parameters(request))
+
+    got_request_exception.connect(report)
+    try:
+        typed = {"username": "maria", "password": "battery staple"} if step == "sign_in" else {"code": "424242"}
+        response = at_code.post(url(step), typed)
+    finally:
+        got_request_exception.disconnect(report)
+    assert response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert reported
+    assert not {"battery staple", "424242"} & set(reported[0].values())
 
 
 def test_looking_at_pages_changes_nothing(at_offer: Browser) -> None:

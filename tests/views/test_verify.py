@@ -155,3 +155,33 @@ def test_where_codes_are_asked_for_only_at_sign_in_the_page_says_how_to_get_ther
         assert f'action="{url("sign_out")}"' in page
         assert f'href="{url("devices")}"' in page
         assert 'name="next" value="/x/"' in page
+
+
+def test_the_choice_of_a_factor_is_for_once(remembered: Browser, totp: TOTPDevice, user: Any) -> None:
+    factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
+    page = remembered.post(url("verify"), {"method": factor.persistent_id}, follow=True).content.decode()
+    assert f'value="{totp.persistent_id}"' in page
+    factor.refresh_from_db()
+    remembered.post(url("verify"), {"code": factor.token})
+    assert f'value="{totp.persistent_id}"' not in remembered.get(url("verify")).content.decode()
+
+
+def test_only_whoever_is_signed_in_is_asked(browser: Browser) -> None:
+    for response in (browser.get(url("verify")), browser.post(url("verify"), {"code": "1"})):
+        assert response.headers["Location"].startswith(url("sign_in") + "?next=")
+
+
+@pytest.mark.parametrize("by_middleware", [True, False])
+def test_a_post_from_another_site_is_refused(user: Any, totp: TOTPDevice, settings: Any, by_middleware: bool) -> None:
+    if not by_middleware:
+        settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
+    visitor = Browser(enforce_csrf_checks=True)
+    visitor.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    response = visitor.post(url("verify"), {"code": "1"})
+    assert response.status_code == HTTPStatus.FORBIDDEN
+    assert "CSRF" in response.content.decode()
+
+
+def test_no_page_that_asks_may_be_stored(remembered: Browser) -> None:
+    for response in (remembered.get(url("verify")), remembered.post(url("verify"), {"code": "1"})):
+        assert "no-store" in response.headers["Cache-Control"]
