@@ -43,6 +43,24 @@ def test_what_a_browser_was_given_it_brings_back():
     assert cookies.load(cookies.dump(held)) == held
 
 
+def test_who_does_not_want_to_be_asked_stays_so_until_they_trust_the_browser_or_take_it_back():
+    held = EMPTY.put(credential("1")).decline("2").decline("3").decline("2")
+    assert cookies.load(cookies.dump(held)) == held
+    assert held.declined == ("2", "3")
+    assert held.drop("1").declined == ("2", "3")
+    assert not held.drop("1").is_empty
+    assert held.put(credential("2")).declined == ("3",)
+    assert held.put(credential("4")).declined == ("2", "3")
+    assert held.ask_again("2").ask_again("3") == EMPTY.put(credential("1"))
+
+
+def test_a_browser_of_many_people_forgets_first_who_declined_first():
+    held = EMPTY
+    for number in range(MAX_ENTRIES + 1):
+        held = held.decline(str(number))
+    assert held.declined == tuple(str(number) for number in range(MAX_ENTRIES, 0, -1))
+
+
 CREDENTIALS = st.builds(
     DeviceCredential,
     user_id=st.text(min_size=1, max_size=255),

@@ -85,6 +85,27 @@ class TestReading:
         assert get_jar(request_with()).sealed() == ""
 
 
+class TestWhoDoesNotWantToBeAsked:
+    def test_is_remembered_by_the_browser_for_as_long_as_a_device_is_for_reviving(self):
+        request = request_with()
+        get_jar(request).decline(MARIA)
+        (morsel,) = applied(request).cookies.values()
+        assert morsel["max-age"] == cookies.REVIVAL_PERIOD.total_seconds()
+        jar = get_jar(request_with(morsel.value))
+        assert (jar.declines(MARIA), jar.declines(TOM)) == (True, False)
+
+    def test_may_take_it_back_which_leaves_no_cookie(self):
+        request = request_with(cookies.dump(DeviceCookie().decline("1")))
+        get_jar(request).ask_again(MARIA)
+        (morsel,) = applied(request).cookies.values()
+        assert (morsel.value, morsel["max-age"]) == ("", 0)
+
+    def test_who_never_said_so_has_nothing_to_take_back(self):
+        request = request_with(sealed())
+        get_jar(request).ask_again(MARIA)
+        assert untouched(applied(request))
+
+
 class TestWriting:
     def test_a_request_that_never_asked_leaves_the_response_alone(self):
         assert untouched(applied(request_with("garbage")))

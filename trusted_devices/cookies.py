@@ -2,14 +2,15 @@
 
 One cookie per browser holds an entry for each user who trusted it, most recently used first, sealed as a whole.
 Inside the seal is a JSON list of ``[user id, device key, secret, generation, group key, expiry]`` (expiry in epoch
-seconds or null). Clients without cookies carry the same sealed value in a header.
+seconds or null), and of ``[user id]`` for those who do not want to be asked about this browser. Clients without cookies
+carry the same sealed value in a header.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -29,11 +30,18 @@ REVIVAL_PERIOD = timedelta(days=90)
 @dataclass(frozen=True, slots=True)
 class DeviceCookie:
     """The entries of one browser. ``unreadable`` when it brought something that is not ours;
-    ``outdated`` when it was sealed under a key that has been rotated since."""
+    ``outdated`` when it was sealed under a key that has been rotated since. ``declined`` are the users (primary keys as
+    text) who do not want to be asked whether to trust it."""
 
     entries: tuple[DeviceCredential, ...] = ()
     unreadable: bool = False
     outdated: bool = False
+    declined: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing for the browser to keep."""
+        return not self.entries and not self.declined
 
     def present(self, user_id: str) -> Presented:
         """Return what this browser brings along for the user with that primary key (as text)."""
@@ -42,11 +50,28 @@ class DeviceCookie:
 
     def put(self, credential: DeviceCredential) -> DeviceCookie:
         """Return a cookie in which ``credential`` is its user's only entry and the most recently used one."""
-        return DeviceCookie((credential, *self._others(credential.user_id))[:MAX_ENTRIES])
+        entries = (credential, *self._others(credential.user_id))[:MAX_ENTRIES]
+        return DeviceCookie(entries, declined=self._declined_without(credential.user_id))
 
     def drop(self, user_id: str) -> DeviceCookie:
         """Return a cookie without an entry for that user."""
-        return DeviceCookie(self._others(user_id))
+        return DeviceCookie(self._others(user_id), declined=self.declined)
+
+    def decline(self, user_id: str) -> DeviceCookie:
+        """Return a cookie whose browser that user is not asked about."""
+        declined = (user_id, *self._declined_without(user_id))[:MAX_ENTRIES]
+        return DeviceCookie(self.entries, declined=declined)
+
+    def ask_again(self, user_id: str) -> DeviceCookie:
+        """Return a cookie whose browser that user is asked about as anybody is."""
+        return DeviceCookie(self.entries, declined=self._declined_without(user_id))
+
+    def tidied(self) -> DeviceCookie:
+        """Return a cookie with the same content, to be sealed anew."""
+        return DeviceCookie(self.entries, declined=self.declined)
+
+    def _declined_without(self, user_id: str) -> tuple[str, ...]:
+        return tuple(each for each in self.declined if each != user_id)
 
     def _others(self, user_id: str) -> tuple[DeviceCredential, ...]:
         return tuple(entry for entry in self.entries if entry.user_id != user_id)
@@ -60,7 +85,7 @@ def load(value: str | None) -> DeviceCookie:
         return DeviceCookie(unreadable=True)
     try:
         opened = _sealer(conf.secret_keys()).open(value)
-        return DeviceCookie(_parse(opened.plaintext), outdated=opened.outdated)
+        return replace(_parse(opened.plaintext), outdated=opened.outdated)
     except (Unsealable, ValueError, TypeError, OverflowError):
         return DeviceCookie(unreadable=True)
 
@@ -69,7 +94,7 @@ def dump(cookie: DeviceCookie) -> str:
     """Return the sealed value, at most ``MAX_LENGTH`` bytes; the least recently used entries go first."""
     entries = list(cookie.entries)
     while True:
-        value = _sealer(conf.secret_keys()).seal(_format(entries))
+        value = _sealer(conf.secret_keys()).seal(_format(entries, cookie.declined))
         if len(value) <= MAX_LENGTH or not entries:
             return value
         entries.pop()
@@ -94,8 +119,8 @@ def _sealer(keys: tuple[bytes, ...]) -> Sealer:
     return Sealer(keys=keys, context=CONTEXT)
 
 
-def _format(entries: Sequence[DeviceCredential]) -> bytes:
-    rows = [
+def _format(entries: Sequence[DeviceCredential], declined: Sequence[str]) -> bytes:
+    rows: list[list[Any]] = [
         [
             entry.user_id,
             entry.device_key,
@@ -106,11 +131,19 @@ def _format(entries: Sequence[DeviceCredential]) -> bytes:
         ]
         for entry in entries
     ]
+    rows += [[user_id] for user_id in declined]
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
-def _parse(plaintext: bytes) -> tuple[DeviceCredential, ...]:
-    return tuple(_entry(*row) for row in json.loads(plaintext))
+def _parse(plaintext: bytes) -> DeviceCookie:
+    entries, declined = [], []
+    for row in json.loads(plaintext):
+        match row:
+            case [user_id]:
+                declined.append(str(user_id))
+            case _:
+                entries.append(_entry(*row))
+    return DeviceCookie(tuple(entries), declined=tuple(declined))
 
 
 def _entry(

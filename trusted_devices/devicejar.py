@@ -60,11 +60,24 @@ class DeviceKeyJar:
     def tidy(self) -> None:
         """Replace what cannot be read, or was sealed under a key that has been rotated."""
         if self.cookie.unreadable or self.cookie.outdated:
-            self._changed = DeviceCookie(self.cookie.entries)
+            self._changed = self.cookie.tidied()
+
+    def declines(self, user: Any) -> bool:
+        """Return whether ``user`` does not want to be asked whether to trust this browser."""
+        return str(user.pk) in self.cookie.declined
+
+    def decline(self, user: Any) -> None:
+        """Ask ``user`` no more."""
+        self._changed = self.cookie.decline(str(user.pk))
+
+    def ask_again(self, user: Any) -> None:
+        """Ask ``user`` again."""
+        if self.declines(user):
+            self._changed = self.cookie.ask_again(str(user.pk))
 
     def sealed(self) -> str:
         """Return the sealed value as the client should hold it; empty when it holds nothing."""
-        return cookies.dump(self.cookie) if self.cookie.entries else ""
+        return "" if self.cookie.is_empty else cookies.dump(self.cookie)
 
     def apply(self, response: HttpResponseBase) -> None:
         """Write what changed to ``response``, and keep shared caches away from it. Otherwise touch nothing."""
@@ -78,7 +91,7 @@ class DeviceKeyJar:
             return
         patch_vary_headers(response, ["Cookie"])
         samesite: Any = options.COOKIE_SAMESITE
-        if not self._changed.entries:
+        if self._changed.is_empty:
             response.delete_cookie(
                 cookies.name(), path=options.COOKIE_PATH, domain=options.COOKIE_DOMAIN, samesite=samesite
             )

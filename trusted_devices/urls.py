@@ -15,6 +15,7 @@ urlpatterns = [
     path("sign-out/", sign_out.SignOutView.as_view(), name="sign_out"),
     path("verify/", verify.VerifyView.as_view(), name="verify"),
     path("devices/", devices.DeviceListView.as_view(), name="devices"),
+    path("devices/ask-again/", devices.AskAgainView.as_view(), name="ask_again"),
     path("devices/forget-others/", devices.ForgetOthersView.as_view(), name="forget_other_devices"),
     path("devices/<slug:device_key>/rename/", devices.RenameView.as_view(), name="rename_device"),
     path("devices/<slug:device_key>/undo-rename/", devices.UndoRenameView.as_view(), name="undo_rename"),

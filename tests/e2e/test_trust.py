@@ -11,6 +11,7 @@ from tests.e2e.conftest import NewPage
 from tests.e2e.running_demo import Person, RunningDemo
 from tests.e2e.visitor import (
     FIREFOX,
+    be_accessible,
     be_asked_for_a_code,
     be_signed_in_as,
     device,
@@ -50,6 +51,21 @@ def test_not_now_signs_in_and_asks_again_the_next_time(page: Page, person: Perso
     sign_out(page)
     enter_password(page, person)
     be_asked_for_a_code(page)
+
+
+def test_who_does_not_want_to_be_asked_again_in_this_browser_is_not(page: Page, person: Person) -> None:
+    enter_password(page, person, "/devices/")
+    enter_code(page, person.code())
+    page.get_by_role("button", name=re.compile("ask again in this browser")).click()
+    expect(page.get_by_role("status")).to_contain_text("You will not be asked about this browser again.")
+    expect(page.get_by_text("You chose not to be asked whether to trust this browser.")).to_be_visible()
+    be_accessible(page, "devices, declined")
+    sign_out(page)
+    enter_password(page, person, "/devices/")
+    enter_code(page, person.code())
+    page.get_by_role("button", name="Ask me again").click()
+    expect(page.get_by_text("You chose not to be asked")).to_have_count(0)
+    expect(page.get_by_text("you will be asked whether to trust the device")).to_be_visible()
 
 
 def test_the_two_answers_weigh_the_same(page: Page, person: Person) -> None:

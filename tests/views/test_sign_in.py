@@ -18,7 +18,8 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.views.browser import SIXTY_DAYS, Browser, code_of, sign_in_timeout, told, url
-from trusted_devices import verification
+from trusted_devices import cookies, verification
+from trusted_devices.cookies import DeviceCookie
 from trusted_devices.logins import STATE_SESSION_KEY
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import DeviceStatus, VerifiedBy
@@ -90,6 +91,42 @@ def test_not_now_leads_in_and_trusts_nothing(at_offer: Browser, user: Any) -> No
     assert at_offer.user_id == str(user.pk)
     assert not Device.objects.exists()
     assert not at_offer.device_cookie
+
+
+def test_who_is_never_to_be_asked_again_is_asked_for_codes_alone_until_they_take_it_back(
+    at_offer: Browser, totp: TOTPDevice, other_browser: Browser, clock: time_machine.Coordinates
+) -> None:
+    def sign_in_again(browser: Browser) -> str:
+        clock.shift(60)
+        browser.sign_out()
+        assert browser.enter_password(next_url="/?from=here").headers["Location"].startswith(url("sign_in_code"))
+        return browser.enter_code(code_of(totp)).headers["Location"]
+
+    response = at_offer.post(url("sign_in_trust"), {"never": "1"}, follow=True)
+    assert "You will not be asked about this browser again" in told(at_offer.get(url("devices")))
+    assert at_offer.user_id
+    assert response.redirect_chain[0][0] == "/?from=here"
+    assert not Device.objects.exists()
+    assert sign_in_again(at_offer) == "/?from=here"
+    assert sign_in_again(other_browser).startswith(url("sign_in_trust"))
+
+    page = at_offer.get(url("devices")).content.decode()
+    assert "You chose not to be asked" in page
+    assert "will be asked whether to trust the device" not in page
+    assert at_offer.post(url("ask_again")).headers["Location"] == url("devices")
+    assert not at_offer.device_cookie
+    assert "You chose not to be asked" not in at_offer.get(url("devices")).content.decode()
+    assert sign_in_again(at_offer).startswith(url("sign_in_trust"))
+
+
+def test_where_every_device_is_remembered_nobody_can_have_declined(
+    browser: Browser, totp: TOTPDevice, user: Any, settings: Any
+) -> None:
+    set_options(settings, TRACKING="always")
+    browser.device_cookie = cookies.dump(DeviceCookie().decline(str(user.pk)))
+    browser.enter_password()
+    browser.enter_code(code_of(totp))
+    assert Device.objects.remembered().exists()
 
 
 def test_a_trusted_device_takes_the_password_alone(

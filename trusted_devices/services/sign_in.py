@@ -265,9 +265,10 @@ def answer_code(
     )
     state = dataclasses.replace(state, backend_state=dict(verified.backend_state))
     offer = trust.offer(user=user, verification=verified, client=client)
-    if offer is None:
+    always = trust.get_policy().tracking(user) is TrackingMode.ALWAYS
+    if offer is None or (state.user_id in cookie.declined and not always):
         return _signed_in(state, user, verified, _known(user, cookie))
-    if trust.get_policy().tracking(user) is TrackingMode.ALWAYS:
+    if always:
         try:
             return _grant(state, user, verified, offer.default, "", cookie, client, now)
         except (InvalidPeriod, TrustNotAllowed):

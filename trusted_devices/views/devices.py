@@ -95,6 +95,7 @@ class DeviceListView(DevicesPage):
             "others": sum(not row.standing.is_current for row in rows),
             "renamed": self.renamed([row.device for row in rows]),
             "activity": [Entry(event, now, current_key) for event in activity.latest(request.user, LATEST)],
+            "declined": get_jar(request).declines(request.user),
             "set_up_url": "" if rows else self.set_up_url(),
         }
         return render(request, "trusted_devices/devices.html", context)
@@ -115,6 +116,16 @@ class DeviceListView(DevicesPage):
             return "" if second_factor.methods(self.request.user) else pages.set_up_url()
         except BackendUnavailable:
             return ""
+
+
+class AskAgainView(DevicesPage):
+    """Takes back "don't ask again in this browser"."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        get_jar(request).ask_again(request.user)
+        return self.done(_("When you next sign in here with a code, you will be asked whether to trust this browser."))
 
 
 class DevicePage(DevicesPage):

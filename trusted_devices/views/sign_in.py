@@ -218,7 +218,7 @@ class CodeView(SignInStep):
 
 
 class TrustView(SignInStep):
-    """The last step, where it may be offered: trust this device, for how long, or not now."""
+    """The last step, where it may be offered: trust this device, for how long, or not now, or never in this browser."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         now = pending.load(request)
@@ -234,6 +234,8 @@ class TrustView(SignInStep):
             return self.put(now)
         if "not_now" in request.POST:
             return self.answer(now, None)
+        if "never" in request.POST:
+            return self.never(now, challenge.user)
         form = self.form(challenge, request.POST)
         if "trust" not in request.POST:
             form.add_error(None, _("Press “Trust this device” or “Not now”."))
@@ -252,6 +254,14 @@ class TrustView(SignInStep):
             outcome = sign_in.answer_offer(now.state, period=None, cookie=cookie, client=client)
             outcome = dataclasses.replace(outcome, trust_failed=True)
         return self.finish(outcome, now.next_url)
+
+    def never(self, now: Pending, user: Any) -> HttpResponse:
+        """Finish without trust, and have this browser remember not to ask ``user`` again."""
+        response = self.answer(now, None)
+        get_jar(self.request).decline(user)
+        text = _("You will not be asked about this browser again. You can change that under “Your devices”.")
+        pages.tell(self.request, messages.INFO, text)
+        return response
 
     def form(self, challenge: Challenge, data: Any = None) -> TrustForm:
         """Return the form for the offer."""
