@@ -17,11 +17,14 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from tests.backends.cognito.stubs import SUB, StubbedPool, stubbed_settings
 from trusted_devices.backends.cognito import budget, client, tokens
+from trusted_devices.models import CognitoUser
 
 # Not skipped: a strict run takes a skip for a failure.
 collect_ignore = [] if os.environ.get("COGNITO_TEST_USER_POOL_ID") else ["test_real_pool.py"]
@@ -189,6 +192,25 @@ class Browser:
         assert at(self.code(person.code())) == "sign_in_trust"
         assert at(self.trust(name)) == "home"
         self.sign_out()
+
+
+@pytest.fixture
+def pool(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedPool]:
+    """A pool without a server, which this site is set up for; nobody waits before asking it again."""
+    settings.TRUSTED_DEVICES = stubbed_settings()
+    for module in (client, budget):
+        monkeypatch.setattr(module, "sleep", lambda seconds: None)
+    stubbed = StubbedPool()
+    yield stubbed
+    stubbed.close()
+
+
+@pytest.fixture
+def maria(db: None) -> Any:
+    """Somebody of the pool without a server, who has signed in before."""
+    user = get_user_model().objects.create_user("maria", "m@example.com")
+    CognitoUser.objects.create(user=user, sub=SUB, username="maria")
+    return user
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +18,6 @@ from tests.backends.cognito.stubs import (
     CLIENT,
     DEVICE_KEY,
     POOL,
-    SUB,
     StubbedPool,
     declared_errors,
     operations,
@@ -82,26 +80,8 @@ NO_MATCH = (400, "User name and password do not match.")
 
 
 @pytest.fixture
-def pool(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedPool]:
-    settings.TRUSTED_DEVICES = stubbed_settings()
-    monkeypatch.setattr(client, "sleep", lambda seconds: None)
-    monkeypatch.setattr(budget, "sleep", lambda seconds: None)
-    stubbed = StubbedPool()
-    yield stubbed
-    stubbed.close()
-
-
-@pytest.fixture
 def browser(db: None) -> Browser:
     return Browser()
-
-
-@pytest.fixture
-def maria(db: None) -> Any:
-    """Somebody of the pool who has signed in before."""
-    user = get_user_model().objects.create_user("maria", "m@example.com")
-    CognitoUser.objects.create(user=user, sub=SUB, username="maria")
-    return user
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from tests.backends.cognito.conftest import Browser, at
-from tests.backends.cognito.stubs import SUB, StubbedPool, stubbed_settings
-from trusted_devices.backends.cognito import CognitoBackend, client, flow, identities, sealed, session, translate
+from tests.backends.cognito.stubs import SUB, StubbedPool
+from trusted_devices.backends.cognito import CognitoBackend, flow, identities, sealed, session, translate
 from trusted_devices.backends.cognito.errors import MalformedAnswer
 from trusted_devices.exceptions import (
     ActionRequired,
@@ -22,31 +21,15 @@ from trusted_devices.exceptions import (
     TrustNotAllowed,
     UnknownMethod,
 )
-from trusted_devices.models import CognitoUser, Device
+from trusted_devices.models import Device
 from trusted_devices.types import ClientInfo, DeviceStatus
 
 FORM = {"username": "maria", "password": "correct horse battery"}
 
 
 @pytest.fixture
-def pool(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedPool]:
-    settings.TRUSTED_DEVICES = stubbed_settings()
-    monkeypatch.setattr(client, "sleep", lambda seconds: None)
-    stubbed = StubbedPool()
-    yield stubbed
-    stubbed.close()
-
-
-@pytest.fixture
 def browser(db: None) -> Browser:
     return Browser()
-
-
-@pytest.fixture
-def maria(db: None) -> Any:
-    user = get_user_model().objects.create_user("maria", "m@example.com")
-    CognitoUser.objects.create(user=user, sub=SUB, username="maria")
-    return user
 
 
 def without(answer: dict[str, Any], name: str) -> dict[str, Any]:
