@@ -5,10 +5,8 @@ from __future__ import annotations
 from base64 import b32encode
 from collections.abc import Callable
 from http import HTTPStatus
-from textwrap import wrap
 from typing import Any
 
-import segno
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth.decorators import login_required
@@ -19,7 +17,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -30,6 +27,7 @@ from demo_site import second_factor
 from demo_site.forms import CodeForm, SetUpForm
 from trusted_devices import logins
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
+from trusted_devices.views import authenticator
 
 
 @require_safe
@@ -57,7 +55,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
             return _new_recovery_codes(request, first=True)
     device = second_factor.pending_authenticator(request.user, timezone.now())
     key = b32encode(device.bin_key).decode()
-    context = {"form": form, "qr": _qr(device.config_url), "key": key, "key_groups": wrap(key, 4)}
+    context = {"form": form, **authenticator.shown(key=key, uri=device.config_url)}
     return render(request, "demo_site/set_up.html", context, status=status)
 
 
@@ -139,11 +137,6 @@ def _refuse_code(form: Form, error: CodeMismatch | TooManyAttempts) -> HTTPStatu
     )
     form.add_error("code", text % {"seconds": seconds})
     return HTTPStatus.TOO_MANY_REQUESTS
-
-
-def _qr(uri: str) -> SafeString:
-    svg: str = segno.make(uri, error="m").svg_inline(scale=4, border=2, omitsize=True)
-    return mark_safe(svg)  # noqa: S308 - markup from the QR library; the address is inside as squares only
 
 
 @method_decorator(never_cache, name="dispatch")

@@ -59,6 +59,7 @@ def _needs(name: str, extra: str) -> Iterator[Requirement]:
         ("celery", "celery celery.app.base kombu.transport.redis"),
         ("cognito", "boto3 joserfc.jwt"),
         ("cognito-idp", "botocore.session joserfc.jwt"),
+        ("qr", "segno"),
         ("srp", "gmpy2"),
         ("user-agents", "ua_parser"),
     ],

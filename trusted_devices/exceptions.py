@@ -97,7 +97,7 @@ class AlreadyAnswered(TrustedDevicesError):
 class ActionRequired(TrustedDevicesError):
     """The password was right, and the backend lets the user in only after something that these pages cannot do.
 
-    ``action`` is ``new_password``, ``reset_password``, ``confirm_account`` or ``set_up_mfa``.
+    ``action`` is ``reset_password``, ``confirm_account`` or ``set_up_mfa``.
     """
 
     code = "action_required"
@@ -105,6 +105,20 @@ class ActionRequired(TrustedDevicesError):
     def __init__(self, action: str) -> None:
         super().__init__(f"The account needs something first: {action}.")
         self.action = action
+
+
+class PasswordRefused(TrustedDevicesError):
+    """The new password, or what was to be said with it, was not accepted.
+
+    ``reason`` is ``too_short``, ``no_uppercase``, ``no_lowercase``, ``no_number``, ``no_symbol``, ``used_before``,
+    ``characters``, ``policy`` (another rule), ``attributes`` (one is not in its form) or ``taken`` (one is another's).
+    """
+
+    code = "password_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The new password was not accepted: {reason}.")
+        self.reason = reason
 
 
 class BackendUnavailable(TrustedDevicesError):

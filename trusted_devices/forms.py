@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -22,6 +24,44 @@ LONGEST_USERNAME = 254
 LONGEST_PASSWORD = 4096
 LONGEST_CODE = 64
 LONGEST_METHOD_ID = 300
+LONGEST_ATTRIBUTE = 2048
+
+
+def _text(label: Any, autocomplete: str = "off", kind: str = "text", **options: Any) -> Callable[[], forms.CharField]:
+    attrs = {"autocomplete": autocomplete, "type": kind}
+    return partial(
+        forms.CharField, label=label, max_length=LONGEST_ATTRIBUTE, widget=forms.TextInput(attrs=attrs), **options
+    )
+
+
+ATTRIBUTE_FIELDS: dict[str, Callable[[], forms.Field]] = {
+    "name": _text(_("Full name"), "name"),
+    "given_name": _text(_("First name"), "given-name"),
+    "middle_name": _text(_("Middle name"), "additional-name"),
+    "family_name": _text(_("Last name"), "family-name"),
+    "nickname": _text(_("Nickname"), "nickname"),
+    "preferred_username": _text(_("User name that you prefer"), "username"),
+    "email": partial(
+        forms.EmailField, label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    ),
+    "phone_number": _text(
+        _("Phone number"), "tel", "tel", help_text=_("With a plus sign and the country's code, like +14155550123.")
+    ),
+    "birthdate": partial(
+        forms.DateField,
+        label=_("Date of birth"),
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "autocomplete": "bday"}),
+    ),
+    "address": _text(_("Address"), "street-address"),
+    "gender": _text(_("Gender"), "sex"),
+    "locale": _text(_("Language"), help_text=_("As a code, like en or de-AT.")),
+    "zoneinfo": _text(_("Time zone"), help_text=_("As a name, like Europe/Vienna.")),
+    "website": _text(_("Website"), "url", "url"),
+    "profile": _text(_("Address of your profile"), "off", "url"),
+    "picture": _text(_("Address of a picture of you"), "photo", "url"),
+}
+"""How attributes of OpenID Connect Core 1.0, section 5.1, are asked for; any other by its name."""
 
 
 class SignInForm(forms.Form):
@@ -66,16 +106,51 @@ class CodeForm(forms.Form):
                 "autocomplete": "one-time-code",
                 "autocapitalize": "none",
                 "spellcheck": "false",
-                "autofocus": True,
             }
         ),
         error_messages={"required": _("Type the code."), "max_length": _("This is too long to be a code.")},
     )
 
-    def __init__(self, *args: Any, numeric: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, numeric: bool = False, autofocus: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        attrs = self.fields["code"].widget.attrs
         if numeric:
-            self.fields["code"].widget.attrs["inputmode"] = "numeric"
+            attrs["inputmode"] = "numeric"
+        attrs["autofocus"] = autofocus
+
+
+class NewPasswordForm(forms.Form):
+    """A new password, typed twice, and what else is due of the user. Which passwords are good, the backend says."""
+
+    new_password1 = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        max_length=LONGEST_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "autofocus": True}),
+    )
+    new_password2 = forms.CharField(
+        label=_("New password again"),
+        strip=False,
+        max_length=LONGEST_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, attributes: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._attributes = {f"attribute_{number}": name for number, name in enumerate(attributes)}
+        for field, name in self._attributes.items():
+            self.fields[field] = ATTRIBUTE_FIELDS.get(name, _text(name))()
+
+    def clean_new_password2(self) -> str:
+        again: str = self.cleaned_data["new_password2"]
+        if "new_password1" in self.cleaned_data and self.cleaned_data["new_password1"] != again:
+            raise ValidationError(_("The two are not the same. Type the new password once more."), code="mismatch")
+        return again
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What was typed of the user, by attribute."""
+        return {name: str(self.cleaned_data[field]) for field, name in self._attributes.items()}
 
 
 class MethodForm(forms.Form):

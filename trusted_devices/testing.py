@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from trusted_devices import cookies, logins
 from trusted_devices.backends.base import BaseDeviceBackend
-from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, TooManyAttempts, UnknownMethod
+from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, SignInExpired, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.models import Device
@@ -334,6 +334,23 @@ class DeviceBackendContract(_Contract):
             ),
             (CodeMismatch,),
         )
+
+    def test_a_new_password_is_taken_only_where_it_was_asked_for(self) -> None:
+        user = self.make_user()
+        self.add_factor(user)
+        state = self._first_factor(user).state
+        backend = self.make_backend().during(state)
+        assert backend.asks_new_password() is None
+        new_password = partial(
+            backend.new_password,
+            user,
+            "another " + PASSWORD,
+            {},
+            state=state,
+            client=self.make_client(),
+            assess=_Assess(_REFUSED),
+        )
+        _raised(new_password, (SignInExpired,))
 
     def test_a_device_is_confirmed_remembered_and_forgotten_twice(self) -> None:
         user = self.make_user()

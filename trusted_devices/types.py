@@ -201,6 +201,7 @@ class MfaMethod:
     ``recovery`` marks a code that stands in for a lost factor and does not earn trust by default.
     ``needs_sending`` says that a code must be sent before it can be asked for; ``needs_choosing`` that the backend
     must be told of the choice before it takes a code. ``sent_to`` is where its code went, masked, if that is known.
+    ``set_up_key`` is the key (base32, RFC 6238) of an authenticator that this very sign-in sets up.
     """
 
     id: str
@@ -210,6 +211,17 @@ class MfaMethod:
     needs_sending: bool = False
     needs_choosing: bool = False
     sent_to: str = ""
+    set_up_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPassword:
+    """A new password that is due before anything else, and the ``attributes`` of the user that are due with it.
+
+    They have the names of OpenID Connect Core 1.0, section 5.1 (``given_name``, ``birthdate`` ...).
+    """
+
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from trusted_devices.views import devices, sign_in, sign_out, verify
 app_name = "trusted_devices"
 urlpatterns = [
     path("sign-in/", sign_in.SignInView.as_view(), name="sign_in"),
+    path("sign-in/new-password/", sign_in.NewPasswordView.as_view(), name="sign_in_new_password"),
     path("sign-in/code/", sign_in.CodeView.as_view(), name="sign_in_code"),
     path("sign-in/trust/", sign_in.TrustView.as_view(), name="sign_in_trust"),
     path("sign-in/cancel/", sign_in.CancelView.as_view(), name="sign_in_cancel"),

@@ -20,6 +20,7 @@ HIDDEN = {
     exceptions.InvalidCredentials,
     exceptions.SignInExpired,
     exceptions.InvalidExpiry,
+    exceptions.PasswordRefused,
 }
 """Errors of use cases that the API does not have."""
 

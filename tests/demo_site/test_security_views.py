@@ -37,7 +37,7 @@ def wrong_code_for(device: TOTPDevice) -> str:
 
 
 def shown_key(page: str) -> bytes:
-    groups = re.search(r"demo-key\">(.*?)</code>", page, re.DOTALL)
+    groups = re.search(r"td-key\">(.*?)</code>", page, re.DOTALL)
     assert groups
     return b32decode("".join(re.findall(r"<span>(\w+)</span>", groups[1])))
 

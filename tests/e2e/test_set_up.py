@@ -31,7 +31,7 @@ def test_a_second_factor_is_set_up_with_a_qr_code_and_then_trust_is_offered(page
     page.get_by_role("link", name="Set up an authenticator app").click()
     expect(page.get_by_role("img", name="QR code with the key below")).to_be_visible()
     be_accessible(page, "set up")
-    tom.key = b32decode("".join(page.locator(".demo-key").inner_text().split()))
+    tom.key = b32decode("".join(page.locator(".td-key").inner_text().split()))
     page.get_by_label("Code from the app").fill(tom.code())
     page.get_by_label("Your password").fill(tom.password)
     page.get_by_role("button", name="Turn on").click()

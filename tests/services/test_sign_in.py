@@ -89,6 +89,16 @@ def answer_offer(client_info):
 
 
 @pytest.fixture
+def answer_new_password(client_info):
+    def answer(state):
+        return sign_in.answer_new_password(
+            state, password="mine 7", attributes={}, cookie=EMPTY, client=client_info, now=NOW
+        )
+
+    return answer
+
+
+@pytest.fixture
 def asked(begin, totp):
     """The state of somebody who is asked for a code."""
     return begin().state
@@ -517,6 +527,20 @@ class TestTheWrongStep:
         for period in (SIXTY_DAYS, None):
             with pytest.raises(SignInExpired):
                 answer_offer(claimed, period)
+
+    def test_no_new_password_is_taken_before_the_first_or_after_it(self, asked, offered, answer_new_password):
+        for state in (asked, offered):
+            with pytest.raises(SignInExpired):
+                answer_new_password(state)
+
+    def test_a_state_that_claims_a_new_password_which_the_backend_does_not_ask_for_is_refused(
+        self, asked, answer_new_password, client_info
+    ):
+        claimed = replace(asked, step=Step.NEW_PASSWORD)
+        with pytest.raises(SignInExpired):
+            answer_new_password(claimed)
+        with pytest.raises(SignInExpired):
+            sign_in.resume(claimed, client=client_info, cookie=EMPTY, now=NOW)
 
 
 class TestResuming:

@@ -24,7 +24,7 @@ from trusted_devices.logins import STATE_SESSION_KEY
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import DeviceStatus, VerifiedBy
 
-STEPS = ["sign_in", "sign_in_code", "sign_in_trust"]
+STEPS = ["sign_in", "sign_in_new_password", "sign_in_code", "sign_in_trust"]
 
 
 @pytest.fixture

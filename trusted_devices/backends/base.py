@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from trusted_devices.exceptions import SignInExpired
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -20,6 +21,7 @@ from trusted_devices.types import (
     DeviceStatus,
     MfaMethod,
     MfaVerification,
+    NewPassword,
     ProofState,
     TrustDecision,
 )
@@ -75,14 +77,16 @@ class OwnedDevice:
 class FirstFactor:
     """A first factor that was accepted. ``methods`` are the second factors now due; none when nothing is due.
 
-    ``state`` is what the backend needs at the next step, small and JSON-able, and never a password.
-    ``device_lost`` says that the device that was recalled exists no longer.
+    ``new_password`` is set where the user must choose one first; what is due then is not known yet. ``state`` is what
+    the backend needs at the next step, small and JSON-able, and never a password. ``device_lost`` says that the device
+    that was recalled exists no longer.
     """
 
     user: Any
     methods: Sequence[MfaMethod] = ()
     mfa_active: bool = False
     decision: TrustDecision | None = None
+    new_password: NewPassword | None = None
     state: Mapping[str, str] = field(default_factory=dict, repr=False)
     device_lost: bool = False
 
@@ -104,6 +108,26 @@ class BaseDeviceBackend(ABC):
     @abstractmethod
     def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, assess: Assess) -> FirstFactor:
         """Verify user name and password. Raises ``InvalidCredentials``, ``TooManyAttempts``, ``BackendUnavailable``."""
+
+    def asks_new_password(self) -> NewPassword | None:
+        """Return what is asked for, where the sign-in (:meth:`during`) waits for a new password."""
+        return None
+
+    def new_password(
+        self,
+        user: Any,
+        password: str,
+        attributes: Mapping[str, str],
+        *,
+        state: Mapping[str, str],
+        client: ClientInfo,
+        assess: Assess,
+    ) -> FirstFactor:
+        """Set the password that ``FirstFactor.new_password`` asked for; return how the sign-in goes on.
+
+        Raises ``PasswordRefused``, ``TooManyAttempts``, ``SignInExpired``, ``ActionRequired``, ``BackendUnavailable``.
+        """
+        raise SignInExpired
 
     @abstractmethod
     def methods(self, user: Any) -> Sequence[MfaMethod]:

@@ -1,6 +1,6 @@
 """Sign-in as a small state machine that every backend serves.
 
-``begin`` takes the first factor; ``answer`` takes the answer to the challenge in hand. Both return a
+``begin`` takes the first factor; the ``answer_*`` take the answer to the challenge in hand. All return a
 :class:`Challenge` to put to the user or :class:`SignedIn`. Between two steps the door keeps :class:`SignInState`:
 ids and a time, never a password.
 """
@@ -25,16 +25,20 @@ from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices import conf
 from trusted_devices.backends import get_backend
+from trusted_devices.backends.base import FirstFactor
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import BackendUnavailable, InvalidPeriod, SignInExpired, TrustNotAllowed
 from trusted_devices.models import Device
-from trusted_devices.services import second_factor, trust
+from trusted_devices.services import devices, second_factor, trust
 from trusted_devices.types import (
     ClientInfo,
     DeviceCredential,
     MfaMethod,
     MfaVerification,
+    NewPassword,
+    Presented,
     ProofState,
+    StatusReason,
     TrackingMode,
     TrustDecision,
     TrustOffer,
@@ -48,6 +52,7 @@ logger = logging.getLogger(__name__)
 class Step(StrEnum):
     """What the user is being asked."""
 
+    NEW_PASSWORD = "new_password"  # noqa: S105 - a step, not a secret
     SECOND_FACTOR = "second_factor"
     OFFER_TRUST = "offer_trust"
 
@@ -108,7 +113,7 @@ class SignInState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """What to ask the user next: a second factor (one of ``methods``, now ``method``), or the ``offer``.
+    """What to ask the user next: a second factor (one of ``methods``, now ``method``), ``new_password`` or ``offer``.
 
     ``device_lost`` says that the client's credential is of no more use.
     """
@@ -117,6 +122,7 @@ class Challenge:
     user: Any
     methods: Sequence[MfaMethod] = ()
     method: MfaMethod | None = None
+    new_password: NewPassword | None = None
     offer: TrustOffer | None = None
     device: Device | None = None
     device_lost: bool = False
@@ -150,41 +156,84 @@ def begin(
 ) -> Challenge | SignedIn:
     """Take the first factor. Raises ``InvalidCredentials``, ``TooManyAttempts``, ``BackendUnavailable``."""
     now = now or timezone.now()
-    backend = get_backend()
     assess = _Assessor(cookie, client, now)
-    first = backend.first_factor(credentials=credentials, client=client, assess=assess)
-    checked = assess.checked
+    first = get_backend().first_factor(credentials=credentials, client=client, assess=assess)
+    return _after_first_factor(first, assess)
+
+
+@sensitive_variables("password")
+def answer_new_password(
+    state: SignInState,
+    *,
+    password: str,
+    attributes: Mapping[str, str],
+    cookie: DeviceCookie,
+    client: ClientInfo,
+    now: datetime | None = None,
+) -> Challenge | SignedIn:
+    """Take the new password that was asked for, with ``attributes`` of the user that are due as well.
+
+    Raises ``PasswordRefused``, ``TooManyAttempts``, ``SignInExpired``, ``ActionRequired``, ``BackendUnavailable``.
+    """
+    now = now or timezone.now()
+    user = _user(state, now)
+    if state.step is not Step.NEW_PASSWORD:
+        raise SignInExpired
+    assess = _Assessor(cookie, client, now)
+    backend = get_backend().during(state.backend_state)
+    first = backend.new_password(user, password, attributes, state=state.backend_state, client=client, assess=assess)
+    return _after_first_factor(first, assess)
+
+
+def _after_first_factor(first: FirstFactor, assess: _Assessor) -> Challenge | SignedIn:
+    user, now = first.user, assess.now
     if first.device_lost:
-        trust.lose(user=first.user, credential=cookie.present(str(first.user.pk)).credential, client=client, now=now)
-    auth_backend = getattr(first.user, "backend", "")
-    if not first.methods:
-        trusted = checked is not None and checked.decision.allowed
-        if first.mfa_active and not trusted:
-            raise BackendUnavailable("The backend asked for no second factor where one was due.")
-        device = checked.device if checked and trusted else _known(first.user, cookie)
-        return SignedIn(
-            user=first.user,
-            by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
-            auth_backend=auth_backend,
-            device=device,
-            credential=checked.credential if checked else None,
-            decision=first.decision,
-            mfa_active=first.mfa_active,
-            device_lost=first.device_lost,
-            session_data=backend.during(first.state).session_data(device.device_key if device else ""),
-        )
-    method = first.methods[0]
+        trust.lose(user=user, credential=assess.presented(user).credential, client=assess.client, now=now)
+    if first.new_password is not None:
+        # Whoever manages the account has set the password: it has changed already.
+        devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, end_sessions=True, now=now)
+    elif any(method.set_up_key for method in first.methods):
+        devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, now=now)
+    elif not first.methods:
+        return _signed_in_at_once(first, assess)
+    method = first.methods[0] if first.methods else None
     state = SignInState(
         id=secrets.token_hex(16),
-        user_id=str(first.user.pk),
-        auth_backend=auth_backend,
-        password_stamp=trust.password_stamp(first.user),
+        user_id=str(user.pk),
+        auth_backend=getattr(user, "backend", ""),
+        password_stamp=trust.password_stamp(user),
         started_at=now,
-        step=Step.SECOND_FACTOR,
-        method_id=method.id,
+        step=Step.SECOND_FACTOR if method else Step.NEW_PASSWORD,
+        method_id=method.id if method else "",
         backend_state=dict(first.state),
     )
-    return Challenge(state=state, user=first.user, methods=first.methods, method=method, device_lost=first.device_lost)
+    return Challenge(
+        state=state,
+        user=user,
+        methods=first.methods,
+        method=method,
+        new_password=first.new_password,
+        device_lost=first.device_lost,
+    )
+
+
+def _signed_in_at_once(first: FirstFactor, assess: _Assessor) -> SignedIn:
+    checked = assess.checked
+    trusted = checked is not None and checked.decision.allowed
+    if first.mfa_active and not trusted:
+        raise BackendUnavailable("The backend asked for no second factor where one was due.")
+    device = checked.device if checked and trusted else _known(first.user, assess.cookie)
+    return SignedIn(
+        user=first.user,
+        by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
+        auth_backend=getattr(first.user, "backend", ""),
+        device=device,
+        credential=checked.credential if checked else None,
+        decision=first.decision,
+        mfa_active=first.mfa_active,
+        device_lost=first.device_lost,
+        session_data=get_backend().during(first.state).session_data(device.device_key if device else ""),
+    )
 
 
 @dataclass(slots=True)
@@ -199,7 +248,7 @@ class _Assessor:
     def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
         self.checked = trust.check(
             user=user,
-            presented=self.cookie.present(str(user.pk)),
+            presented=self.presented(user),
             client=self.client,
             mfa_active=mfa_active,
             proof=proof,
@@ -208,8 +257,10 @@ class _Assessor:
         return self.checked.decision
 
     def recall(self, user: Any) -> DeviceCredential | None:
-        presented = self.cookie.present(str(user.pk))
-        return trust.recall(user=user, presented=presented, client=self.client, now=self.now)
+        return trust.recall(user=user, presented=self.presented(user), client=self.client, now=self.now)
+
+    def presented(self, user: Any) -> Presented:
+        return self.cookie.present(str(user.pk))
 
 
 def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now: datetime | None = None) -> Challenge:
@@ -221,6 +272,11 @@ def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now:
         if offer is None:
             raise SignInExpired
         return Challenge(state=state, user=user, offer=offer, device=_known(user, cookie))
+    if state.step is Step.NEW_PASSWORD:
+        new_password = get_backend().during(state.backend_state).asks_new_password()
+        if new_password is None:
+            raise SignInExpired
+        return Challenge(state=state, user=user, new_password=new_password)
     methods = second_factor.methods(user, state=state.backend_state)
     if not methods:
         raise SignInExpired

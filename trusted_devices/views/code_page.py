@@ -16,6 +16,7 @@ from trusted_devices.exceptions import (
     ActionRequired,
     BackendUnavailable,
     CodeMismatch,
+    PasswordRefused,
     TooManyAttempts,
     TrustedDevicesError,
 )
@@ -40,7 +41,9 @@ class CodePage:
 
     def form(self, data: Any = None) -> CodeForm:
         """Return the form for the factor that is asked for."""
-        return CodeForm(data, numeric=self.method.kind in NUMERIC_KINDS)
+        # Whoever sets an authenticator up begins above the field for the code.
+        first = not self.method.set_up_key
+        return CodeForm(data, numeric=self.method.kind in NUMERIC_KINDS, autofocus=first)
 
     def render(
         self,
@@ -82,6 +85,8 @@ class CodePage:
 
 def wrong_code(method: MfaMethod) -> str:
     """Return what to say of a code that was not accepted."""
+    if method.set_up_key:
+        return _("This code is wrong. Type the one that your app shows for the account that you have just added.")
     if method.recovery:
         return _("This code is wrong or has been used. Each recovery code works once.")
     if method.needs_sending:
@@ -112,12 +117,43 @@ def obstacle(error: ActionRequired | BackendUnavailable) -> tuple[str, HTTPStatu
 def action_required(error: ActionRequired) -> str:
     """Return what the user has to do before they can sign in here."""
     words = {
-        "new_password": _("Your password was set for you and must be changed before you can sign in."),
         "reset_password": _("Your password must be reset before you can sign in."),
         "confirm_account": _("Your account must be confirmed before you can sign in. Look for a message with a code."),
         "set_up_mfa": _("Your account needs a second factor, which cannot be set up here."),
     }
     return words[error.action] + " " + _("Whoever runs this site can tell you where to do that.")
+
+
+def password_obstacle(
+    error: PasswordRefused | ActionRequired | BackendUnavailable,
+) -> tuple[str | None, str, HTTPStatus]:
+    """Return which field of the form for a new password is at fault, ``None`` for none or all, why, and the status."""
+    if isinstance(error, PasswordRefused):
+        field = None if error.reason in ("attributes", "taken") else "new_password1"
+        return field, password_refused(error), HTTPStatus.BAD_REQUEST
+    text, status = obstacle(error)
+    if isinstance(error, BackendUnavailable):
+        text = _(
+            "It is not certain that your new password was saved. Try again in a minute; if that leads you back to the"
+            " start, sign in with the new password."
+        )
+    return None, text, status
+
+
+def password_refused(error: PasswordRefused) -> str:
+    """Return what to say of a new password that was not accepted."""
+    words = {
+        "too_short": _("This password is too short. Choose a longer one."),
+        "no_uppercase": _("This password needs a capital letter as well."),
+        "no_lowercase": _("This password needs a small letter as well."),
+        "no_number": _("This password needs a digit as well."),
+        "no_symbol": _("This password needs a sign as well, like a hyphen or a question mark."),
+        "used_before": _("You have used this password before. Choose another."),
+        "characters": _("This cannot be a password. It may not begin or end with a space, nor be very long."),
+        "attributes": _("What you typed about yourself is not in the form that is asked for. Please check it."),
+        "taken": _("Somebody else has this e-mail address, phone number or name already. Use another."),
+    }
+    return words.get(error.reason) or _("This password is too easy to guess. Choose another.")
 
 
 def unknown_method() -> str:

@@ -1,4 +1,4 @@
-"""Signing in, step by step: password, code, "trust this device?"."""
+"""Signing in, step by step: password, a new password where one is due, code, "trust this device?"."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -30,21 +31,35 @@ from trusted_devices.exceptions import (
     CodeMismatch,
     InvalidCredentials,
     InvalidPeriod,
+    PasswordRefused,
     SignInExpired,
     TooManyAttempts,
     TrustNotAllowed,
     UnknownMethod,
 )
-from trusted_devices.forms import CodeForm, MethodForm, SignInForm, TrustForm
+from trusted_devices.forms import CodeForm, MethodForm, NewPasswordForm, SignInForm, TrustForm
 from trusted_devices.services import sign_in
 from trusted_devices.services.sign_in import Challenge, SignedIn, Step
-from trusted_devices.views import code_page, pages, pending
+from trusted_devices.views import authenticator, code_page, pages, pending
 from trusted_devices.views.code_page import CodePage
 from trusted_devices.views.pending import Pending
 
+PAGES = {
+    Step.NEW_PASSWORD: "sign_in_new_password",
+    Step.SECOND_FACTOR: "sign_in_code",
+    Step.OFFER_TRUST: "sign_in_trust",
+}
+"""Where each question is put."""
+
 
 @method_decorator(
-    [csrf_exempt, login_not_required, never_cache, sensitive_post_parameters("password", "code")], name="dispatch"
+    [
+        csrf_exempt,
+        login_not_required,
+        never_cache,
+        sensitive_post_parameters("password", "code", "new_password1", "new_password2"),
+    ],
+    name="dispatch",
 )
 class SignInStep(View):
     """What all steps share. Whoever is signed in already goes on, also from a second tab or by the Back button.
@@ -78,7 +93,25 @@ class SignInStep(View):
     def put(self, now: Pending) -> HttpResponse:
         """Keep what is pending and ask the user for the next answer."""
         pending.store(self.request, now)
-        return pages.go_to("sign_in_trust" if now.state.step is Step.OFFER_TRUST else "sign_in_code", now.next_url)
+        return pages.go_to(PAGES[now.state.step], now.next_url)
+
+    def go_on(self, outcome: Challenge | SignedIn, next_url: str) -> HttpResponse:
+        """Go on after a password that was right."""
+        if isinstance(outcome, SignedIn):
+            return self.finish(outcome, next_url)
+        if outcome.device_lost:
+            get_jar(self.request).discard(outcome.user)
+        # Whoever planted this browser's session key before the password must not hold a half-finished sign-in.
+        self.request.session.cycle_key()
+        return self.put(self.first_code(outcome, next_url))
+
+    def first_code(self, challenge: Challenge, next_url: str) -> Pending:
+        """Return what is pending after the password; where the only way is a code that must be sent, send it."""
+        now = Pending(state=challenge.state, next_url=next_url)
+        choices = [method for method in challenge.methods if not method.recovery]
+        if challenge.method is None or not challenge.method.needs_sending or len(choices) > 1:
+            return now
+        return send_code(self.request, now, challenge.method.id)
 
     def finish(self, outcome: SignedIn, next_url: str) -> HttpResponse:
         """Sign the user in, and tell them what they should know."""
@@ -125,27 +158,59 @@ class SignInView(SignInStep):
             text, status = code_page.obstacle(error)
             form.add_error(None, text)
             return self.page(form, status)
-        next_url = pages.asked_next(request)
-        if isinstance(outcome, SignedIn):
-            return self.finish(outcome, next_url)
-        if outcome.device_lost:
-            get_jar(request).discard(outcome.user)
-        # Whoever planted this browser's session key before the password must not hold a half-finished sign-in.
-        request.session.cycle_key()
-        return self.put(self.first_code(outcome, next_url))
+        return self.go_on(outcome, pages.asked_next(request))
 
     def page(self, form: SignInForm, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
         """Return the form."""
         context = {"form": form, "next": pages.asked_next(self.request)}
         return render(self.request, "trusted_devices/sign_in.html", context, status=status)
 
-    def first_code(self, challenge: Challenge, next_url: str) -> Pending:
-        """Return what is pending after the password; where the only way is a code that must be sent, send it."""
-        now = Pending(state=challenge.state, next_url=next_url)
-        choices = [method for method in challenge.methods if not method.recovery]
-        if challenge.method is None or not challenge.method.needs_sending or len(choices) > 1:
-            return now
-        return send_code(self.request, now, challenge.method.id)
+
+class NewPasswordView(SignInStep):
+    """Between the password and the code, for users whose password was set for them: a password of their own."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        now = pending.load(request)
+        challenge = resume(request, now)
+        if challenge.new_password is None:
+            return self.put(now)
+        return self.page(now, challenge, NewPasswordForm(attributes=challenge.new_password.attributes))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        now = pending.load(request)
+        challenge = resume(request, now)
+        if challenge.new_password is None:
+            return self.put(now)
+        form = NewPasswordForm(request.POST, attributes=challenge.new_password.attributes)
+        if not form.is_valid():
+            return self.page(now, challenge, form, HTTPStatus.BAD_REQUEST)
+        try:
+            guards.ensure_allowed(request, challenge.user.get_username())
+            return self.answer(now, form)
+        except TooManyAttempts as error:
+            return pages.too_many_attempts(request, error)
+        except (PasswordRefused, ActionRequired, BackendUnavailable) as error:
+            field, text, status = code_page.password_obstacle(error)
+            form.add_error(field, text)
+            return self.page(now, challenge, form, status)
+
+    def answer(self, now: Pending, form: NewPasswordForm) -> HttpResponse:
+        """Take the new password."""
+        outcome = sign_in.answer_new_password(
+            now.state,
+            password=form.cleaned_data["new_password1"],
+            attributes=form.attributes,
+            cookie=get_jar(self.request).cookie,
+            client=client_info(self.request),
+        )
+        return self.go_on(outcome, now.next_url)
+
+    def page(
+        self, now: Pending, challenge: Challenge, form: NewPasswordForm, status: HTTPStatus = HTTPStatus.OK
+    ) -> HttpResponse:
+        """Return the form."""
+        context = {"form": form, "username": challenge.user.get_username(), "next": now.next_url}
+        return render(self.request, "trusted_devices/sign_in_new_password.html", context, status=status)
 
 
 class CodeView(SignInStep):
@@ -206,15 +271,25 @@ class CodeView(SignInStep):
 
     def page(self, now: Pending, challenge: Challenge) -> CodePage:
         """Return the page for the challenge in hand."""
-        assert challenge.method is not None
+        method = challenge.method
+        assert method is not None
         return CodePage(
-            template="trusted_devices/sign_in_code.html",
+            template="trusted_devices/sign_in_set_up.html"
+            if method.set_up_key
+            else "trusted_devices/sign_in_code.html",
             user=challenge.user,
             methods=challenge.methods,
-            method=challenge.method,
-            sent=now.sent == challenge.method.id,
+            method=method,
+            sent=now.sent == method.id,
             next_url=now.next_url,
+            extra=self.authenticator(challenge.user, method.set_up_key) if method.set_up_key else {},
         )
+
+    def authenticator(self, user: Any, key: str) -> dict[str, Any]:
+        """Return what the page shows of the authenticator that is being set up."""
+        host, _port = split_domain_port(self.request.get_host())
+        uri = authenticator.key_uri(key=key, account=user.get_username(), issuer=host)
+        return authenticator.shown(key=key, uri=uri)
 
 
 class TrustView(SignInStep):

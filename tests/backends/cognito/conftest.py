@@ -12,6 +12,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -21,10 +22,12 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from tests.backends.cognito.stubs import SUB, StubbedPool, stubbed_settings
+from tests.backends.cognito.stubs import DEVICE_KEY, SUB, StubbedPool, stubbed_settings
 from trusted_devices.backends.cognito import budget, client, tokens
-from trusted_devices.models import CognitoUser
+from trusted_devices.models import CognitoUser, Device
+from trusted_devices.types import Binding
 
 # Not skipped: a strict run takes a skip for a failure.
 collect_ignore = [] if os.environ.get("COGNITO_TEST_USER_POOL_ID") else ["test_real_pool.py"]
@@ -169,6 +172,10 @@ class Browser:
     def code(self, code: str) -> Any:
         return self.http.post(reverse("trusted_devices:sign_in_code"), {"code": code})
 
+    def new_password(self, password: str, **attributes: str) -> Any:
+        form = {"new_password1": password, "new_password2": password, **attributes}
+        return self.http.post(reverse("trusted_devices:sign_in_new_password"), form)
+
     def choose(self, method: str) -> Any:
         return self.http.post(reverse("trusted_devices:sign_in_code"), {"method": method})
 
@@ -211,6 +218,21 @@ def maria(db: None) -> Any:
     user = get_user_model().objects.create_user("maria", "m@example.com")
     CognitoUser.objects.create(user=user, sub=SUB, username="maria")
     return user
+
+
+@pytest.fixture
+def device(maria: Any) -> Device:
+    """The device of Maria's that the pool without a server tells of, trusted."""
+    now = timezone.now()
+    return Device.objects.create(
+        user=maria,
+        device_key=DEVICE_KEY,
+        binding=Binding.SRP,
+        status="remembered",
+        confirmed_at=now - timedelta(days=1),
+        trust_granted_at=now,
+        trust_expires_at=now + timedelta(days=60),
+    )
 
 
 @pytest.fixture

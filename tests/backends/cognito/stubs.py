@@ -61,9 +61,11 @@ class StubbedPool:
         published = {KID: RSAKey.import_key(signing_key().as_dict(private=False))}
         tokens._kept[options.issuer] = tokens._Kept(keys=published, fetched_at=time.monotonic())
 
-    def answers(self, operation: str, answer: dict[str, Any] | None = None) -> None:
-        """The next call, of that operation, succeeds."""
-        self.stubs[client._is_signed(operation)].add_response(operation, answer or {})
+    def answers(
+        self, operation: str, answer: dict[str, Any] | None = None, asked: dict[str, Any] | None = None
+    ) -> None:
+        """The next call, of that operation, succeeds; ``asked`` is what it must say, if that matters."""
+        self.stubs[client._is_signed(operation)].add_response(operation, answer or {}, asked)
 
     def refuses(self, operation: str, error: str, message: str = "", *, status: int = 400, times: int = 1) -> None:
         """The next call, of that operation, fails; so do its repetitions."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import time
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -39,7 +38,7 @@ from trusted_devices.exceptions import (
 )
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import devices, sync
-from trusted_devices.types import Binding, DeviceStatus
+from trusted_devices.types import DeviceStatus
 
 CONTEXT = {
     "admin_get_user": {"Username": "maria"},
@@ -51,6 +50,8 @@ CONTEXT = {
     "admin_respond_to_auth_challenge": {"ClientId": CLIENT, "ChallengeName": "SMS_MFA"},
     "initiate_auth": {"ClientId": CLIENT, "AuthFlow": "USER_SRP_AUTH"},
     "respond_to_auth_challenge": {"ClientId": CLIENT, "ChallengeName": "SMS_MFA"},
+    "associate_software_token": {"Session": "s" * 30},
+    "verify_software_token": {"Session": "s" * 30, "UserCode": "123456"},
     "confirm_device": {"AccessToken": "token", "DeviceKey": DEVICE_KEY},
     "update_device_status": {"AccessToken": "token", "DeviceKey": DEVICE_KEY},
     "get_tokens_from_refresh_token": {"RefreshToken": "token", "ClientId": CLIENT},
@@ -62,6 +63,7 @@ CONTEXT = {
 EXPECTED: dict[str, type[TrustedDevicesError]] = {
     "CodeMismatchException": CodeMismatch,
     "DeviceKeyExistsException": AlreadyAnswered,
+    "EnableSoftwareTokenMFAException": CodeMismatch,
     "ExpiredCodeException": SignInExpired,
     "MFAMethodNotFoundException": UnknownMethod,
     "NotAuthorizedException": InvalidCredentials,
@@ -73,7 +75,16 @@ EXPECTED: dict[str, type[TrustedDevicesError]] = {
     "UserNotFoundException": InvalidCredentials,
 }
 """What an error becomes; everything else becomes ``BackendUnavailable``."""
-AGAIN = {"TooManyRequestsException"}
+AGAIN = {"ConcurrentModificationException", "TooManyRequestsException"}
+START_AGAIN = {
+    "ExpiredCodeException",
+    "MFAMethodNotFoundException",
+    "NotAuthorizedException",
+    "SoftwareTokenMFANotFoundException",
+    "UserLambdaValidationException",
+    "UserNotFoundException",
+}
+"""In the middle of a sign-in these mean that there is none any more."""
 UNKNOWN = "SomethingNewException"
 UNAVAILABLE = (503, "Signing in is not possible right now. Nothing is wrong with your account; try again in a minute.")
 NO_MATCH = (400, "User name and password do not match.")
@@ -82,20 +93,6 @@ NO_MATCH = (400, "User name and password do not match.")
 @pytest.fixture
 def browser(db: None) -> Browser:
     return Browser()
-
-
-@pytest.fixture
-def device(maria: Any) -> Device:
-    now = timezone.now()
-    return Device.objects.create(
-        user=maria,
-        device_key=DEVICE_KEY,
-        binding=Binding.SRP,
-        status="remembered",
-        confirmed_at=now - timedelta(days=1),
-        trust_granted_at=now,
-        trust_expires_at=now + timedelta(days=60),
-    )
 
 
 def table(*operations: str) -> list[tuple[str, str]]:
@@ -250,15 +247,7 @@ def test_whatever_is_said_against_a_code_leads_on(pool: StubbedPool, browser: Br
         "UserNotConfirmedException": (403, "Your account must be confirmed before you can sign in."),
         "TooManyFailedAttemptsException": (429, "Too many wrong codes."),
     }
-    again = {
-        "ExpiredCodeException",
-        "MFAMethodNotFoundException",
-        "NotAuthorizedException",
-        "SoftwareTokenMFANotFoundException",
-        "UserLambdaValidationException",
-        "UserNotFoundException",
-    }
-    if error in again:
+    if error in START_AGAIN:
         assert at(response) == "sign_in"
         page = browser.http.get(response.url).content.decode()
         assert "Please start again." in page

@@ -13,7 +13,6 @@ from tests.backends.cognito.stubs import SUB, StubbedPool
 from trusted_devices.backends.cognito import CognitoBackend, flow, identities, sealed, session, translate
 from trusted_devices.backends.cognito.errors import MalformedAnswer
 from trusted_devices.exceptions import (
-    ActionRequired,
     DeviceNotFound,
     InvalidCredentials,
     SignInExpired,
@@ -90,19 +89,6 @@ def test_an_answer_to_the_password_that_makes_no_sense(
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.answers("respond_to_auth_challenge", answer)
     assert is_refused(browser.http.post(reverse("trusted_devices:sign_in"), FORM), browser)
-
-
-@pytest.mark.parametrize(
-    ("challenge", "words"),
-    [("NEW_PASSWORD_REQUIRED", "must be changed before you can sign in"), ("MFA_SETUP", "needs a second factor")],
-)
-def test_what_these_pages_cannot_do_is_said(pool: StubbedPool, browser: Browser, challenge: str, words: str) -> None:
-    pool.answers("initiate_auth", pool.half_of_srp())
-    pool.answers("respond_to_auth_challenge", pool.challenge(challenge))
-    response = browser.http.post(reverse("trusted_devices:sign_in"), FORM)
-    assert response.status_code == 403
-    assert words in response.content.decode()
-    assert not browser.is_signed_in
 
 
 @pytest.mark.parametrize("answer", [{}, {"ChallengeName": "SMS_MFA", "Session": "s" * 30}])
@@ -233,9 +219,3 @@ class TestWhoSomebodyIs:
         get_user_model().objects.update(is_active=False)
         with pytest.raises(InvalidCredentials):
             identities.resolve({"sub": SUB, "cognito:username": "maria"})
-
-
-@pytest.mark.parametrize("challenge", list(translate.ACTIONS))
-def test_an_action_is_asked_for_at_any_step(challenge: str) -> None:
-    with pytest.raises(ActionRequired):
-        translate.challenge_methods({"ChallengeName": challenge})

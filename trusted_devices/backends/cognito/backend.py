@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.backends.base import Assess, BaseDeviceBackend, FirstFactor, NewDevice, OwnedDevice
 from trusted_devices.backends.cognito import budget, conf, identities, session, tokens, translate
 from trusted_devices.backends.cognito.client import PoolClient
-from trusted_devices.backends.cognito.errors import UNCERTAIN, MalformedAnswer, UserNotFound
+from trusted_devices.backends.cognito.errors import UNCERTAIN, MalformedAnswer, Unacceptable, UserNotFound
 from trusted_devices.backends.cognito.flow import Attempt, Flow, SignIn
 from trusted_devices.crypto.verifier import DeviceSecret, make_device_secret
 from trusted_devices.exceptions import (
@@ -26,6 +26,7 @@ from trusted_devices.exceptions import (
     CodeMismatch,
     DeviceNotFound,
     InvalidCredentials,
+    PasswordRefused,
     SignInExpired,
     TooManyAttempts,
     TrustedDevicesError,
@@ -39,6 +40,7 @@ from trusted_devices.types import (
     DeviceStatus,
     MfaMethod,
     MfaVerification,
+    NewPassword,
     ProofState,
 )
 
@@ -79,10 +81,8 @@ class CognitoBackend(BaseDeviceBackend):
 
         username = credentials["username"]
         try:
-            attempt = Flow(self.pool, client).begin(username, credentials["password"], recall)
-            if "AuthenticationResult" in attempt.answer:
-                return self._signed_in(attempt, assess)
-            return self._challenged(attempt, assess)
+            flow = Flow(self.pool, client)
+            return self._next(flow, flow.begin(username, credentials["password"], recall), assess)
         except InvalidCredentials:
             user_login_failed.send(sender=__name__, credentials={"username": username}, request=client.request)
             raise InvalidCredentials from None
@@ -90,6 +90,46 @@ class CognitoBackend(BaseDeviceBackend):
             raise
         except TrustedDevicesError as error:
             raise BackendUnavailable("The user pool refused the password for no reason that a password has.") from error
+
+    def asks_new_password(self) -> NewPassword | None:
+        sign_in = self._sign_in
+        if sign_in is None or sign_in.challenge != translate.NEW_PASSWORD:
+            return None
+        return NewPassword(attributes=sign_in.attributes)
+
+    @sensitive_variables()
+    def new_password(
+        self,
+        user: Any,
+        password: str,
+        attributes: Mapping[str, str],
+        *,
+        state: Mapping[str, str],
+        client: ClientInfo,
+        assess: Assess,
+    ) -> FirstFactor:
+        sign_in, flow = SignIn.load(state), Flow(self.pool, client)
+        if sign_in.challenge != translate.NEW_PASSWORD:
+            raise SignInExpired
+        typed = {translate.ATTRIBUTE + name: attributes[name] for name in sign_in.attributes if name in attributes}
+        with _in_the_middle():
+            try:
+                answer = flow.respond(
+                    translate.NEW_PASSWORD, sign_in.username, {"NEW_PASSWORD": password, **typed}, sign_in.session
+                )
+            except Unacceptable as error:
+                raise PasswordRefused(error.reason) from None
+            except CodeMismatch as error:
+                raise MalformedAnswer("No code was given.") from error
+            first = self._next(flow, Attempt(username=sign_in.username, answer=answer), assess)
+        if first.user.pk != user.pk:
+            raise SignInExpired
+        return first
+
+    def _next(self, flow: Flow, attempt: Attempt, assess: Assess) -> FirstFactor:
+        if "AuthenticationResult" in attempt.answer:
+            return self._signed_in(attempt, assess)
+        return self._challenged(flow, attempt, assess)
 
     def _signed_in(self, attempt: Attempt, assess: Assess) -> FirstFactor:
         """The pool asks for nothing more: the device stood in for MFA, or MFA is not active for this user."""
@@ -108,21 +148,24 @@ class CognitoBackend(BaseDeviceBackend):
             device_lost=attempt.lost,
         )
 
-    def _challenged(self, attempt: Attempt, assess: Assess) -> FirstFactor:
-        methods = translate.challenge_methods(attempt.answer)
-        user = identities.candidate(attempt.username)
+    def _challenged(self, flow: Flow, attempt: Attempt, assess: Assess) -> FirstFactor:
+        named = attempt.named.device_key if attempt.named else ""
+        sign_in = flow.wait(SignIn(username=attempt.username, device_key=named), attempt.answer)
+        # Whose a name is now only the pool can say, and here it is likely to have changed hands.
+        changes = sign_in.challenge in (translate.NEW_PASSWORD, translate.SET_UP)
+        user = None if changes else identities.candidate(attempt.username)
         if user is None:
             user = identities.resolve(translate.user_claims(self._record(attempt.username)))
         elif not user.is_active:
             raise InvalidCredentials
+        if (due := CognitoBackend(sign_in).asks_new_password()) is not None:
+            return FirstFactor(user=user, new_password=due, state=sign_in.dump(), device_lost=attempt.lost)
         # A device that proved itself and is asked for a code nevertheless may not stand in for it.
         proof = ProofState.FAILED if attempt.proof is ProofState.FAILED else ProofState.MISSING
         decision = assess(user, mfa_active=True, proof=proof)
-        sign_in = SignIn(username=attempt.username, device_key=attempt.named.device_key if attempt.named else "")
-        sign_in = sign_in.waiting_for(attempt.answer)
         return FirstFactor(
             user=user,
-            methods=methods,
+            methods=sign_in.offered(),
             mfa_active=True,
             decision=decision,
             state=sign_in.dump(),
@@ -146,7 +189,10 @@ class CognitoBackend(BaseDeviceBackend):
         sign_in = SignIn.load(state)
         if sign_in.challenge == translate.SELECT:
             try:
-                answer = self._respond(sign_in, translate.SELECT, {"ANSWER": method.id}, client)
+                with _in_the_middle():
+                    answer = Flow(self.pool, client).respond(
+                        translate.SELECT, sign_in.username, {"ANSWER": method.id}, sign_in.session
+                    )
             except (ActionRequired, CodeMismatch):
                 raise SignInExpired from None
             if answer.get("ChallengeName") != method.id:
@@ -166,13 +212,17 @@ class CognitoBackend(BaseDeviceBackend):
         sign_in = SignIn.load(state)
         if sign_in.challenge != method.id:
             raise SignInExpired
-        plain = "".join(code.split())
-        answer = self._respond(sign_in, method.id, {translate.CODE_MEMBER[method.id]: plain}, client)
-        now = timezone.now()
-        if answer.get("ChallengeName") == translate.DEVICE:
-            answer = self._prove_late(sign_in, answer, client)
+        flow, plain = Flow(self.pool, client), "".join(code.split())
+        with _in_the_middle():
+            if method.id == translate.SET_UP:
+                answer = flow.set_up(sign_in, plain)
+            else:
+                typed = {translate.CODE_MEMBER[method.id]: plain}
+                answer = flow.respond(method.id, sign_in.username, typed, sign_in.session)
+            now = timezone.now()
+            if answer.get("ChallengeName") == translate.DEVICE:
+                answer = self._prove_late(flow, sign_in, answer)
         if "AuthenticationResult" not in answer:
-            translate.challenge_methods(answer)
             raise MalformedAnswer("A second factor after the second factor.")
         found, signed_in = self._tokens(answer)
         if signed_in.pk != user.pk:
@@ -180,7 +230,7 @@ class CognitoBackend(BaseDeviceBackend):
             raise SignInExpired
         return MfaVerification(
             kind=method.kind,
-            factor_id=method.id,
+            factor_id=translate.TOTP if method.id == translate.SET_UP else method.id,
             at=now,
             backend_state=sign_in.finished(found, answer).dump(),
         )
@@ -286,24 +336,12 @@ class CognitoBackend(BaseDeviceBackend):
         found = tokens.verify(answer["AuthenticationResult"], conf.get_options(), now=timezone.now())
         return found, identities.resolve(found.claims)
 
-    def _respond(
-        self, sign_in: SignIn, challenge: str, responses: Mapping[str, str], client: ClientInfo
-    ) -> dict[str, Any]:
-        try:
-            return Flow(self.pool, client).respond(challenge, sign_in.username, responses, sign_in.session)
-        except (DeviceNotFound, InvalidCredentials):
-            # The password was right a moment ago: the user was disabled or deleted meanwhile.
-            raise SignInExpired from None
-
-    def _prove_late(self, sign_in: SignIn, answer: dict[str, Any], client: ClientInfo) -> dict[str, Any]:
+    def _prove_late(self, flow: Flow, sign_in: SignIn, answer: dict[str, Any]) -> dict[str, Any]:
         """Prove the device after a code, for a pool that wants to know it but does not let it skip MFA."""
         credential = self._credential
         if credential is None or credential.device_key != sign_in.device_key:
             raise SignInExpired
-        try:
-            return Flow(self.pool, client).prove(answer, sign_in.username, credential)
-        except (InvalidCredentials, DeviceNotFound):
-            raise SignInExpired from None
+        return flow.prove(answer, sign_in.username, credential)
 
     def _record(self, username: str) -> dict[str, Any]:
         return self._staff_call("admin_get_user", Username=username)
@@ -345,3 +383,12 @@ class CognitoBackend(BaseDeviceBackend):
             raise
         except TrustedDevicesError as error:
             raise BackendUnavailable(f"{operation} was refused.") from error
+
+
+@contextmanager
+def _in_the_middle() -> Iterator[None]:
+    """The password was right a moment ago: whoever is unknown now was disabled or deleted meanwhile."""
+    try:
+        yield
+    except (DeviceNotFound, InvalidCredentials):
+        raise SignInExpired from None

@@ -39,6 +39,17 @@ class MalformedAnswer(BackendUnavailable):
     """The pool, or whatever answered in its place, gave an answer that cannot be read."""
 
 
+class Unacceptable(BackendUnavailable):
+    """The pool does not take a parameter: this site's fault, unless the user typed it.
+
+    ``reason`` is what ``PasswordRefused`` says of it where the user did.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The user pool does not take what it was given: {reason}.")
+        self.reason = reason
+
+
 class UserNotFound(InvalidCredentials):
     """The pool has no such user."""
 
@@ -72,6 +83,26 @@ def _not_found(message: str) -> TrustedDevicesError:
     return BackendUnavailable("The pool or the app client does not exist.")
 
 
+TYPED = frozenset({"AliasExistsException", "InvalidPasswordException", "PasswordHistoryPolicyViolationException"})
+"""What only users can have typed."""
+PASSWORD_RULES = {
+    "not long enough": "too_short",
+    "uppercase": "no_uppercase",
+    "lowercase": "no_lowercase",
+    "numeric": "no_number",
+    "symbol": "no_symbol",
+}
+
+
+def _bad_password(message: str) -> TrustedDevicesError:
+    found = (reason for words, reason in PASSWORD_RULES.items() if words in message)
+    return Unacceptable(next(found, "policy"))
+
+
+def _unacceptable(message: str) -> TrustedDevicesError:
+    return Unacceptable("characters" if "password" in message.lower() else "attributes")
+
+
 TRANSLATIONS: dict[str, Translation] = {
     "NotAuthorizedException": _not_authorized,
     "ResourceNotFoundException": _not_found,
@@ -87,24 +118,25 @@ TRANSLATIONS: dict[str, Translation] = {
     "TooManyFailedAttemptsException": lambda _: TooManyAttempts(),
     "TooManyRequestsException": lambda _: Throttled("The user pool is asked too much."),
     "LimitExceededException": lambda _: Throttled("The user pool is asked too much."),
+    "ConcurrentModificationException": lambda _: Throttled("The user pool is at the same user elsewhere."),
     "ThrottlingException": lambda _: Throttled("The user pool is asked too much."),
     "DeviceKeyExistsException": lambda _: AlreadyAnswered(),
     "RefreshTokenReuseException": lambda _: SignInExpired(),
     "InternalErrorException": lambda _: OutOfOrder("The user pool is out of order."),
+    "AliasExistsException": lambda _: Unacceptable("taken"),
+    "InvalidPasswordException": _bad_password,
+    "PasswordHistoryPolicyViolationException": lambda _: Unacceptable("used_before"),
+    "InvalidParameterException": _unacceptable,
     # What only whoever runs the site can put right.
-    "AliasExistsException": _unavailable,
     "CodeDeliveryFailureException": _unavailable,
     "FeatureUnavailableInTierException": _unavailable,
     "ForbiddenException": _unavailable,
     "InvalidEmailRoleAccessPolicyException": _unavailable,
     "InvalidLambdaResponseException": _unavailable,
-    "InvalidParameterException": _unavailable,
-    "InvalidPasswordException": _unavailable,
     "InvalidSmsRoleAccessPolicyException": _unavailable,
     "InvalidSmsRoleTrustRelationshipException": _unavailable,
     "InvalidUserPoolConfigurationException": _unavailable,
     "OperationNotEnabledException": _unavailable,
-    "PasswordHistoryPolicyViolationException": _unavailable,
     "UnexpectedLambdaException": _unavailable,
     "UnsupportedOperationException": _unavailable,
     "UnsupportedTokenTypeException": _unavailable,
@@ -122,6 +154,6 @@ def translate(operation: str, name: str, message: str, status: int) -> TrustedDe
         error: TrustedDevicesError = OutOfOrder("The user pool is out of order.")
     else:
         error = (known or _unavailable)(message)
-    if isinstance(error, BackendUnavailable):
+    if isinstance(error, BackendUnavailable) and name not in TYPED:
         logger.error("%s: the user pool answered %s.", operation, name)
     return error

@@ -21,7 +21,7 @@ from trusted_devices.backends.cognito.tokens import Tokens
 from trusted_devices.crypto.encoding import format_timestamp
 from trusted_devices.crypto.errors import SrpError, TextError
 from trusted_devices.crypto.srp import ClientSession, Identity, device_identity, pool_name_of, user_identity
-from trusted_devices.exceptions import DeviceNotFound, InvalidCredentials
+from trusted_devices.exceptions import CodeMismatch, DeviceNotFound, InvalidCredentials
 from trusted_devices.types import ClientInfo, DeviceCredential, MfaMethod, ProofState
 
 Recall = Callable[[str], DeviceCredential | None]
@@ -34,7 +34,8 @@ STATE = "sealed"
 class SignIn:
     """What waits between two steps, sealed: the pool's session, and after the last step the tokens.
 
-    ``methods`` are the challenges to choose from, or the one that is asked, with where its code went. ``new_key`` and
+    ``methods`` are the challenges to choose from, or the one that is asked, with where its code went. ``attributes``
+    are due with a new password; ``totp_key`` is that of an authenticator that is being set up. ``new_key`` and
     ``group_key`` are those of a device that may be confirmed; ``device_key`` is that of one that was named.
     """
 
@@ -43,6 +44,8 @@ class SignIn:
     session: str = field(default="", repr=False)
     methods: tuple[tuple[str, str], ...] = ()
     announced: bool = False
+    attributes: tuple[str, ...] = ()
+    totp_key: str = field(default="", repr=False)
     device_key: str = ""
     new_key: str = ""
     group_key: str = ""
@@ -60,20 +63,24 @@ class SignIn:
         """Read what :meth:`dump` made. Raises ``SignInExpired`` for anything else."""
         record = sealed.unseal("sign-in", state.get(STATE, ""))
         record["methods"] = tuple((name, where) for name, where in record["methods"])
+        record["attributes"] = tuple(record["attributes"])
         return cls(**record)
 
     def offered(self) -> list[MfaMethod]:
-        """Return the second factors that are asked for or can be chosen."""
+        """Return the second factors that are asked for, can be chosen, or are being set up."""
+        if self.challenge == translate.SET_UP:
+            return [translate.set_up_method(self.totp_key)]
         choosing = self.challenge == translate.SELECT
         return [translate.method(name, destination=where, choosing=choosing) for name, where in self.methods]
 
     def waiting_for(self, answer: Answer) -> SignIn:
-        """Return the state in which ``answer``, a challenge, waits for a code."""
+        """Return the state in which ``answer``, a challenge for a second factor, waits for a code."""
+        methods = translate.challenge_methods(answer)
         return dataclasses.replace(
             self,
             challenge=answer["ChallengeName"],
             session=session_of(answer),
-            methods=tuple((method.id, translate.destination(answer)) for method in translate.challenge_methods(answer)),
+            methods=tuple((method.id, translate.destination(answer)) for method in methods),
         )
 
     def finished(self, tokens: Tokens, answer: Answer) -> SignIn:
@@ -84,6 +91,7 @@ class SignIn:
             challenge="",
             session="",
             methods=(),
+            totp_key="",
             access=tokens.access,
             identity=tokens.identity,
             refresh=tokens.refresh,
@@ -128,6 +136,9 @@ class Flow:
         except DeviceNotFound:
             name, _, answer = self._password(username, password, _nobody)
             return Attempt(username=name, answer=answer, lost=True)
+        if answer.get("ChallengeName") == translate.NEW_PASSWORD and named is not None:
+            # Whoever set the password ended the trust that was given under the last one.
+            name, named, answer = self._password(username, password, _nobody)
         if answer.get("ChallengeName") != translate.DEVICE:
             return Attempt(username=name, answer=answer, named=named)
         if named is None:
@@ -174,6 +185,38 @@ class Flow:
         identity = device_identity(device_group_key=credential.group_key, device_key=credential.device_key)
         responses = {**key, **_claim(session, answer, identity, credential.secret)}
         return self.respond("DEVICE_PASSWORD_VERIFIER", username, responses, str(answer.get("Session") or ""))
+
+    @sensitive_variables()
+    def wait(self, sign_in: SignIn, answer: Answer) -> SignIn:
+        """Return the state in which ``answer``, a challenge, waits for the user.
+
+        Asks the pool for the key of an authenticator that is to be set up. Raises ``ActionRequired`` where something
+        else would have to be set up, ``BackendUnavailable``.
+        """
+        name = answer.get("ChallengeName")
+        if name == translate.NEW_PASSWORD:
+            due = translate.due_attributes(answer)
+            return dataclasses.replace(sign_in, challenge=name, session=session_of(answer), attributes=due)
+        if name != translate.SET_UP:
+            return sign_in.waiting_for(answer)
+        translate.ensure_authenticator(answer)
+        try:
+            given = self.pool.call("associate_software_token", Session=session_of(answer))
+        except InvalidCredentials as error:
+            raise MalformedAnswer("A challenge whose session is worth nothing.") from error
+        key = translate.set_up_key(given)
+        return dataclasses.replace(sign_in, challenge=name, session=session_of(given), methods=(), totp_key=key)
+
+    @sensitive_variables()
+    def set_up(self, sign_in: SignIn, code: str) -> Answer:
+        """Prove with ``code`` that the authenticator works; return the pool's answer to MFA_SETUP.
+
+        Raises ``CodeMismatch``, ``InvalidCredentials``, ``BackendUnavailable``.
+        """
+        given = self.pool.call("verify_software_token", Session=sign_in.session, UserCode=code)
+        if given.get("Status") != "SUCCESS":
+            raise CodeMismatch
+        return self.respond(translate.SET_UP, sign_in.username, {}, session_of(given))
 
     @sensitive_variables()
     def respond(self, challenge: str, username: str, responses: Mapping[str, str], session: str = "") -> Answer:

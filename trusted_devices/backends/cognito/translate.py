@@ -15,13 +15,15 @@ from trusted_devices.exceptions import ActionRequired
 from trusted_devices.types import DeviceStatus, MfaMethod
 
 SMS, TOTP, EMAIL, SELECT = "SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP", "SELECT_MFA_TYPE"
+NEW_PASSWORD, SET_UP = "NEW_PASSWORD_REQUIRED", "MFA_SETUP"
 DEVICE = "DEVICE_SRP_AUTH"
 CODE_MEMBER = {SMS: "SMS_MFA_CODE", TOTP: "SOFTWARE_TOKEN_MFA_CODE", EMAIL: "EMAIL_OTP_CODE"}
 KINDS = {TOTP: "totp", EMAIL: "email", SMS: "sms"}
 ALIASES = {"EMAIL_MFA": EMAIL}
 LONGEST_ATTRIBUTE = 2048
 """Characters in a custom attribute."""
-ACTIONS = {"NEW_PASSWORD_REQUIRED": "new_password", "MFA_SETUP": "set_up_mfa"}
+ATTRIBUTE = "userAttributes."
+"""What stands before an attribute's name where it goes with a new password."""
 
 
 def require(answer: Mapping[str, Any], *names: str) -> tuple[str, ...]:
@@ -36,13 +38,11 @@ def require(answer: Mapping[str, Any], *names: str) -> tuple[str, ...]:
 def challenge_methods(answer: Mapping[str, Any]) -> list[MfaMethod]:
     """Return the second factors that a challenge asks for or lets choose from, those that need no sending first.
 
-    Raises ``ActionRequired`` and, for anything that is not a second factor, ``MalformedAnswer``.
+    Raises ``MalformedAnswer`` for anything that is not a second factor.
     """
     name = answer.get("ChallengeName")
-    if name in ACTIONS:
-        raise ActionRequired(ACTIONS[name])
     if name == SELECT:
-        choices = [ALIASES.get(choice, choice) for choice in _choices(answer.get("ChallengeParameters") or {})]
+        choices = [ALIASES.get(choice, choice) for choice in _listed(answer, "MFAS_CAN_CHOOSE")]
         found = [method(challenge, choosing=True) for challenge in KINDS if challenge in choices]
     elif name in CODE_MEMBER:
         found = [method(name, destination=destination(answer))]
@@ -51,6 +51,32 @@ def challenge_methods(answer: Mapping[str, Any]) -> list[MfaMethod]:
     if not found:
         raise MalformedAnswer(f"A challenge that is not known here: {name}.")
     return found
+
+
+def ensure_authenticator(answer: Mapping[str, Any]) -> None:
+    """Raise ``ActionRequired`` unless MFA_SETUP lets an authenticator be set up: in a sign-in that is all there is."""
+    if TOTP not in _listed(answer, "MFAS_CAN_SETUP"):
+        raise ActionRequired("set_up_mfa")
+
+
+def set_up_method(key: str) -> MfaMethod:
+    """Return the authenticator that is being set up with ``key``."""
+    return MfaMethod(id=SET_UP, kind=KINDS[TOTP], label=_("Authenticator app"), set_up_key=key)
+
+
+def set_up_key(answer: Mapping[str, Any]) -> str:
+    """Return the key of AssociateSoftwareToken."""
+    key = answer.get("SecretCode")
+    if not isinstance(key, str) or not key:
+        raise MalformedAnswer("An authenticator without a key.")
+    return key
+
+
+def due_attributes(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the attributes that NEW_PASSWORD_REQUIRED asks for as well, without their prefix."""
+    if "requiredAttributes" not in (answer.get("ChallengeParameters") or {}):
+        return ()
+    return tuple(str(name).removeprefix(ATTRIBUTE) for name in _listed(answer, "requiredAttributes"))
 
 
 def destination(answer: Mapping[str, Any]) -> str:
@@ -135,12 +161,13 @@ def _compact(record: Mapping[str, int]) -> str:
     return json.dumps(record, separators=(",", ":"))
 
 
-def _choices(parameters: Mapping[str, Any]) -> Sequence[str]:
+def _listed(answer: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """Return one of the ChallengeParameters that are JSON lists."""
     try:
-        choices = json.loads(parameters["MFAS_CAN_CHOOSE"])
+        listed = json.loads(answer["ChallengeParameters"][name])
     except (KeyError, TypeError, ValueError):
-        raise MalformedAnswer("A choice of nothing.") from None
-    return choices if isinstance(choices, list) else []
+        raise MalformedAnswer("A challenge that does not say what there is to choose from.") from None
+    return listed if isinstance(listed, list) else []
 
 
 def _attributes(raw: Any) -> dict[str, str]:
