@@ -11,7 +11,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Wire, body_of, totp_code
-from trusted_devices.cognito_idp.models import UserPool
+from trusted_devices.cognito_idp import accounts
+from trusted_devices.cognito_idp.models import PoolUser, UserPool
 from trusted_devices.cognito_idp.operations.events import feedback_token
 from trusted_devices.cognito_idp.registry import Access, operations
 from trusted_devices.crypto.srp import ClientSession
@@ -161,6 +162,30 @@ GOOD: dict[str, Callable[[Scene], Params]] = {
     "SetUserPoolMfaConfig": lambda s: {"UserPoolId": s.pool.pool_id, "MfaConfiguration": "OPTIONAL"},
     "GetUserPoolMfaConfig": lambda s: {"UserPoolId": s.pool.pool_id},
 }
+
+
+def new_password(scene: Scene) -> Params:
+    """NEW_PASSWORD_REQUIRED, of a user who lacks a name that the pool requires."""
+    UserPool.objects.update(required_attributes=["given_name"])
+    user = scene.totp.user
+    user.refresh_from_db()
+    user.first_name = ""
+    user.set_password(scene.app.password)
+    user.save()
+    accounts.pool_user(scene.pool, user)
+    PoolUser.objects.update(must_change_password=True)
+    session = scene.app.password_sign_in()["Session"]
+    responses = {
+        "USERNAME": scene.app.username,
+        "NEW_PASSWORD": "a much better staple",
+        "userAttributes.given_name": "Maria",
+    }
+    return {
+        **scene.client,
+        "ChallengeName": "NEW_PASSWORD_REQUIRED",
+        "Session": session,
+        "ChallengeResponses": responses,
+    }
 
 
 def srp_begin(scene: Scene) -> Params:

@@ -8,10 +8,11 @@ from itertools import product
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.cognito_idp.scene import Params, Scene, srp_answer, srp_begin
+from tests.cognito_idp.scene import Params, Scene, new_password, srp_answer, srp_begin
 from tests.cognito_idp.wire import Refused, declared, decoded
 from trusted_devices.cognito_idp import endpoint
 from trusted_devices.cognito_idp.coverage import NEVER_RAISED
@@ -198,6 +199,35 @@ def proved_without_any_factor(scene: Scene) -> Params:
     return params
 
 
+def common_password(scene: Scene) -> Params:
+    params = new_password(scene)
+    params["ChallengeResponses"]["NEW_PASSWORD"] = "password"
+    return params
+
+
+def without_the_name(scene: Scene) -> Params:
+    params = new_password(scene)
+    params["ChallengeResponses"]["userAttributes.given_name"] = ""
+    return params
+
+
+def with_an_address(scene: Scene) -> Params:
+    params = new_password(scene)
+    params["ChallengeResponses"]["userAttributes.email"] = "another@example.com"
+    return params
+
+
+def address_of_another(scene: Scene) -> Params:
+    users = get_user_model().objects
+    users.update(email="")
+    users.create_user("tom", "tom@example.com", "battery staple")
+    params = new_password(scene)
+    UserPool.objects.update(email_alias=True, required_attributes=["email"])
+    responses = {"USERNAME": scene.app.username, "NEW_PASSWORD": "a much better staple"}
+    return {**params, "ChallengeResponses": {**responses, "userAttributes.email": "tom@example.com"}}
+
+
+TOO_COMMON = "Password did not conform with policy: This password is too common."
 ONCE = "Invalid session for the user, session can only be used once."
 NO_TOKEN = "User has not set up software token mfa"
 twins("RespondToAuthChallenge", "NotAuthorizedException", ONCE, used)
@@ -209,6 +239,20 @@ twins(
     "MFAMethodNotFoundException",
     "MFA method is not available for the user.",
     choice_of_nothing,
+)
+twins("RespondToAuthChallenge", "InvalidPasswordException", TOO_COMMON, common_password)
+twins(
+    "RespondToAuthChallenge",
+    "InvalidParameterException",
+    "Invalid attributes given, given_name is missing",
+    without_the_name,
+)
+twins("RespondToAuthChallenge", "NotAuthorizedException", "Cannot modify an already provided email", with_an_address)
+twins(
+    "RespondToAuthChallenge",
+    "AliasExistsException",
+    "An account with the given email already exists.",
+    address_of_another,
 )
 twins("RespondToAuthChallenge", "InvalidUserPoolConfigurationException", CANNOT_SET_UP, proved_without_any_factor)
 
@@ -341,6 +385,7 @@ ELSEWHERE = {
     "InvalidUserPoolConfigurationException": "what is told is that a second factor is due which nobody can have",
     "CodeMismatchException": "a wrong first code of a software token is told as EnableSoftwareTokenMFAException",
     "MFAMethodNotFoundException": "it is the answer to a choice, which no beginning is",
+    "InvalidPasswordException": "a device's password never comes here, only its verifier",
     "UnsupportedOperationException": "a flow that is not enabled is told as InvalidParameterException",
 }
 EVERYWHERE = ("InternalErrorException", "InvalidParameterException")
@@ -369,6 +414,9 @@ def test_a_declared_error_has_its_name_and_text(
 ) -> None:
     settings.OTP_TOTP_THROTTLE_FACTOR = 3600 if error == "TooManyRequestsException" else 0
     settings.OTP_EMAIL_COOLDOWN_DURATION = 3600
+    settings.AUTH_PASSWORD_VALIDATORS = [
+        {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    ]
     params = provoke(scene)
     with pytest.raises(Refused) as refused:
         scene.call(operation, params)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cognito_idp.scene import Params, Scene, device_answer, device_begin, srp_answer, srp_begin
+from tests.cognito_idp.scene import Params, Scene, device_answer, device_begin, new_password, srp_answer, srp_begin
 from tests.cognito_idp.wire import PROTOCOL_ERRORS, declared, decoded
 from trusted_devices.cognito_idp.models import FailedAttempts
 from trusted_devices.cognito_idp.registry import operations
@@ -37,6 +37,7 @@ CHALLENGES: dict[str, tuple[str, Callable[[Scene], Params], str]] = {
     "USER_SRP_AUTH": ("InitiateAuth", srp_begin, "AuthParameters"),
     "PASSWORD_VERIFIER": ("RespondToAuthChallenge", srp_answer, "ChallengeResponses"),
     "DEVICE_SRP_AUTH": ("RespondToAuthChallenge", device_begin, "ChallengeResponses"),
+    "NEW_PASSWORD_REQUIRED": ("RespondToAuthChallenge", new_password, "ChallengeResponses"),
     "DEVICE_PASSWORD_VERIFIER": ("RespondToAuthChallenge", device_answer, "ChallengeResponses"),
 }
 
@@ -83,7 +84,7 @@ def test_no_value_in_any_place_makes_an_operation_fail(scene: Scene, operation: 
 
 
 @pytest.mark.parametrize("challenge", CHALLENGES)
-def test_no_value_in_any_place_makes_a_step_of_srp_fail(scene: Scene, challenge: str) -> None:
+def test_no_value_in_any_place_makes_a_step_fail(scene: Scene, challenge: str) -> None:
     operation, prepare, member = CHALLENGES[challenge]
     scene.app.password_sign_in()
     for name in prepare(scene)[member]:

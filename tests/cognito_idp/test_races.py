@@ -10,7 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from tests.cognito_idp.wire import App, Refused, Wire
 from tests.shared_database import at_once
 from trusted_devices.cognito_idp import accounts
-from trusted_devices.cognito_idp.models import RefreshToken, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, UserPool, UserPoolClient
 from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device
 
@@ -70,6 +70,57 @@ def test_a_refresh_token_rotates_once(app: App) -> None:
     )
     assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
     assert RefreshToken.objects.get().generation == 1
+
+
+def refusals(outcomes: list[Any]) -> set[str]:
+    return {outcome.message for outcome in outcomes if isinstance(outcome, Refused)}
+
+
+def new_passwords(apps: list[App], sessions: list[str]) -> list[Any]:
+    """Answer each session with a password of its own, all at once."""
+    return at_once(
+        *[
+            lambda each=each, session=session, password=f"staple number {position}": each.respond(
+                "NEW_PASSWORD_REQUIRED", session, NEW_PASSWORD=password
+            )
+            for position, (each, session) in enumerate(zip(apps, sessions, strict=True))
+        ]
+    )
+
+
+def require_one_password(outcomes: list[Any], user: Any) -> None:
+    """One answer set its password; the others set none, and signed nobody in."""
+    assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1), outcomes
+    winner = next(position for position, outcome in enumerate(outcomes) if isinstance(outcome, dict))
+    user.refresh_from_db()
+    assert user.check_password(f"staple number {winner}")
+    assert RefreshToken.objects.get().revoked_at is None
+    assert not PoolUser.objects.get().must_change_password
+
+
+@pytest.fixture
+def marked(app: App, user: Any) -> App:
+    """An app of a user who has to set a new password."""
+    accounts.pool_user(app.pool, user)
+    PoolUser.objects.update(must_change_password=True)
+    return app
+
+
+def test_a_session_sets_one_new_password(marked: App, user: Any) -> None:
+    session = marked.password_sign_in()["Session"]
+    outcomes = new_passwords(copies(marked), [session] * TRIES)
+    require_one_password(outcomes, user)
+    assert refusals(outcomes) <= {
+        "Invalid session for the user, session can only be used once.",
+        "Invalid session for the user.",
+    }
+
+
+def test_of_several_sign_ins_that_were_asked_for_a_new_password_one_sets_it(marked: App, user: Any) -> None:
+    apps = copies(marked)
+    outcomes = new_passwords(apps, [each.password_sign_in()["Session"] for each in apps])
+    require_one_password(outcomes, user)
+    assert refusals(outcomes) == {"Invalid session for the user."}
 
 
 def test_a_code_by_text_message_signs_in_once(app: App, user: Any, texts: list[tuple[str, str]]) -> None:

@@ -66,6 +66,24 @@ def require_for_admin(pool: UserPool, username: str) -> PoolUser:
     return found
 
 
+def attribute_fields() -> dict[str, str]:
+    """Return the attributes of Cognito's that a field of the site's user holds, with the field's name."""
+    return {
+        "email": get_user_model().get_email_field_name(),
+        "given_name": "first_name",
+        "family_name": "last_name",
+    }
+
+
+def is_taken_alias(member: PoolUser) -> bool:
+    """Return whether another user has the address with which this one could sign in to the pool."""
+    if not member.pool.email_alias:
+        return False
+    name = type(member.user).get_email_field_name()
+    others = get_user_model()._default_manager.filter(**{f"{name}__iexact": getattr(member.user, name)})
+    return others.exclude(pk=member.user.pk).exists()
+
+
 @sensitive_variables()
 def require_secret_hash(client: UserPoolClient, given: str | None, *names: str) -> None:
     """Raise ``WireError`` unless ``given`` is the SECRET_HASH for one of ``names``, where the client has a secret."""

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from trusted_devices.cognito_idp import accounts, housekeeping, signing, sigv4
-from trusted_devices.cognito_idp.forms import AccessKeyForm, ClientForm
+from trusted_devices.cognito_idp.forms import AccessKeyForm, ClientForm, PoolForm
 from trusted_devices.cognito_idp.models import AccessKey, PoolUser, UserPool, UserPoolClient
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ SECRET_TEMPLATE = "admin/trusted_devices_cognito_idp/secret_once.html"  # noqa: 
 class UserPoolAdmin(_PoolAdmin):
     """User pools."""
 
+    form = PoolForm
     list_display = ("name", "pool_id", "tracking", "challenge_required_on_new_device", "mfa")
     list_filter = ("tracking", "mfa")
     search_fields = ("name", "pool_id")
@@ -47,7 +48,10 @@ class UserPoolAdmin(_PoolAdmin):
         (None, {"fields": ("name", "pool_id")}),
         (_("Devices"), {"fields": ("tracking", "challenge_required_on_new_device", "trust_period")}),
         (_("MFA"), {"fields": ("mfa", "software_token_mfa", "email_mfa", "sms_mfa")}),
-        (_("Signing in"), {"fields": ("keep_srp_verifiers", "email_alias", "refresh_without_device")}),
+        (
+            _("Signing in"),
+            {"fields": ("keep_srp_verifiers", "email_alias", "required_attributes", "refresh_without_device")},
+        ),
         (
             _("Administration"),
             {"fields": ("threat_protection", "deletion_protection", "created_at", "modified_at")},
@@ -128,14 +132,14 @@ class UserPoolClientAdmin(_ClientAdmin):
 
 @admin.register(PoolUser)
 class PoolUserAdmin(_UserAdmin):
-    """Users as pools know them: for giving them a phone number."""
+    """Users as pools know them: for giving them a phone number, and for having them set a new password."""
 
-    list_display = ("user", "pool", "sub", "phone_number")
+    list_display = ("user", "pool", "sub", "phone_number", "must_change_password")
     list_select_related = ("user", "pool")
-    list_filter = ("pool",)
+    list_filter = ("pool", "must_change_password")
     search_fields = (f"user__{get_user_model().USERNAME_FIELD}", "phone_number")
     readonly_fields = ("user", "pool", "sub", "preferred_mfa", "mfa_enabled")
-    fields = ("user", "pool", "sub", "phone_number", "preferred_mfa", "mfa_enabled")
+    fields = ("user", "pool", "sub", "phone_number", "must_change_password", "preferred_mfa", "mfa_enabled")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They are made at first sign-in."""

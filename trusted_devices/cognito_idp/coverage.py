@@ -10,7 +10,6 @@ from trusted_devices.cognito_idp.registry import operations
 IMPLEMENTED, DIFFERS, MISSING = "implemented", "differs", "not"
 
 NEVER_RAISED = {
-    "AliasExistsException": "names and addresses are changed on the site",
     "ConcurrentModificationException": "of two changes at once the later one holds",
     "ExpiredCodeException": "a code lasts as long as its session, which says that it has expired",
     "FeatureUnavailableInTierException": "pools have no tiers",
@@ -18,12 +17,11 @@ NEVER_RAISED = {
     "InvalidEmailRoleAccessPolicyException": "mails are the site's",
     "InvalidLambdaResponseException": "pools run no code of their own",
     "InvalidOAuthFlowException": "there are no hosted pages",
-    "InvalidPasswordException": "passwords are set on the site",
     "InvalidSmsRoleAccessPolicyException": "text messages are the site's",
     "InvalidSmsRoleTrustRelationshipException": "text messages are the site's",
     "LimitExceededException": "there may be any number of pools and clients",
     "OperationNotEnabledException": "older clients do not know it",
-    "PasswordHistoryPolicyViolationException": "passwords are set on the site",
+    "PasswordHistoryPolicyViolationException": "what is wrong with a password is for the site's validators to say",
     "ScopeDoesNotExistException": "there are no hosted pages",
     "TierChangeNotAllowedException": "pools have no tiers",
     "UnexpectedLambdaException": "pools run no code of their own",

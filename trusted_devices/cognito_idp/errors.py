@@ -6,6 +6,8 @@ takes it for that and begins again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class WireError(Exception):
     """An answer that is an error: ``name`` is its type, the message goes to the client as it is."""
@@ -68,6 +70,26 @@ def pool_not_found(pool_id: str) -> WireError:
 
 def client_not_found(client_id: str) -> WireError:
     return not_found(f"User pool client {client_id} does not exist.")
+
+
+def invalid_password(why: str) -> WireError:
+    return WireError("InvalidPasswordException", f"Password did not conform with policy: {why}")
+
+
+def attributes_missing(names: Iterable[str]) -> WireError:
+    return invalid_parameter(", ".join(["Invalid attributes given", *(f"{name} is missing" for name in names)]))
+
+
+def attributes_unfit(why: str) -> WireError:
+    return invalid_parameter(f"Attributes did not conform to the schema: {why}")
+
+
+def attribute_provided(name: str) -> WireError:
+    return not_authorized(f"Cannot modify an already provided {name}")
+
+
+def attribute_denied() -> WireError:
+    return not_authorized("A client attempted to write unauthorized attribute")
 
 
 def missing_parameter(name: str) -> WireError:

@@ -18,9 +18,10 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
 from django.contrib.auth.signals import user_login_failed
+from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.cognito_idp import accounts, attempts, errors, factors, tokens
+from trusted_devices.cognito_idp import accounts, attempts, errors, factors, passwords, tokens
 from trusted_devices.cognito_idp.models import FirstFactor, MfaConfiguration, PoolUser, UserPoolClient
 from trusted_devices.cognito_idp.states import SecretBlock, Session, is_spent, spend
 from trusted_devices.crypto import srp
@@ -35,6 +36,7 @@ from trusted_devices.types import ClientInfo, EventAction, ProofState, TrustReas
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 USER, DEVICE = "user", "device"
+NEW_PASSWORD = "NEW_PASSWORD_REQUIRED"  # noqa: S105 - a challenge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,26 @@ def answer_choice(step: Step, session_text: str | None) -> dict[str, Any]:
     return _ask(step, member, session, factor)
 
 
+@sensitive_variables("password")
+def answer_new_password(step: Step, session_text: str | None) -> dict[str, Any]:
+    """NEW_PASSWORD_REQUIRED. A password or attribute that is refused leaves the session as it is.
+
+    Trust ends with the old password, so that what follows is a sign-in without a device.
+    """
+    password = step.require("NEW_PASSWORD")
+    session, member = _load_session(step, NEW_PASSWORD, session_text)
+    changed = passwords.assign(member, password, step.answers)
+    with transaction.atomic():
+        _spend_session(step, session, session_text)
+        # Another sign-in, the site's own pages or staff may have been faster.
+        stored = type(member.user)._base_manager.select_for_update().filter(pk=member.user.pk).first()
+        marked = PoolUser.objects.filter(pk=member.pk, must_change_password=True)
+        if stored is None or not _is_good(stored, session) or not marked.update(must_change_password=False):
+            raise errors.invalid_session()
+        member.user.save(update_fields=changed)
+    return _after_password(step, member, None)
+
+
 def answer_setup(step: Step, session_text: str | None) -> dict[str, Any]:
     """MFA_SETUP, with the session that VerifySoftwareToken gave."""
     session, member = _load_session(step, "MFA_SETUP", session_text)
@@ -278,6 +300,15 @@ def setup_session(text: str, *, now: datetime) -> tuple[Session, PoolUser]:
 
 def _after_first_factor(step: Step, member: PoolUser, device_key: str) -> dict[str, Any]:
     device = _find_device(member, device_key)
+    if member.must_change_password:
+        session = Session.start(step.client, member, device_key="", now=step.now).waiting_for(NEW_PASSWORD)
+        parameters = passwords.challenge_parameters(member)
+        return {"ChallengeName": NEW_PASSWORD, "Session": session.dump(), "ChallengeParameters": parameters}
+    return _after_password(step, member, device)
+
+
+def _after_password(step: Step, member: PoolUser, device: Device | None) -> dict[str, Any]:
+    """Go on with a password that may stay."""
     session = Session.start(step.client, member, device_key=device.device_key if device else "", now=step.now)
     found = factors.available(member)
     if _mfa_due(member, found) and (device is None or not _trusted(step, member, device)):
@@ -503,7 +534,11 @@ def _member(pk: int | None) -> PoolUser | None:
 
 def _still_good(member: PoolUser, session: Session) -> bool:
     """Return whether the user is still active and still has the password that the sign-in began with."""
-    return bool(member.user.is_active) and hmac.compare_digest(password_stamp(member.user), session.stamp)
+    return _is_good(member.user, session)
+
+
+def _is_good(user: Any, session: Session) -> bool:
+    return bool(user.is_active) and hmac.compare_digest(password_stamp(user), session.stamp)
 
 
 def _device_verifier(device: Device) -> SrpVerifier:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices.cognito_idp.models import REFRESH_FLOW, AccessKey, UserPoolClient, default_auth_flows
+from trusted_devices.cognito_idp.models import REFRESH_FLOW, AccessKey, UserPool, UserPoolClient, default_auth_flows
 from trusted_devices.cognito_idp.registry import Access, operations
 
 if TYPE_CHECKING:
+    _PoolForm = forms.ModelForm[UserPool]
     _ClientForm = forms.ModelForm[UserPoolClient]
     _KeyForm = forms.ModelForm[AccessKey]
 else:
-    _ClientForm = _KeyForm = forms.ModelForm
+    _PoolForm = _ClientForm = _KeyForm = forms.ModelForm
 
 FLOW_LABELS = [
     ("ALLOW_USER_SRP_AUTH", _("Password, proved by SRP")),
@@ -23,6 +24,29 @@ FLOW_LABELS = [
     ("ALLOW_ADMIN_USER_PASSWORD_AUTH", _("Password, through a server")),
     (REFRESH_FLOW, _("Refresh tokens")),
 ]
+
+
+ATTRIBUTE_LABELS = [
+    ("email", _("E-mail address")),
+    ("given_name", _("Given name")),
+    ("family_name", _("Family name")),
+]
+
+
+class PoolForm(_PoolForm):
+    """A user pool."""
+
+    required_attributes = forms.MultipleChoiceField(
+        label=_("Required attributes"),
+        choices=ATTRIBUTE_LABELS,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=UserPool._meta.get_field("required_attributes").help_text,
+    )
+
+    class Meta:
+        model = UserPool
+        fields = "__all__"
 
 
 class ClientForm(_ClientForm):

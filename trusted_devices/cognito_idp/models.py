@@ -136,6 +136,12 @@ class UserPool(models.Model):
             "whoever also has the SECRET_KEY can guess passwords against it much faster than against Django's hashes."
         ),
     )
+    required_attributes = models.JSONField(
+        _("required attributes"),
+        default=list,
+        blank=True,
+        help_text=_("Users who have to set a new password are asked for those that they lack."),
+    )
     refresh_without_device = models.BooleanField(
         _("refresh for unconfirmed devices"),
         default=False,
@@ -248,6 +254,11 @@ class PoolUser(models.Model):
     preferred_mfa = models.CharField(max_length=20, blank=True)
     mfa_enabled = models.JSONField(default=dict)
     phone_number = models.CharField(_("phone number"), max_length=32, blank=True)
+    must_change_password = models.BooleanField(
+        _("new password at the next sign-in"),
+        default=False,
+        help_text=_("The next sign-in through this pool goes on only once the user has set a new password."),
+    )
 
     class Meta:
         verbose_name = _("user of a pool")

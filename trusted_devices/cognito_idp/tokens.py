@@ -19,7 +19,7 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.cognito_idp import errors, signing
+from trusted_devices.cognito_idp import accounts, errors, signing
 from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, TokenUse, UserPool, UserPoolClient
 from trusted_devices.cognito_idp.sealed import seal, unseal
 from trusted_devices.crypto.sealing import Unsealable
@@ -215,17 +215,22 @@ def _result(client: UserPoolClient, sign_in: RefreshToken, *, now: datetime) -> 
 
 def attributes(pool_user: PoolUser) -> dict[str, Any]:
     """Return the user's attributes as an ID token names them; Django knows of no verified addresses."""
-    user = pool_user.user
     found: dict[str, Any] = {}
-    address = getattr(user, user.get_email_field_name(), "")
-    if address:
-        found |= {"email": address, "email_verified": False}
-    for claim, name in (("given_name", "first_name"), ("family_name", "last_name")):
-        if getattr(user, name, ""):
-            found[claim] = getattr(user, name)
+    for claim, field_name in accounts.attribute_fields().items():
+        value = getattr(pool_user.user, field_name, "")
+        if value:
+            found |= {claim: value, **({"email_verified": False} if claim == "email" else {})}
     if pool_user.phone_number:
         found |= {"phone_number": pool_user.phone_number, "phone_number_verified": True}
     return found
+
+
+def attribute_texts(pool_user: PoolUser) -> dict[str, str]:
+    """Return the same as texts, as all but an ID token has them."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in attributes(pool_user).items()
+    }
 
 
 def _new_refresh_token(sign_in: RefreshToken) -> str:

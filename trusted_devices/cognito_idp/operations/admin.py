@@ -80,7 +80,7 @@ def admin_get_user(call: Call) -> Answer:
         "UserCreateDate": round(joined.timestamp(), 3),
         "UserLastModifiedDate": round(joined.timestamp(), 3),
         "Enabled": user.is_active,
-        "UserStatus": "CONFIRMED",
+        "UserStatus": "FORCE_CHANGE_PASSWORD" if member.must_change_password else "CONFIRMED",
     }
 
 

@@ -12,6 +12,7 @@ from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.types import ClientInfo
 
 NO_CUSTOM = "No custom authentication, passkeys or choice-based sign-in."
+NO_OTHERS = NO_CUSTOM + " Along with a new password only attributes that were asked for."
 
 _PUBLIC_FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH")
 _ADMIN_FLOWS = ("USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH", "USER_PASSWORD_AUTH")
@@ -30,13 +31,13 @@ def admin_initiate_auth(call: Call) -> Answer:
     return _initiate(_step(call, client, "AuthParameters"), call.params["AuthFlow"], _ADMIN_FLOWS)
 
 
-@operation("RespondToAuthChallenge", Access.PUBLIC, differs=NO_CUSTOM)
+@operation("RespondToAuthChallenge", Access.PUBLIC, differs=NO_OTHERS)
 def respond_to_auth_challenge(call: Call) -> Answer:
     client = find_client(call.params["ClientId"])
     return _respond(_step(call, client, "ChallengeResponses"), call)
 
 
-@operation("AdminRespondToAuthChallenge", Access.SIGNED, differs=NO_CUSTOM)
+@operation("AdminRespondToAuthChallenge", Access.SIGNED, differs=NO_OTHERS)
 def admin_respond_to_auth_challenge(call: Call) -> Answer:
     client = _client_of_pool(call)
     return _respond(_step(call, client, "ChallengeResponses"), call)
@@ -127,6 +128,7 @@ def _respond(step: Step, call: Call) -> dict[str, Any]:
         "SOFTWARE_TOKEN_MFA": lambda: flow.answer_code(step, "SOFTWARE_TOKEN_MFA", session),
         "EMAIL_OTP": lambda: flow.answer_code(step, "EMAIL_OTP", session),
         "SELECT_MFA_TYPE": lambda: flow.answer_choice(step, session),
+        "NEW_PASSWORD_REQUIRED": lambda: flow.answer_new_password(step, session),
         "MFA_SETUP": lambda: flow.answer_setup(step, session),
         "DEVICE_SRP_AUTH": lambda: flow.begin_device_proof(step, session),
         "DEVICE_PASSWORD_VERIFIER": lambda: flow.answer_device_verifier(step),

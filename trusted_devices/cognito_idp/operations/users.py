@@ -84,9 +84,7 @@ def verify_software_token(call: Call) -> Answer:
 def attributes(member: PoolUser) -> dict[str, Any]:
     """Return ``Username`` and ``UserAttributes``, whose values are texts here."""
     listed = [{"Name": "sub", "Value": str(member.sub)}]
-    for name, value in tokens.attributes(member).items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        listed.append({"Name": name, "Value": text})
+    listed += [{"Name": name, "Value": text} for name, text in tokens.attribute_texts(member).items()]
     return {"Username": member.user.get_username(), "UserAttributes": listed}
 
 

@@ -39,7 +39,14 @@ def new_pool(app: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]
 
 
 def new_user(
-    pool: str, username: str, password: str, totp: bool = False, email: bool = False, phone: str = "", **names: str
+    pool: str,
+    username: str,
+    password: str,
+    totp: bool = False,
+    email: bool = False,
+    phone: str = "",
+    must_change_password: bool = False,
+    **names: str,
 ) -> dict[str, str]:
     user = get_user_model().objects.create_user(username, f"{username}@example.com", password, **names)
     member = accounts.pool_user(UserPool.objects.get(pool_id=pool), user)
@@ -50,7 +57,8 @@ def new_user(
         EmailDevice.objects.create(user=user, name="mail", confirmed=True)
     if phone:
         member.phone_number, member.mfa_enabled = phone, {**member.mfa_enabled, "SMS_MFA": True}
-        member.save()
+    member.must_change_password = must_change_password
+    member.save()
     return {"sub": str(member.sub)}
 
 
