@@ -42,8 +42,8 @@ class CodePage:
     def form(self, data: Any = None) -> CodeForm:
         """Return the form for the factor that is asked for."""
         # Whoever sets an authenticator up begins above the field for the code.
-        first = not self.method.set_up_key
-        return CodeForm(data, numeric=self.method.kind in NUMERIC_KINDS, autofocus=first)
+        autofocus = not self.method.set_up_key or data is not None
+        return CodeForm(data, numeric=self.method.kind in NUMERIC_KINDS, autofocus=autofocus)
 
     def render(
         self,
@@ -148,12 +148,13 @@ def password_refused(error: PasswordRefused) -> str:
         "no_lowercase": _("This password needs a small letter as well."),
         "no_number": _("This password needs a digit as well."),
         "no_symbol": _("This password needs a sign as well, like a hyphen or a question mark."),
+        "policy": _("This password cannot be used. Choose a longer one that is harder to guess."),
         "used_before": _("You have used this password before. Choose another."),
         "characters": _("This cannot be a password. It may not begin or end with a space, nor be very long."),
         "attributes": _("What you typed about yourself is not in the form that is asked for. Please check it."),
         "taken": _("Somebody else has this e-mail address, phone number or name already. Use another."),
     }
-    return words.get(error.reason) or _("This password is too easy to guess. Choose another.")
+    return words.get(error.reason, words["policy"])
 
 
 def unknown_method() -> str:

@@ -164,7 +164,7 @@ class TestAPasswordThatWasSetForSomebody:
             ("InvalidPasswordException", f"{POLICY}: Password must have lowercase characters", "a small letter"),
             ("InvalidPasswordException", f"{POLICY}: Password must have numeric characters", "a digit"),
             ("InvalidPasswordException", f"{POLICY}: Password must have symbol characters", "a sign as well"),
-            ("InvalidPasswordException", "Provided password cannot be used for security reasons.", "too easy to guess"),
+            ("InvalidPasswordException", "Provided password cannot be used for security reasons.", "harder to guess"),
             ("PasswordHistoryPolicyViolationException", "Words.", "used this password before"),
             ("InvalidParameterException", "Value at 'password' is too long", "begin or end with a space"),
             ("InvalidParameterException", "Invalid phone number format.", "not in the form that is asked for"),
@@ -206,7 +206,7 @@ class TestAPasswordThatWasSetForSomebody:
         expected = {
             "AliasExistsException": (400, "Somebody else has this"),
             "InvalidParameterException": (400, "not in the form that is asked for"),
-            "InvalidPasswordException": (400, "too easy to guess"),
+            "InvalidPasswordException": (400, "harder to guess"),
             "PasswordHistoryPolicyViolationException": (400, "used this password before"),
             "PasswordResetRequiredException": (403, "Your password must be reset before you can sign in."),
             "TooManyFailedAttemptsException": (429, "Too many"),
