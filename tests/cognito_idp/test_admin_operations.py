@@ -178,6 +178,16 @@ def test_admin_sign_in_logs_what_the_server_says_of_its_user(
     assert (event.ip_address, event.user_agent) == ("198.51.100.7", "Phone/1.0")
 
 
+def test_a_sign_in_logs_what_a_browser_hints_of_itself(mfa_app: App, totp: TOTPDevice) -> None:
+    mfa_app.wire.headers = {
+        "User-Agent": "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0.0.0 Safari/537.36",
+        "Sec-CH-UA": '"Chromium";v="140", "Microsoft Edge";v="140"',
+        "Sec-CH-UA-Platform": '"Windows"',
+    }
+    mfa_app.sign_in(totp)
+    assert "(hints: browser=Edge; system=Windows)" in DeviceEvent.objects.get(action="signed_in").user_agent
+
+
 def test_a_client_of_another_pool_is_unknown(admin: Admin, mfa_app: App) -> None:
     with pytest.raises(Refused, match=r"User pool client .* does not exist\."):
         admin.call(

@@ -157,6 +157,13 @@ def test_a_port_in_use_is_said_plainly_before_anything_starts(manage: Manage) ->
     assert "Traceback" not in result.stderr
 
 
+def test_a_folder_that_cannot_hold_the_demos_files_is_said_plainly(demo: Any, tmp_path: Path) -> None:
+    demo.DEMO_DIR, demo.PORT = tmp_path, "8000"
+    (tmp_path / "log").write_text("in the way")
+    with pytest.raises(CommandError, match=r"cannot keep its files in .*log: File exists"):
+        call_command(demo_command.Command(), "--port", str(free_port()))
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
 def test_a_port_that_is_none_is_refused(demo: Any, port: str) -> None:
     demo.PORT = "8000"

@@ -43,7 +43,10 @@ class Command(BaseCommand):
         logs = settings.DEMO_DIR / "log"
         temporary = settings.DEMO_DIR / "tmp"
         for folder in (logs, temporary):
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CommandError(f"The demo cannot keep its files in {folder}: {error.strerror}.") from error
         environ = os.environ | {
             "DEMO_DIR": str(settings.DEMO_DIR.parent if pool_port else settings.DEMO_DIR),
             "PORT": str(port),
