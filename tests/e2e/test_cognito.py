@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
+import uuid
+from base64 import b32decode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,6 +17,7 @@ from tests.e2e.conftest import PATIENCE
 from tests.e2e.running_demo import Person, RunningDemo, running_demo
 from tests.e2e.visitor import (
     CHROME,
+    be_accessible,
     be_asked_for_a_code,
     be_signed_in_as,
     device,
@@ -30,6 +34,23 @@ STATUSES = (
     "from trusted_devices.models import Device;"
     "print(*Device.objects.filter(user__username={name!r}).values_list('status', flat=True))"
 )
+
+STRICT = (
+    "from trusted_devices.cognito_idp.models import UserPool;"
+    "UserPool.objects.update(mfa={mfa!r}, required_attributes={required!r});"
+)
+NEWCOMER = (
+    "from django.contrib.auth import get_user_model; from trusted_devices.cognito_idp import accounts;"
+    "user = get_user_model().objects.create_user({person.username!r}, 'n@example.com', {person.password!r});"
+    "member = accounts.pool_user(UserPool.objects.get(), user); member.must_change_password = True; member.save();"
+    "accounts.keep_verifier(member, {person.password!r})"
+)
+SCREENS: dict[str, dict[str, Any]] = {
+    "desktop": {},
+    "dark": {"color_scheme": "dark"},
+    "320 pixels wide": {"viewport": {"width": 320, "height": 640}},
+    "without JavaScript": {"java_script_enabled": False},
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +80,15 @@ def page(chromium: Browser, site: RunningDemo) -> Iterator[Page]:
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def newcomer(pool: RunningDemo) -> Iterator[Person]:
+    """Somebody whose password was set by staff, while the pool demands a first name and a second factor."""
+    person = Person(f"new-{uuid.uuid4().hex[:8]}", b"", "given by staff 7")
+    pool.run(STRICT.format(mfa="ON", required=["given_name"]) + NEWCOMER.format(person=person))
+    yield person
+    pool.run(STRICT.format(mfa="OPTIONAL", required=[]))
 
 
 def becomes(demo: RunningDemo, name: str, statuses: str) -> None:
@@ -123,3 +153,42 @@ def test_staff_of_the_pool_forget_somebody_s_device_in_the_admin(
     page.get_by_role("button", name="Forget").click()
     expect(page.get_by_text(re.compile("1 device was forgotten"))).to_be_visible()
     becomes(pool, "admin", "")
+
+
+@pytest.mark.parametrize("options", SCREENS.values(), ids=SCREENS.keys())
+def test_a_first_sign_in_asks_for_a_new_password_and_sets_an_authenticator_up(
+    chromium: Browser, site: RunningDemo, newcomer: Person, options: dict[str, Any]
+) -> None:
+    look = be_accessible if options.get("java_script_enabled", True) else lambda page, what: None
+    context = chromium.new_context(base_url=site.url, user_agent=CHROME, **options)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    enter_password(page, newcomer, "/devices/")
+    expect(page.get_by_role("heading", name="Choose a new password")).to_be_visible()
+    look(page, "new password")
+    choose_password(page, "password")
+    expect(page.get_by_text("This password cannot be used.")).to_be_visible()
+    look(page, "new password, refused")
+    newcomer.password = "my own choice 7"
+    choose_password(page, newcomer.password)
+    expect(page.get_by_role("heading", name="Set up an authenticator app")).to_be_visible()
+    look(page, "set up")
+    enter_code(page, "")
+    expect(page.get_by_text("Type the code.")).to_be_visible()
+    look(page, "set up, empty")
+    newcomer.key = b32decode("".join(page.locator(".td-key").inner_text().split()))
+    enter_code(page, newcomer.code())
+    trust(page, name="First device")
+    expect(page.get_by_role("heading", name="First device")).to_be_visible()
+    sign_out(page)
+    enter_password(page, newcomer)
+    be_signed_in_as(page, newcomer)
+    context.close()
+
+
+def choose_password(page: Page, password: str) -> None:
+    """Choose a password, and say what the pool wants to know as well."""
+    page.get_by_label("New password", exact=True).fill(password)
+    page.get_by_label("New password again").fill(password)
+    page.get_by_label("First name").fill("Tom")
+    page.get_by_role("button", name="Continue").click()

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp import oath
 
-from tests.backends.cognito.conftest import Browser, Process, at, new_person, site_settings
+from tests.backends.cognito.conftest import Browser, Person, Process, at, new_person, site_settings
 from tests.backends.cognito.stubs import CLIENT, SUB, StubbedPool, declared_errors
 from tests.backends.cognito.test_errors import START_AGAIN, UNAVAILABLE, UNKNOWN, sees, status_of, times_called
 from trusted_devices.backends.cognito import CognitoBackend
@@ -60,6 +60,58 @@ def sets_up(pool: StubbedPool) -> None:
         "associate_software_token", {"SecretCode": "GEZDGNBVGY3TQOJQ", "Session": "t" * 30}, {"Session": "s" * 30}
     )
     is_asked_whose_name_it_is(pool)
+
+
+def shown_key(browser: Browser) -> str:
+    """The key on the page that sets an authenticator up."""
+    page = browser.http.get(reverse("trusted_devices:sign_in_code")).content.decode()
+    assert "QR code with the key below" in page
+    key = "".join(re.findall(r"<span>(\w+)</span>", page.partition("td-key")[2].partition("</code>")[0]))
+    assert f"?secret={key}&amp;issuer=testserver" in page
+    return key
+
+
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"])
+@pytest.mark.parametrize("secret", [True, False], ids=["with secret", "without secret"])
+def test_a_newcomer_chooses_a_password_sets_an_authenticator_up_and_trusts_the_device(
+    browser: Browser, process: Process, settings: Any, flow: str, secret: bool
+) -> None:
+    process.facts = process.act("new_pool", mfa="ON", required_attributes=["given_name", "email"])
+    client = {} if secret else {"CLIENT_ID": process.facts["client_id"], "CLIENT_SECRET": None}
+    settings.TRUSTED_DEVICES = site_settings(process, AUTH_FLOW=flow, **client)
+    person = new_person(process, must_change_password=True)
+    assert at(browser.password(person)) == "sign_in_new_password"
+    sees(browser.new_password("password", attribute_0="María"), (400, "harder to guess"))
+    sees(browser.new_password(f" {PASSWORD}", attribute_0="María"), (400, "begin or end with a space"))
+    sees(browser.new_password(PASSWORD, attribute_0="M" * 200), (400, "not in the form that is asked for"))
+    assert at(browser.new_password(PASSWORD, attribute_0="María")) == "sign_in_code"
+    key = shown_key(browser)
+    assert key not in str(dict(browser.http.session))
+    sees(browser.code("000000"), (400, MISMATCH))
+    assert not browser.is_signed_in
+    assert at(browser.code(f"{oath.totp(b32decode(key)):06}")) == "sign_in_trust"
+    assert at(browser.trust()) == "home"
+    assert Device.objects.get().mfa_factor == "SOFTWARE_TOKEN_MFA"
+    assert get_user_model().objects.get().first_name == "María"
+    browser.sign_out()
+    assert browser.password(person).status_code == 400
+    assert at(browser.password(person, PASSWORD)) == "home"
+    assert DeviceEvent.objects.filter(action="signed_in", reason="trusted_device").exists()
+
+
+def test_a_trusted_device_does_not_stand_in_for_mfa_once_staff_have_set_the_password(
+    browser: Browser, person: Person
+) -> None:
+    browser.trusted_sign_in(person)
+    person.process.act("set_password", username=person.username, password="given by staff 7")
+    assert at(browser.password(person, "given by staff 7")) == "sign_in_new_password"
+    assert [device["status"] for device in person.devices()] == ["not_remembered"]
+    assert Device.objects.get().status_reason == "password_changed"
+    assert at(browser.new_password(PASSWORD)) == "sign_in_code"
+    assert at(browser.code(person.code())) == "sign_in_trust"
+    assert at(browser.trust()) == "home"
+    browser.sign_out()
+    assert at(browser.password(person, PASSWORD)) == "home"
 
 
 class TestAPasswordThatWasSetForSomebody:
@@ -255,28 +307,6 @@ class TestAPasswordThatWasSetForSomebody:
 
 
 class TestAnAuthenticatorThatIsSetUp:
-    def test_is_shown_confirmed_and_counts_as_a_second_factor(
-        self, browser: Browser, process: Process, settings: Any
-    ) -> None:
-        process.facts = process.act("new_pool", mfa="ON")
-        settings.TRUSTED_DEVICES = site_settings(process)
-        person = new_person(process)
-        assert at(browser.password(person)) == "sign_in_code"
-        page = browser.http.get(reverse("trusted_devices:sign_in_code")).content.decode()
-        assert "QR code with the key below" in page
-        key = "".join(re.findall(r"<span>(\w+)</span>", page.partition("td-key")[2].partition("</code>")[0]))
-        assert f"otpauth://totp/testserver:{person.username}?secret={key}&amp;issuer=testserver" in page
-        assert key not in str(dict(browser.http.session))
-        sees(browser.code("000000"), (400, MISMATCH))
-        assert not browser.is_signed_in
-        code = f"{oath.totp(b32decode(key)):06}"
-        assert at(browser.code(code)) == "sign_in_trust"
-        assert at(browser.trust()) == "home"
-        assert Device.objects.get().mfa_factor == "SOFTWARE_TOKEN_MFA"
-        browser.sign_out()
-        assert at(browser.password(person)) == "home"
-        assert DeviceEvent.objects.filter(action="signed_in", reason="trusted_device").exists()
-
     def test_is_proved_to_the_pool_before_the_challenge_is_answered(
         self, pool: StubbedPool, browser: Browser, maria: Any
     ) -> None:

@@ -11,6 +11,7 @@ from tests.settings import TRUSTED_DEVICES as SITE
 DATABASES = {"default": {**DATABASES_BY_NAME["sqlite"], "NAME": os.environ["POOL_DATABASE"]}}
 ROOT_URLCONF = "tests.backends.cognito.pool.urls"
 SECRET_KEY = "the-pools-own-" + "y" * 40
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"}]
 OTP_TOTP_THROTTLE_FACTOR = 0
 TRUSTED_DEVICES = {
     **SITE,

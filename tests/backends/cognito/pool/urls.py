@@ -132,6 +132,16 @@ def disable_user(username: str) -> dict[str, str]:
     return {}
 
 
+def set_password(username: str, password: str) -> dict[str, str]:
+    user = get_user_model().objects.get(username=username)
+    user.set_password(password)
+    user.save()
+    for member in PoolUser.objects.filter(user=user).select_related("pool"):
+        accounts.keep_verifier(member, password)
+    PoolUser.objects.filter(user=user).update(must_change_password=True)
+    return {}
+
+
 def devices(username: str) -> dict[str, Any]:
     rows = Device.objects.filter(user__username=username).order_by("pk")
     return {"devices": [{"key": row.device_key, "status": row.status, "name": row.name} for row in rows]}
@@ -150,8 +160,8 @@ def forget(device_key: str) -> dict[str, str]:
 ACTS = {
     act.__name__: act
     for act in (
-        new_pool, new_user, add_totp, code, mailed, texted, delete_user, rename_user, disable_user, devices, set_status,
-        forget, attribute, totp_secret,
+        new_pool, new_user, set_password, add_totp, code, mailed, texted, delete_user, rename_user, disable_user,
+        devices, set_status, forget, attribute, totp_secret,
     )
 }  # fmt: skip
 
