@@ -34,8 +34,17 @@ else:
 SECRET_TEMPLATE = "admin/trusted_devices_cognito_idp/secret_once.html"  # noqa: S105 - a template
 
 
+class Listed:
+    """What the lists have in common."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Refuse lists of values: no filter asks for them, and Django lets numbers through that no column can hold."""
+        allowed: bool = super().lookup_allowed(lookup, value, request)  # type: ignore[misc]
+        return allowed and not lookup.endswith("__in")
+
+
 @admin.register(UserPool)
-class UserPoolAdmin(_PoolAdmin):
+class UserPoolAdmin(Listed, _PoolAdmin):
     """User pools."""
 
     form = PoolForm
@@ -92,7 +101,7 @@ class UserPoolAdmin(_PoolAdmin):
 
 
 @admin.register(UserPoolClient)
-class UserPoolClientAdmin(_ClientAdmin):
+class UserPoolClientAdmin(Listed, _ClientAdmin):
     """App clients."""
 
     form = ClientForm
@@ -131,7 +140,7 @@ class UserPoolClientAdmin(_ClientAdmin):
 
 
 @admin.register(PoolUser)
-class PoolUserAdmin(_UserAdmin):
+class PoolUserAdmin(Listed, _UserAdmin):
     """Users as pools know them: for giving them a phone number, and for having them set a new password."""
 
     list_display = ("user", "pool", "sub", "phone_number", "must_change_password")
@@ -147,7 +156,7 @@ class PoolUserAdmin(_UserAdmin):
 
 
 @admin.register(AccessKey)
-class AccessKeyAdmin(_KeyAdmin):
+class AccessKeyAdmin(Listed, _KeyAdmin):
     """Access keys."""
 
     form = AccessKeyForm
