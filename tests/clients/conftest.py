@@ -21,7 +21,7 @@ from tests.cognito_idp.factories import KEY_SECRET, SECRET, make_access_key, mak
 from tests.cognito_idp.wire import totp_code
 from tests.shared_database import PATIENCE
 from trusted_devices.cognito_idp import accounts
-from trusted_devices.cognito_idp.models import AccessKey, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import AccessKey, PoolUser, UserPool, UserPoolClient
 
 USERNAME, PASSWORD = "maria", "correct horse battery"
 
@@ -47,6 +47,11 @@ class Site:
     def code(self) -> str:
         """A code that the user's authenticator app shows now."""
         return totp_code(self.factor)
+
+    def require_new_password(self, *attributes: str) -> None:
+        """Have the user set a new password, and give ``attributes``, at the next sign-in."""
+        UserPool.objects.filter(pk=self.pool.pk).update(required_attributes=list(attributes))
+        PoolUser.objects.filter(pool=self.pool, user=self.factor.user).update(must_change_password=True)
 
     def boto3(self, *, signed: bool = False, **options: Any) -> Any:
         """boto3's client, with credentials only for Admin calls."""

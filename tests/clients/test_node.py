@@ -112,6 +112,27 @@ def test_amazon_cognito_identity_js_goes_through_the_whole_life_of_a_device(run:
     }
 
 
+NEW_PASSWORD_STEPS = {
+    "asked": {"requiredAttributes": ["given_name"]},
+    "without the name": "InvalidParameterException: Invalid attributes given, given_name is missing",
+    "set": {"mfa": True},
+    "again": {"mfa": True},
+}
+
+
+def test_amazon_cognito_identity_js_sets_a_new_password(site: Site, run: Run) -> None:
+    site.require_new_password("given_name")
+    assert run("acij_new_password.mjs") == {
+        **NEW_PASSWORD_STEPS,
+        "attributes": {"given_name": "", "email": "maria@example.com", "email_verified": "false"},
+    }
+
+
+def test_aws_amplify_sets_a_new_password(site: Site, run: Run) -> None:
+    site.require_new_password("given_name")
+    assert run("amplify_new_password.mjs") == NEW_PASSWORD_STEPS
+
+
 def test_aws_amplify_goes_through_the_whole_life_of_a_device(run: Run) -> None:
     assert run("amplify.mjs") == {
         "first": {"mfa": True, "done": True},

@@ -9,10 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from pycognito import Cognito
 from pycognito.aws_srp import AWSSRP
-from pycognito.exceptions import SoftwareTokenMFAChallengeException
+from pycognito.exceptions import ForceChangePasswordException, SoftwareTokenMFAChallengeException
 
 from tests.clients.conftest import Site
 from trusted_devices.cognito_idp.models import UserPool
+
+NEW_PASSWORD = "a much better staple"
 
 pytestmark = [pytest.mark.clients, pytest.mark.django_db(transaction=True)]
 
@@ -154,6 +156,37 @@ def test_pycognito_refreshes_and_signs_out_where_the_pool_lets_unconfirmed_devic
     user.logout()
     with pytest.raises(ClientError, match="Access Token has been revoked"):
         site.boto3().get_user(AccessToken=renewed)
+
+
+def test_pycognito_sets_a_new_password(site: Site) -> None:
+    site.require_new_password()
+    # Its Cognito has no step for a code after this one.
+    UserPool.objects.filter(pk=site.pool.pk).update(mfa="OFF")
+    with pytest.raises(ForceChangePasswordException):
+        srp(site).authenticate_user()
+    user = Cognito(
+        site.pool.pool_id,
+        site.client.client_id,
+        username=site.username,
+        boto3_client_kwargs={"endpoint_url": site.endpoint, "region_name": site.region},
+    )
+    site.opened.append(user.client)
+    with pytest.raises(user.client.exceptions.InvalidParameterException, match=r"challengeResponses\.NEW_PASSWORD"):
+        user.new_password_challenge(site.password, " padded staple")
+    user.new_password_challenge(site.password, NEW_PASSWORD)
+    user.verify_tokens()
+    assert user.get_user().email == "maria@example.com"
+    again = srp(site)
+    again.password = NEW_PASSWORD
+    assert "AccessToken" in again.authenticate_user()["AuthenticationResult"]
+
+
+def test_pycognito_goes_on_with_a_code_after_a_new_password_with_a_client_secret(site: Site) -> None:
+    site.require_new_password()
+    idp = srp(site, client_id=site.secret_client.client_id, client_secret=site.secret)
+    assert idp.set_new_password_challenge(NEW_PASSWORD)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+    idp.password = NEW_PASSWORD
+    assert mfa_sign_in(site, idp)["AuthenticationResult"]["TokenType"] == "Bearer"
 
 
 def test_pycognito_signs_in_with_a_client_secret(site: Site) -> None:

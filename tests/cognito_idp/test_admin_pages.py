@@ -162,6 +162,32 @@ def test_a_user_is_given_a_phone_number(desk: Client, pool: UserPool, user: Any)
     assert desk.get(url("pooluser", "add")).status_code == 403
 
 
+def test_a_user_is_made_to_set_a_new_password_and_to_give_what_the_pool_requires(
+    desk: Client, pool: UserPool, app: App, user: Any
+) -> None:
+    chosen = {"required_attributes": ["given_name", "email"]}
+    page = url("userpool", "change", pool.pk)
+    assert desk.post(page, {**POOL, **chosen}).status_code == 302
+    assert desk.get(page).context["adminform"].form["required_attributes"].value() == ["given_name", "email"]
+    pool.refresh_from_db()
+    assert pool.required_attributes == ["given_name", "email"]
+    member = accounts.pool_user(pool, user)
+    assert desk.post(url("pooluser", "change", member.pk), {"must_change_password": "on"}).status_code == 302
+    listed = desk.get(url("pooluser", "changelist") + "?must_change_password__exact=1")
+    assert listed.context["cl"].result_count == 1
+    answer = app.password_sign_in()
+    assert answer["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+    assert answer["ChallengeParameters"]["requiredAttributes"] == '["userAttributes.given_name"]'
+    assert desk.post(url("pooluser", "change", member.pk), {}).status_code == 302
+    assert "AuthenticationResult" in app.password_sign_in()
+
+
+def test_a_pool_requires_no_attribute_that_it_could_not_ask_for(desk: Client) -> None:
+    response = desk.post(url("userpool", "add"), {**POOL, "required_attributes": ["shoe_size"]})
+    assert "shoe_size" in str(response.context["adminform"].form.errors["required_attributes"])
+    assert not UserPool.objects.exists()
+
+
 def test_pools_are_deleted_together_unless_one_of_them_is_protected(desk: Client, app: App) -> None:
     app.sign_in()
     app.confirm()

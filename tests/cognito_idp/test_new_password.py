@@ -218,21 +218,42 @@ def test_an_attribute_that_was_not_asked_for_is_refused(marked: App, attribute: 
     assert "AuthenticationResult" in set_new(marked, session)
 
 
-def test_an_address_is_asked_for_and_is_nobody_elses_where_it_can_be_signed_in_with(
-    unnamed: App, other_user: Any
-) -> None:
+@pytest.fixture
+def unreachable(marked: App) -> App:
+    """An app of a user without an address in a pool that wants to know it."""
     UserPool.objects.update(required_attributes=["email"])
     get_user_model().objects.filter(username="maria").update(email="")
-    session = asked(unnamed.password_sign_in())
+    return marked
+
+
+def test_an_address_may_be_somebody_elses_where_nobody_signs_in_with_it(unreachable: App, other_user: Any) -> None:
+    session = asked(unreachable.password_sign_in())
+    set_new(unreachable, session, **{"userAttributes.email": "tom@example.com"})
+    assert member().user.email == "tom@example.com"
+
+
+def test_what_the_sites_users_do_not_have_is_not_asked_for(
+    unreachable: App, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(user), "EMAIL_FIELD", "contact")
+    answer = unreachable.password_sign_in()
+    assert answer["ChallengeParameters"]["requiredAttributes"] == "[]"
+    assert "AuthenticationResult" in set_new(unreachable, asked(answer))
+
+
+def test_an_address_is_asked_for_and_is_nobody_elses_where_it_can_be_signed_in_with(
+    unreachable: App, other_user: Any
+) -> None:
+    session = asked(unreachable.password_sign_in())
     unfit = "Attributes did not conform to the schema: Enter a valid email address."
-    assert refusal(unnamed, session, **{"userAttributes.email": "maria"}) == ("InvalidParameterException", unfit)
+    assert refusal(unreachable, session, **{"userAttributes.email": "maria"}) == ("InvalidParameterException", unfit)
     UserPool.objects.update(email_alias=True)
     taken = ("AliasExistsException", "An account with the given email already exists.")
-    assert refusal(unnamed, session, **{"userAttributes.email": "TOM@example.com"}) == taken
-    set_new(unnamed, session, **{"userAttributes.email": "mia@example.com"})
+    assert refusal(unreachable, session, **{"userAttributes.email": "TOM@example.com"}) == taken
+    set_new(unreachable, session, **{"userAttributes.email": "mia@example.com"})
     assert member().user.email == "mia@example.com"
-    unnamed.username, unnamed.password = "mia@example.com", NEW
-    assert "AuthenticationResult" in unnamed.password_sign_in()
+    unreachable.username, unreachable.password = "mia@example.com", NEW
+    assert "AuthenticationResult" in unreachable.password_sign_in()
 
 
 # What a new password ends
@@ -292,10 +313,10 @@ def test_a_session_sets_one_password_and_is_good_for_nothing_else(marked: App) -
     with pytest.raises(Refused, match="NotAuthorizedException: Invalid session for the user"):
         marked.respond("MFA_SETUP", session)
     following = set_new(marked, session)["Session"]
-    for used in (session, following):
-        with pytest.raises(Refused, match="NotAuthorizedException: Invalid session for the user"):
-            set_new(marked, used, "yet another staple")
-    assert member().user.check_password(NEW)
+    with pytest.raises(Refused, match=r"NotAuthorizedException: .* session can only be used once"):
+        set_new(marked, session, "yet another staple")
+    PoolUser.objects.update(must_change_password=True)
+    assert refusal(marked, following) == ("NotAuthorizedException", "Invalid session for the user.")
 
 
 def test_setting_a_new_password_takes_minutes_at_most(marked: App) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError, transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from tests.broken_database import interrupted
 from tests.cognito_idp.wire import App, Refused, Wire
 from tests.shared_database import at_once
 from trusted_devices.cognito_idp import accounts
@@ -121,6 +123,22 @@ def test_of_several_sign_ins_that_were_asked_for_a_new_password_one_sets_it(mark
     outcomes = new_passwords(apps, [each.password_sign_in()["Session"] for each in apps])
     require_one_password(outcomes, user)
     assert refusals(outcomes) == {"Invalid session for the user."}
+
+
+@pytest.mark.postgres
+@pytest.mark.mariadb
+def test_nobody_else_changes_a_user_whose_new_password_is_being_set(marked: App, user: Any) -> None:
+    session = marked.password_sign_in()["Session"]
+    outcomes: list[Any] = []
+
+    def take() -> None:
+        with transaction.atomic():
+            type(user).objects.select_for_update(nowait=True).get()
+
+    # After the stored password was looked at, and before it is replaced.
+    with interrupted("^UPDATE .trusted_devices_cognito_idp_pooluser", lambda: outcomes.extend(at_once(take))):
+        marked.respond("NEW_PASSWORD_REQUIRED", session, NEW_PASSWORD="a much better staple")
+    assert count(outcomes, OperationalError) == 1
 
 
 def test_a_code_by_text_message_signs_in_once(app: App, user: Any, texts: list[tuple[str, str]]) -> None:

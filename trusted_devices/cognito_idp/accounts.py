@@ -75,13 +75,11 @@ def attribute_fields() -> dict[str, str]:
     }
 
 
-def is_taken_alias(member: PoolUser) -> bool:
-    """Return whether another user has the address with which this one could sign in to the pool."""
-    if not member.pool.email_alias:
-        return False
-    name = type(member.user).get_email_field_name()
-    others = get_user_model()._default_manager.filter(**{f"{name}__iexact": getattr(member.user, name)})
-    return others.exclude(pk=member.user.pk).exists()
+def is_taken_alias(pool: UserPool, address: str) -> bool:
+    """Return whether somebody has that address already, in a pool that takes addresses for signing in."""
+    model = get_user_model()
+    having = model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": address})
+    return pool.email_alias and having.exists()
 
 
 @sensitive_variables()

@@ -73,7 +73,7 @@ def _assign_attributes(member: PoolUser, given: Mapping[str, str]) -> list[str]:
             user.full_clean(exclude={field.name for field in user._meta.get_fields()} - set(wanted.values()))
         except ValidationError as error:
             raise errors.attributes_unfit(" ".join(error.messages)) from None
-    if "email" in wanted and accounts.is_taken_alias(member):
+    if "email" in wanted and accounts.is_taken_alias(member.pool, given["email"].strip()):
         raise errors.WireError("AliasExistsException", "An account with the given email already exists.")
     return list(wanted.values())
 
