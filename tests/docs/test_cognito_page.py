@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.backends.cognito.stubs import operations
 from tests.backends.cognito.test_errors import CONTEXT
 from tests.docs.cognito_options import PAGE, TABLE, rows
 from trusted_devices.backends.cognito import client
+from trusted_devices.conf import Settings
 
 OPTIONAL = {"admin_initiate_auth", "admin_respond_to_auth_challenge", "admin_update_user_attributes"}
 """Calls that only some options make."""
@@ -56,6 +58,9 @@ def test_the_cloudformation_template_sets_the_pool_up_as_the_checks_demand():
     assert pool["MfaConfiguration"] in ("OPTIONAL", "ON")
     assert set(pool["DeviceConfiguration"].values()) == {True}
     assert {"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"} <= set(app["ExplicitAuthFlows"])
+    minutes = Settings().SIGN_IN_TIMEOUT // timedelta(minutes=1)
+    assert app["AuthSessionValidity"] == minutes
+    assert f"auth_session_validity         = {minutes}\n" in blocks("terraform")[0]
 
 
 def test_the_mapper_of_the_example_makes_staff_by_group():

@@ -57,7 +57,10 @@ def seed(passwords: Mapping[str, str]) -> dict[str, str]:
 
 def _client(pool: UserPool, name: str, *, with_secret: bool) -> tuple[UserPoolClient, str]:
     client, _created = UserPoolClient.objects.get_or_create(
-        pool=pool, name=name, defaults={"auth_flows": list(AUTH_FLOWS)}
+        # As long as the demo's site waits for its half of a sign-in.
+        pool=pool,
+        name=name,
+        defaults={"auth_flows": list(AUTH_FLOWS), "auth_session_validity": 10},
     )
     if not with_secret:
         return client, ""

@@ -127,8 +127,21 @@ class TestBeforeDeployment:
             ({"mfa": "OFF"}, "E013", "MFA is off"),
             ({"app": {"auth_flows": ["USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH"]}}, "E011", "USER_SRP_AUTH"),
             ({"app": {"auth_flows": ["USER_SRP_AUTH"]}}, "W013", "does not allow refreshing"),
+            (
+                {"app": {"auth_session_validity": 3}},
+                "W014",
+                "after 3 minutes, before TRUSTED_DEVICES",
+            ),
         ],
-        ids=["tracking off", "challenge off", "tracking always", "no MFA", "no flow", "no refreshing"],
+        ids=[
+            "tracking off",
+            "challenge off",
+            "tracking always",
+            "no MFA",
+            "no flow",
+            "no refreshing",
+            "short sessions",
+        ],
     )
     def test_what_does_not_fit_is_named(
         self, process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch, fields: Any, name: str, words: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,6 +20,7 @@ from trusted_devices.exceptions import TrustedDevicesError
 from trusted_devices.types import TrackingMode
 
 TAG = "trusted_devices_cognito"
+MINUTE = timedelta(minutes=1)
 
 
 def check_options() -> list[CheckMessage]:
@@ -49,7 +51,7 @@ def check_options() -> list[CheckMessage]:
 
 
 def check_pool() -> list[CheckMessage]:
-    """E010 to E013, W010 to W012, before deployment: the pool can be reached and is set up as the options say."""
+    """E010 to E013, W010 to W014, before deployment: the pool can be reached and is set up as the options say."""
     try:
         options = conf.get_options()
     except ImproperlyConfigured:
@@ -109,6 +111,14 @@ def _about_app(app: dict[str, Any], options: conf.Options) -> Iterator[CheckMess
     if (options.CLIENT_SECRET or None) != (app.get("ClientSecret") or None):
         message = f"{conf.NAME}['CLIENT_SECRET'] is not the app client's secret."
         yield Error(message, hint="An app client without a secret takes None.", id=f"{TAG}.E012")
+    here, there = site.get_settings().SIGN_IN_TIMEOUT, app.get("AuthSessionValidity", 3) * MINUTE
+    if there < here:
+        yield Warning(
+            f"The pool forgets a half-finished sign-in after {there // MINUTE} minutes, before "
+            f"{site.NAME}['SIGN_IN_TIMEOUT'] is over: users who take longer start again.",
+            hint=f"Set AuthSessionValidity of the app client to {-(-here // MINUTE)} (15 at most), or shorten the time.",
+            id=f"{TAG}.W014",
+        )
 
 
 def _about_mfa(mfa: dict[str, Any]) -> Iterator[CheckMessage]:

@@ -31,7 +31,7 @@ def new_pool(app: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]
     return {
         "pool_id": pool.pool_id,
         "client_id": make_client(pool).client_id,
-        "secret_client_id": make_client(pool, secret=SECRET, **(app or {})).client_id,
+        "secret_client_id": make_client(pool, secret=SECRET, **{"auth_session_validity": 10, **(app or {})}).client_id,
         "client_secret": SECRET,
         "access_key_id": key.access_key_id,
         "secret_access_key": KEY_SECRET,
