@@ -113,6 +113,13 @@ def test_devices_that_this_site_owns_itself_are_left_out() -> None:
     assert Device.objects.exists()
 
 
+def test_a_device_that_both_know_is_compared_however_it_proves_itself() -> None:
+    device = mirrored(member(), "not_remembered", binding=Binding.COOKIE)
+    Elsewhere.has(device)
+    assert compare() == [{device.device_key: Drift.REMEMBERED_THERE_ONLY}]
+    assert Elsewhere.told == [(device.device_key, "not_remembered")]
+
+
 def test_a_device_that_is_confirmed_while_its_owner_is_asked_is_no_drift() -> None:
     user = member()
     Elsewhere.meanwhile.append(lambda: Elsewhere.has(mirrored(user, age=-timedelta(seconds=1))))

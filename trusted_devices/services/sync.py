@@ -8,7 +8,7 @@ moment, and twice is the same as once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -95,11 +95,11 @@ def _compare(backend: BaseDeviceBackend, user: Any, *, now: datetime, mend: bool
     except DeviceNotFound:
         owned = {}
     # A device that is confirmed while its owner is asked is in one of the two lists only.
-    mirrored = {device.device_key: device for device in _mirror(user).filter(confirmed_at__lt=now)}
+    mirrored = {device.device_key: device for device in _mirror(user, owned).filter(confirmed_at__lt=now)}
     drift: dict[str, Drift] = {}
     for key in sorted(owned.keys() | mirrored.keys()):
         kind = _drift(mirrored.get(key), owned.get(key))
-        if kind is None or (kind is Drift.UNKNOWN_HERE and _mirror(user).filter(device_key=key).exists()):
+        if kind is None or (kind is Drift.UNKNOWN_HERE and Device.objects.of(user).filter(device_key=key).exists()):
             continue
         drift[key] = kind
         if mend:
@@ -110,9 +110,10 @@ def _compare(backend: BaseDeviceBackend, user: Any, *, now: datetime, mend: bool
     return Compared(user_id=user.pk, devices=len(owned.keys() | mirrored.keys()), drift=drift)
 
 
-def _mirror(user: Any) -> DeviceQuerySet:
+def _mirror(user: Any, owned: Collection[str]) -> DeviceQuerySet:
+    """Return the user's devices but for those that this site owns itself."""
     found: DeviceQuerySet = Device.objects.of(user)
-    return found.filter(binding=Binding.SRP)
+    return found.filter(Q(binding=Binding.SRP) | Q(device_key__in=list(owned)))
 
 
 def _drift(here: Device | None, there: OwnedDevice | None) -> Drift | None:
