@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.test_roles import EVERYTHING, OWN, ask, name
-from trusted_devices.backends.local import LocalBackend
+from tests.services.owner import Elsewhere
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent
 
@@ -21,15 +21,11 @@ ACTS = [case for case in EVERYTHING if _tells(case)]
 """What changes status or existence. Names are nobody else's business, and a dry run tells nobody anything."""
 
 
-class Unreachable(LocalBackend):
+class Unreachable(Elsewhere):
     """An owner who never answers."""
 
-    is_remote = True
-
-    def update_device_status(self, device, status):
-        raise BackendUnavailable
-
-    def forget_device(self, device):
+    def _asked(self, about):
+        super()._asked(about)
         raise BackendUnavailable
 
 

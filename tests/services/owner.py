@@ -1,15 +1,27 @@
-"""Somebody elsewhere who owns the devices, as a backend: what they have, what they are told, when they are away."""
+"""Somebody elsewhere who owns the devices, as a backend: what they have, what they are told, when they are away.
+
+Whoever asks them must not have a transaction open, which would hold connection and locks for as long as they take.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from trusted_devices.backends.base import OwnedDevice
+from django.db import connection
+
+from trusted_devices.backends.base import NewDevice, OwnedDevice
 from trusted_devices.backends.local import LocalBackend
-from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound
+from trusted_devices.crypto import device_secret
+from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, DeviceNotFound
 from trusted_devices.models import Device
-from trusted_devices.types import DeviceStatus
+from trusted_devices.services import devices
+from trusted_devices.types import Binding, DeviceStatus
+
+
+def open_transactions() -> int:
+    """How many transactions and savepoints are open on this thread's connection, but for those of a test case."""
+    return sum(not block._from_testcase for block in connection.atomic_blocks)
 
 
 class Elsewhere(LocalBackend):
@@ -26,7 +38,7 @@ class Elsewhere(LocalBackend):
 
     @classmethod
     def forget_everything(cls) -> None:
-        for kept in (cls.owned, cls.told, cls.away, cls.turns, cls.meanwhile):
+        for kept in (cls.owned, cls.told, cls.away, cls.turns, cls.meanwhile, GivesKeys.keys):
             kept.clear()
 
     @classmethod
@@ -35,10 +47,18 @@ class Elsewhere(LocalBackend):
         cls.owned.setdefault(device.user_id, {})[device.device_key] = there
 
     def _asked(self, about: Any) -> None:
+        assert open_transactions() == 0, "A transaction is held open while they are asked."
         while self.meanwhile:
             self.meanwhile.pop()()
         if about in self.away:
             raise BackendUnavailable
+
+    def confirm_device(self, device: Device) -> None:
+        self._asked(device.device_key)
+        there = OwnedDevice(device_key=device.device_key, status=DeviceStatus.NOT_REMEMBERED)
+        if self.owned.setdefault(device.user_id, {}).setdefault(device.device_key, there) is not there:
+            raise AlreadyAnswered
+        self.told.append((device.device_key, "confirmed"))
 
     def update_device_status(self, device: Device, status: DeviceStatus) -> None:
         self._asked(device.device_key)
@@ -63,3 +83,17 @@ class Elsewhere(LocalBackend):
         if user.pk not in self.owned:
             raise DeviceNotFound
         yield from list(self.owned[user.pk].values())
+
+
+class GivesKeys(Elsewhere):
+    """One who gives out the keys, as a user pool does: each sign-in has one, the next of ``keys`` or a new one."""
+
+    keys: ClassVar[list[str]] = []
+
+    def new_device(self) -> NewDevice:
+        return NewDevice(
+            device_key=self.keys.pop() if self.keys else devices.new_device_key(),
+            group_key="-ABCDEFGH",
+            secret=device_secret.new_secret(),
+            binding=Binding.SRP,
+        )

@@ -490,9 +490,10 @@ def test_a_device_is_called_by_its_name_or_else_described(make, client_info):
     assert str(described) == described.description == "Chrome on Windows"
 
 
-def test_a_backend_that_is_away_does_not_keep_the_alarm_from_being_raised(make, away, caplog):
+def test_a_backend_that_is_away_does_not_keep_the_alarm_from_being_raised(make, away, heard, caplog):
     device = make()
-    devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+    sent = heard(lambda: devices.mark_compromised(device, client=ClientInfo(), now=NOW))
+    assert "device_compromised" in dict(sent)
     assert Device.objects.get().status_reason == StatusReason.COMPROMISED
     assert device.device_key in caplog.text
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from tests.conftest import NOW
 from tests.services.owner import Elsewhere
@@ -69,15 +68,6 @@ def test_nothing_is_told_twice(user: Any) -> None:
     due(user, 1, 2)
     assert (sweep(), sweep()) == (2, 0)
     assert len(Elsewhere.told) == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_while_the_owner_is_told(user: Any) -> None:
-    due(user, 1)
-    Elsewhere.meanwhile.append(lambda: open_ones.append(connection.in_atomic_block))
-    open_ones: list[bool] = []
-    assert sweep() == 1
-    assert open_ones == [False]
 
 
 def test_a_device_that_fails_is_left_to_the_next_sweep_and_keeps_no_other_waiting(

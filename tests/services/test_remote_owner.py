@@ -6,17 +6,16 @@ import logging
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from tests import factories
 from tests.broken_database import broken
 from tests.conftest import NOW
-from trusted_devices.backends.base import NewDevice
-from trusted_devices.backends.local import LocalBackend
+from tests.services.owner import GivesKeys
 from trusted_devices.crypto import device_secret
-from trusted_devices.exceptions import BackendUnavailable, TrustNotAllowed
-from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices, editing, remembering, trust
+from trusted_devices.crypto.verifier import SrpVerifier
+from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, TrustNotAllowed
+from trusted_devices.models import CognitoUser, Device, DeviceEvent
+from trusted_devices.services import devices, editing, remembering, srp_devices, sync, trust
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -25,49 +24,21 @@ from trusted_devices.types import (
     Presented,
     ProofState,
     StatusReason,
+    TrackingMode,
     TrustReason,
 )
 
 DAY = timedelta(days=1)
 
 
-class Owner(LocalBackend):
-    """Somebody elsewhere, who notes what they are told and cannot be reached about the devices in ``unreachable``."""
-
-    is_remote = True
-    told: list[tuple[str, str]]
-    unreachable: set[str]
-    transactions: list[int]
-
-    def _note(self, device, what):
-        if device.device_key in self.unreachable:
-            raise BackendUnavailable
-        self.transactions.append(len(connection.savepoint_ids))
-        self.told.append((device.device_key, what))
-
-    def new_device(self):
-        return NewDevice(
-            device_key=devices.new_device_key(),
-            group_key="-ABCDEFGH",
-            secret=device_secret.new_secret(),
-            binding=Binding.SRP,
-        )
-
-    def update_device_status(self, device, status):
-        self._note(device, str(status))
-
-    def forget_device(self, device):
-        self._note(device, "forgotten")
-
-
 @pytest.fixture
 def owner(settings):
-    Owner.told, Owner.unreachable, Owner.transactions = [], set(), []
+    GivesKeys.forget_everything()
     settings.TRUSTED_DEVICES = {
-        "BACKEND": f"{__name__}.Owner",
+        "BACKEND": "tests.services.owner.GivesKeys",
         "MFA": "trusted_devices.mfa.otp.OTPProvider",
     }
-    return Owner
+    return GivesKeys
 
 
 @pytest.fixture
@@ -91,6 +62,34 @@ def make(owner, user):
     return make_them
 
 
+@pytest.fixture
+def after_commit(django_capture_on_commit_callbacks):
+    """Hold back what is done once a transaction has committed; ``execute`` it in the end."""
+    return django_capture_on_commit_callbacks
+
+
+@pytest.fixture
+def grant(owner, user, verified, client_info, sixty_days):
+    """Let ``user``, who presents nothing unless told otherwise, trust a device."""
+
+    def grant_it(**changes):
+        arguments = {
+            "user": user,
+            "period": sixty_days,
+            "verification": verified,
+            "presented": Presented(),
+            "client": client_info,
+            "now": NOW,
+        }
+        return trust.grant(**arguments | changes)
+
+    return grant_it
+
+
+def unavailable(*_arguments):
+    raise BackendUnavailable
+
+
 def held(device, number=0):
     return DeviceCredential(
         user_id=str(device.user_id), device_key=device.device_key, secret=f"secret {number}", generation=0
@@ -107,42 +106,46 @@ class TestStoppingTrust:
 
     def test_what_the_owner_was_told_is_written_and_the_rest_stays_and_is_reported(self, owner, make):
         made = make(3)
-        owner.unreachable = {made[1].device_key}
+        owner.away.add(made[1].device_key)
         with pytest.raises(BackendUnavailable):
             devices.stop_trusting(made, reason=StatusReason.USER_STOPPED, now=NOW)
         remembered = Device.objects.order_by("pk").values_list("status", flat=True)
         assert list(remembered) == ["not_remembered", "remembered", "remembered"]
 
-    def test_at_all_costs_it_ends_here_though_nobody_can_be_told(self, owner, make):
+    def test_at_all_costs_it_ends_here_though_nobody_can_be_told(self, owner, make, after_commit):
         made = make(2)
-        owner.unreachable = {device.device_key for device in made}
-        stopped = devices.stop_trusting(made, reason=StatusReason.PASSWORD_CHANGED, at_all_costs=True, now=NOW)
+        owner.away.update(device.device_key for device in made)
+        with after_commit(execute=True):
+            stopped = devices.stop_trusting(made, reason=StatusReason.PASSWORD_CHANGED, at_all_costs=True, now=NOW)
         assert stopped == 2
         assert not Device.objects.remembered().exists()
+
+    def test_at_all_costs_the_owner_is_told_once_it_is_certain(self, owner, make, after_commit):
+        first, second = make(2)
+        Device.objects.filter(pk=second.pk).update(status=DeviceStatus.NOT_REMEMBERED)
+        with after_commit() as waiting:
+            devices.end_trust(user=first.user, reason=StatusReason.MFA_CHANGED, end_sessions=True, now=NOW)
+            assert owner.told == []
+        for tell in waiting:
+            tell()
+        assert owner.told == [(first.device_key, "not_remembered")]
 
 
 class TestForgetting:
     def test_what_the_owner_forgot_is_gone_and_the_rest_stays_and_is_reported(self, owner, make):
         made = make(3)
-        owner.unreachable = {made[2].device_key}
+        owner.away.add(made[2].device_key)
         with pytest.raises(BackendUnavailable):
             devices.forget(made, now=NOW)
         assert list(Device.objects.all()) == [made[2]]
         assert DeviceEvent.objects.filter(action="forgotten").count() == 2
 
-    def test_more_than_a_handful_wait_for_their_turn_in_the_background(self, owner, make, monkeypatch):
-        turns = []
-
-        def in_background(self, act, *, user_id):
-            turns.append(user_id)
-            act()
-
-        monkeypatch.setattr(owner, "in_background", in_background)
+    def test_more_than_a_handful_wait_for_their_turn_in_the_background(self, owner, make):
         made = make(11)
         devices.forget(made[:5], now=NOW)
-        assert turns == []
+        assert owner.turns == []
         devices.forget(made[5:], now=NOW)
-        assert turns == [made[0].user_id] * 6
+        assert owner.turns == [made[0].user_id] * 6
         assert len(owner.told) == 11
 
     def test_a_device_unknown_to_its_owner_is_lost_here_too(self, owner, make, user):
@@ -196,18 +199,8 @@ class TestTheProofOfADevice:
 
 class TestTrustingAgain:
     @pytest.fixture
-    def again(self, user, verified, client_info, sixty_days):
-        def grant(device):
-            return trust.grant(
-                user=user,
-                period=sixty_days,
-                verification=verified,
-                presented=Presented(credential=held(device)),
-                client=client_info,
-                now=NOW,
-            )
-
-        return grant
+    def again(self, grant):
+        return lambda device: grant(presented=Presented(credential=held(device)))
 
     def test_a_device_that_is_given_another_key_takes_the_place_and_the_name_of_its_former_self(
         self, owner, make, again
@@ -219,9 +212,16 @@ class TestTrustingAgain:
         assert granted.device.name == "Work laptop"
         assert (device.device_key, "forgotten") in owner.told
 
+    def test_a_device_from_before_they_owned_it_takes_part_in_that_as_well(self, owner, make, again):
+        [device] = make(1)
+        Device.objects.update(name="Work laptop", binding=Binding.COOKIE)
+        granted = again(device)
+        assert list(Device.objects.all()) == [granted.device]
+        assert (granted.device.name, granted.device.binding) == ("Work laptop", Binding.SRP)
+
     def test_the_trust_stands_though_the_former_self_cannot_be_forgotten(self, owner, make, again, caplog):
         [device] = make(1)
-        owner.unreachable = {device.device_key}
+        owner.away.add(device.device_key)
         with caplog.at_level(logging.WARNING):
             granted = again(device)
         assert Device.objects.get(pk=granted.device.pk).is_remembered
@@ -248,26 +248,200 @@ class TestEditing:
         with editing.unchanged(device, lambda version: True) as stored:
             devices.forget([stored], now=NOW)
         assert owner.told[1:] == [(device.device_key, "forgotten")]
-        assert owner.transactions == [0, 0]
 
     def test_an_owner_who_cannot_be_told_leaves_the_mirror_alone(self, owner, make, remember):
         [device] = make(1)
         Device.objects.update(status=DeviceStatus.NOT_REMEMBERED)
-        owner.unreachable = {device.device_key}
+        owner.away.add(device.device_key)
         with pytest.raises(BackendUnavailable):
             remember(device)
         assert not Device.objects.remembered().exists()
 
-    def test_a_copy_that_is_noticed_meanwhile_is_told_to_the_owner_again(self, owner, make, remember, monkeypatch):
+    def test_a_copy_that_is_noticed_meanwhile_is_told_to_the_owner_again(self, owner, make, remember):
         [device] = make(1)
-        note = owner._note
-
-        def notice(self, device, what):
-            note(self, device, what)
-            Device.objects.update(status_reason=StatusReason.COMPROMISED, status=DeviceStatus.NOT_REMEMBERED)
-
-        monkeypatch.setattr(owner, "_note", notice)
+        compromised = {"status_reason": StatusReason.COMPROMISED, "status": DeviceStatus.NOT_REMEMBERED}
+        owner.meanwhile.append(lambda: Device.objects.update(**compromised))
         with pytest.raises(TrustNotAllowed):
             remember(device)
         assert [what for _key, what in owner.told] == ["remembered", "not_remembered"]
+        assert not Device.objects.remembered().exists()
+
+
+class TestGranting:
+    @pytest.fixture
+    def unwilling(self, owner, monkeypatch):
+        """They confirm, and do not answer any more when it comes to remembering."""
+        monkeypatch.setattr(owner, "update_device_status", unavailable)
+
+    def test_the_owner_confirms_and_remembers_before_the_mirror_says_so(self, owner, grant, monkeypatch):
+        asked, seen = owner._asked, []
+
+        def look(self, about):
+            asked(self, about)
+            seen.append(Device.objects.count())
+
+        monkeypatch.setattr(owner, "_asked", look)
+        device = grant().device
+        assert owner.told == [(device.device_key, "confirmed"), (device.device_key, "remembered")]
+        assert seen == [0, 0]
+        assert Device.objects.get().is_remembered
+
+    def test_a_device_that_is_not_remembered_there_is_forgotten_there(self, owner, grant, unwilling, user):
+        with pytest.raises(BackendUnavailable):
+            grant()
+        assert [what for _key, what in owner.told] == ["confirmed", "forgotten"]
+        assert (Device.objects.count(), DeviceEvent.objects.count(), owner.owned[user.pk]) == (0, 0, {})
+
+    def test_one_that_cannot_be_forgotten_there_either_is_named_in_the_log(
+        self, owner, grant, unwilling, monkeypatch, caplog
+    ):
+        monkeypatch.setattr(owner, "forget_device", unavailable)
+        owner.keys.append("eu-central-1_the-sign-in")
+        with pytest.raises(BackendUnavailable):
+            grant()
+        assert not Device.objects.exists()
+        assert "Device eu-central-1_the-sign-in is left over at its backend" in caplog.text
+
+    @pytest.mark.parametrize("pattern", ["^INSERT", "^UPDATE"])
+    def test_a_device_that_cannot_be_written_is_forgotten_there(self, owner, grant, user, pattern):
+        with broken(pattern), pytest.raises(Exception, match=r"no_such_table|nothing"):
+            grant()
+        assert [what for _key, what in owner.told] == ["confirmed", "remembered", "forgotten"]
+        assert (Device.objects.count(), owner.owned[user.pk]) == (0, {})
+
+    def test_a_question_that_was_answered_is_not_put_to_the_owner(self, owner, grant):
+        grant(grant_id="one")
+        before = list(owner.told)
+        with pytest.raises(AlreadyAnswered):
+            grant(grant_id="one")
+        assert owner.told == before
+
+    def test_of_two_answers_at_once_the_later_takes_back_its_own_device_alone(self, owner, grant, user):
+        owner.meanwhile.append(lambda: grant(grant_id="one"))
+        with pytest.raises(AlreadyAnswered):
+            grant(grant_id="one")
+        device = Device.objects.get()
+        assert device.is_remembered
+        assert list(owner.owned[user.pk]) == [device.device_key]
+
+    @pytest.mark.parametrize("confirms_again", [False, True])
+    def test_of_two_answers_with_one_key_the_later_takes_nothing_back(
+        self, owner, grant, user, monkeypatch, confirms_again
+    ):
+        if confirms_again:
+            monkeypatch.setattr(owner, "confirm_device", lambda self, device: self._asked(device.device_key))
+        owner.keys += ["eu-central-1_the-sign-in"] * 2
+        owner.meanwhile.append(lambda: grant(grant_id="one"))
+        with pytest.raises(AlreadyAnswered):
+            grant(grant_id="one")
+        assert Device.objects.get().is_remembered
+        assert "forgotten" not in [what for _key, what in owner.told]
+
+
+class TestTheLimit:
+    @pytest.fixture(autouse=True)
+    def _three(self, owner, settings):
+        settings.TRUSTED_DEVICES |= {"MAX_DEVICES_PER_USER": 3}
+
+    def test_the_longest_unused_is_forgotten_there_and_here(self, owner, make, grant):
+        made = make(3)
+        Device.objects.filter(pk=made[1].pk).update(last_authenticated_at=None)
+        device = grant().device
+        assert owner.told[2:] == [(made[1].device_key, "forgotten")]
+        assert set(Device.objects.all()) == {made[0], made[2], device}
+
+    def test_a_device_that_is_only_confirmed_is_not_itself_too_many(self, make, user, client_info):
+        make(3)
+        device, _credential = devices.confirm(user=user, client=client_info, now=NOW)
+        assert Device.objects.filter(pk=device.pk).exists()
+        assert Device.objects.count() == 3
+
+    def test_nobody_has_to_go_for_a_device_that_is_not_to_be(self, owner, make, grant):
+        made = make(3)
+        owner.away.add("eu-central-1_the-sign-in")
+        owner.keys.append("eu-central-1_the-sign-in")
+        with pytest.raises(BackendUnavailable):
+            grant()
+        assert (list(Device.objects.order_by("pk")), owner.told) == (made, [])
+
+    @pytest.mark.parametrize(("away", "pattern"), [(True, "^nothing"), (False, "^DELETE")], ids=["owner", "database"])
+    def test_what_keeps_a_device_from_being_forgotten_keeps_none_from_being_trusted(
+        self, owner, make, grant, caplog, away, pattern
+    ):
+        made = make(3)
+        owner.away.update(device.device_key for device in made if away)
+        with broken(pattern):
+            assert grant().device.is_remembered
+        assert Device.objects.count() == 4
+        assert f"User {made[0].user_id} has too many devices until there is another" in caplog.text
+        owner.away.clear()
+        grant(now=NOW + DAY)
+        assert Device.objects.count() == 3
+
+
+class TestTheAlarm:
+    def test_the_owner_is_told_once_it_is_raised(self, owner, make, after_commit):
+        [device] = make(1)
+        for _ in range(2):
+            with after_commit(execute=True):
+                devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+        assert owner.told == [(device.device_key, "not_remembered")]
+
+    def test_an_owner_who_could_not_be_told_is_told_by_comparing(self, owner, make, user, after_commit):
+        CognitoUser.objects.create(user=user, sub="sub-maria")
+        [device] = make(1)
+        Device.objects.update(binding=Binding.COOKIE)
+        owner.has(device)
+        owner.away.add(device.device_key)
+        with after_commit(execute=True):
+            devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+        assert Device.objects.get().status_reason == StatusReason.COMPROMISED
+        owner.away.clear()
+        [compared] = sync.compare(since=NOW, now=NOW + DAY)
+        assert compared.drift == {device.device_key: sync.Drift.REMEMBERED_THERE_ONLY}
+        assert owner.told == [(device.device_key, "not_remembered")]
+
+
+class TestAPoolOfTheSite:
+    """Devices that prove a password to this site, while another owns them."""
+
+    TERMS = srp_devices.Terms(tracking=TrackingMode.ALWAYS, skip_mfa=True)
+
+    @pytest.fixture
+    def confirm(self, user, verified, client_info):
+        def confirm_it(tracking):
+            return srp_devices.confirm(
+                user=user,
+                device_key="eu-central-1_the-sign-in",
+                group_key="-ABCDEFGH",
+                verifier=SrpVerifier(salt=5, verifier=7),
+                name="Pixel 9",
+                terms=srp_devices.Terms(tracking=tracking, skip_mfa=True),
+                verification=verified,
+                client=client_info,
+                now=NOW,
+            )
+
+        return confirm_it
+
+    def test_they_are_told_of_a_device_that_is_confirmed_and_remembered_at_once(self, owner, confirm):
+        device = confirm(TrackingMode.ALWAYS)
+        assert [what for _key, what in owner.told] == ["confirmed", "remembered"]
+        assert Device.objects.get().trust_expires_at == device.trust_expires_at > NOW
+
+    def test_they_are_told_of_a_device_that_is_remembered_later(self, owner, confirm, user, verified, client_info):
+        device = confirm(TrackingMode.OPT_IN)
+        common = {"terms": self.TERMS, "verification": verified, "client": client_info, "now": NOW}
+        srp_devices.remember(device, actor=user, **common)
+        srp_devices.authenticated(device, **common)
+        assert [what for _key, what in owner.told] == ["confirmed", "remembered", "remembered"]
+
+    def test_a_device_that_may_not_be_remembered_there_is_not_here(self, owner, confirm, user, verified, client_info):
+        device = confirm(TrackingMode.OPT_IN)
+        owner.away.add(device.device_key)
+        common = {"terms": self.TERMS, "verification": verified, "client": client_info, "now": NOW}
+        with pytest.raises(BackendUnavailable):
+            srp_devices.remember(device, actor=user, **common)
+        with pytest.raises(BackendUnavailable):
+            srp_devices.authenticated(device, **common)
         assert not Device.objects.remembered().exists()

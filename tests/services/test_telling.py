@@ -45,4 +45,4 @@ def test_those_that_were_told_of_are_named_with_what_came_between(count: int, ca
         told, failure = telling.tell(Elsewhere(), devices, telling.forgotten)
     assert told == devices[:2]
     assert isinstance(failure, BackendUnavailable)
-    assert f"The owner of {count} devices was told of 2 only." in caplog.text
+    assert f"The owner of {count} devices was told of 2 only, not of key-2." in caplog.text

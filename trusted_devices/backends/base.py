@@ -1,7 +1,8 @@
 """What a backend must do: take a sign-in through its factors, and own the devices.
 
 ``Device`` rows are the mirror that every door reads. A service tells the backend of a change *before* it writes the
-mirror, so that a backend that refuses or cannot be reached leaves the mirror as it was. Backends send no signals and
+mirror, so that a backend that refuses or cannot be reached leaves the mirror as it was; only where trust ends at all
+costs is it told afterwards. Backends send no signals and
 hold no rule about trust.
 """
 
@@ -97,7 +98,8 @@ class BaseDeviceBackend(ABC):
     name: ClassVar[str]
     """What the settings call it."""
     is_remote: ClassVar[bool] = False
-    """Whether it is told of every change over a network: no transaction is then held open meanwhile."""
+    """Whether it is told of every change over a network. No transaction is then open and no row locked meanwhile,
+    unless a caller has a transaction around it all, as ``ATOMIC_REQUESTS`` does."""
     verifies_anytime: ClassVar[bool] = True
     """Whether signed-in users can prove a second factor again without signing in again."""
 
@@ -169,7 +171,7 @@ class BaseDeviceBackend(ABC):
         return None
 
     def confirm_device(self, device: Device) -> None:  # noqa: B027
-        """Register a new device with whoever owns it."""
+        """Register a new device with whoever owns it. Raises ``AlreadyAnswered`` if the key has been registered."""
 
     def update_device_status(self, device: Device, status: DeviceStatus) -> None:  # noqa: B027
         """Remember a device or no longer."""

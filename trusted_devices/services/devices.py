@@ -9,11 +9,12 @@ import secrets
 import string
 import unicodedata
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from trusted_devices.backends.base import BaseDeviceBackend, NewDevice
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import activity, publishing, sessions, telling
 from trusted_devices.types import (
     ClientInfo,
@@ -89,11 +91,22 @@ def confirm(
 ) -> tuple[Device, DeviceCredential]:
     """Register a new device with a secret of its own; it is not remembered yet.
 
-    The longest unused device makes room where the user has as many as are allowed. ``backend`` is the one of the
-    sign-in in hand. Raises ``TrustNotAllowed`` if that has no device to confirm, ``BackendUnavailable``.
+    ``backend`` is the one of the sign-in in hand. Raises as :func:`draft` and :func:`registering` do.
     """
     now = now or timezone.now()
     backend = backend or get_backend()
+    device, credential = draft(user=user, client=client, name=name, backend=backend, now=now)
+    with registering(device, backend=backend, client=client, now=now):
+        return device, credential
+
+
+def draft(
+    *, user: Any, client: ClientInfo, name: str, backend: BaseDeviceBackend, now: datetime
+) -> tuple[Device, DeviceCredential]:
+    """Return a device that nobody knows of yet, and what it will hold.
+
+    Raises ``TrustNotAllowed`` if the sign-in of ``backend`` has no device to confirm.
+    """
     new = backend.new_device() or NewDevice(
         device_key=new_device_key(), group_key=new_group_key(), secret=device_secret.new_secret()
     )
@@ -112,12 +125,6 @@ def confirm(
         created_at=now,
         modified_at=now,
     )
-    with transaction.atomic():
-        make_room(user, now=now)
-        backend.confirm_device(device)
-        device.save(force_insert=True)
-        activity.record(EventAction.CONFIRMED, user=user, device=device, client=client, now=now)
-        activity.announce(signals.device_confirmed, device=device, client=client)
     credential = DeviceCredential(
         user_id=str(user.pk),
         device_key=device.device_key,
@@ -128,17 +135,87 @@ def confirm(
     return device, credential
 
 
-def make_room(user: Any, *, now: datetime) -> None:
-    """Forget what is too many once one more device comes: not-remembered ones first, then the longest unused."""
+@contextmanager
+def registering(
+    device: Device, *, backend: BaseDeviceBackend, remembered: bool = False, client: ClientInfo, now: datetime
+) -> Iterator[None]:
+    """Store a new device once its owner has confirmed it and, if ``remembered``, remembers it.
+
+    The block runs in the transaction that stores it. Somebody elsewhere is asked before that opens, and forgets the
+    device again if anything fails. The longest unused device makes room where the user has as many as are allowed; if
+    somebody elsewhere has to forget it, then afterwards, so that devices may be too many until that is done.
+
+    Raises ``AlreadyAnswered`` if the key has been confirmed, ``BackendUnavailable``.
+    """
+    if not backend.is_remote:
+        with transaction.atomic():
+            _make_room(device.user, now=now)
+            backend.confirm_device(device)
+            _store(device, client=client, now=now)
+            if remembered:
+                backend.update_device_status(device, DeviceStatus.REMEMBERED)
+            yield
+        return
+    limit = conf.get_settings().MAX_DEVICES_PER_USER
+    backend.confirm_device(device)
+    try:
+        if remembered:
+            backend.update_device_status(device, DeviceStatus.REMEMBERED)
+        surplus = _surplus(device.user, limit - 1)
+        with transaction.atomic():
+            _store(device, client=client, now=now)
+            yield
+    except Exception as error:
+        if not (isinstance(error, IntegrityError) and _is_stored(device.device_key)):  # by the one who was first
+            _take_back(device, backend)
+        raise
+    try:
+        forget(surplus, note="limit", now=now)
+        # Whoever else confirmed a device of this user at this moment did not count ours; the last of us counts all.
+        forget(_surplus(device.user, limit), note="limit", now=now)
+    except (Error, BackendUnavailable) as failure:
+        name = type(failure).__name__
+        logger.warning("User %s has too many devices until there is another (%s).", device.user_id, name)
+
+
+def _store(device: Device, *, client: ClientInfo, now: datetime) -> None:
+    device.save(force_insert=True)
+    activity.record(EventAction.CONFIRMED, device=device, client=client, now=now)
+    activity.announce(signals.device_confirmed, device=device, client=client)
+
+
+def _is_stored(device_key: str) -> bool:
+    return Device.objects.filter(device_key=device_key).exists()
+
+
+def _take_back(device: Device, backend: BaseDeviceBackend) -> None:
+    try:
+        backend.forget_device(device)
+    except BackendUnavailable:
+        logger.warning("Device %s is left over at its backend; nobody holds its secret.", device.device_key)
+
+
+def _make_room(user: Any, *, now: datetime) -> None:
+    """Forget what is too many once one more device comes."""
     limit = conf.get_settings().MAX_DEVICES_PER_USER
     # Whoever else confirms a device of this user at this moment waits here, and then counts ours.
     list(Device.objects.of(user).select_for_update().order_by("pk").values_list("pk"))
     count = Device.objects.of(user).count()
-    if count < limit:
-        return
+    if count >= limit:
+        forget(list(_longest_unused(user)[: count - limit + 1]), note="limit", now=now)
+
+
+def _surplus(user: Any, keep: int) -> list[Device]:
+    """Return what is too many for ``keep``, by one read, so that those who look at once find the same."""
+    found = list(_longest_unused(user))
+    return found[: max(len(found) - keep, 0)]
+
+
+def _longest_unused(user: Any) -> DeviceQuerySet:
+    """Return the user's devices, not-remembered ones first, then the longest unused."""
     # "not_remembered" sorts before "remembered".
-    surplus = Device.objects.of(user).order_by("status", F("last_authenticated_at").asc(nulls_first=True), "pk")
-    forget(list(surplus[: count - limit + 1]), note="limit", now=now)
+    found: DeviceQuerySet = Device.objects.of(user)
+    return found.order_by("status", F("last_authenticated_at").asc(nulls_first=True), "pk")
 
 
 def with_expiry(credential: DeviceCredential, expires_at: datetime | None) -> DeviceCredential:
@@ -184,15 +261,13 @@ def stop_trusting(
     """Make devices not remembered; return how many were remembered. MFA is asked at their next sign-in.
 
     Raises ``BackendUnavailable``; unless, ``at_all_costs``, trust is to end here whoever cannot be told of it. That
-    is enough to have MFA asked, and ``services.sync`` tells them later.
+    is enough to have MFA asked. They are told once it is committed; failing that, ``services.sync`` tells them later.
     """
     now = now or timezone.now()
     backend, told, failure = get_backend(), list(devices), None
-    if backend.is_remote:
+    if backend.is_remote and not at_all_costs:
         remembered = [device for device in devices if device.is_remembered]
         told, failure = telling.tell(backend, remembered, telling.no_longer_remembered)
-        if at_all_costs:
-            told, failure = remembered, None
     with transaction.atomic():
         keys = [device.pk for device in told]
         stopped = list(Device.objects.select_for_update().filter(pk__in=keys).remembered().order_by("pk"))
@@ -202,6 +277,8 @@ def stop_trusting(
         _stop(stopped, reason=reason, actor=actor, note=note, client=client, now=now)
         if end_sessions:
             sessions.end(devices)
+        if backend.is_remote and at_all_costs:
+            telling.tell_later(stopped)
     if failure is not None:
         raise failure
     return len(stopped)
@@ -270,16 +347,12 @@ def shorten_trust(
 def mark_compromised(device: Device, *, client: ClientInfo, now: datetime) -> None:
     """End trust and sessions of a device whose superseded secret came back, and tell the user and the log, once.
 
-    A backend that cannot be told does not keep the alarm from being raised here.
+    The backend is told once that is committed; failing that, ``services.sync`` tells it later.
     """
     with transaction.atomic():
         known = Device.objects.select_for_update().filter(pk=device.pk).exclude(status_reason=StatusReason.COMPROMISED)
         if known.first() is None:
             return
-        try:
-            get_backend().update_device_status(device, DeviceStatus.NOT_REMEMBERED)
-        except BackendUnavailable:
-            logger.warning("The backend could not be told that the key of device %s was copied.", device.device_key)
         _stop([device], reason=StatusReason.COMPROMISED, actor=None, note="", client=client, now=now)
         sessions.end([device])
         activity.record(
@@ -290,6 +363,7 @@ def mark_compromised(device: Device, *, client: ClientInfo, now: datetime) -> No
             now=now,
         )
         activity.announce(signals.device_compromised, device=device, client=client)
+        telling.tell_later([device])
 
 
 def forget(

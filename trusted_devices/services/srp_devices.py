@@ -156,16 +156,12 @@ def confirm(
         created_at=now,
         modified_at=now,
     )
+    always = terms.tracking is TrackingMode.ALWAYS
+    if Device.objects.filter(device_key=device_key).exists():
+        raise AlreadyAnswered
     try:
-        with transaction.atomic():
-            if Device.objects.filter(device_key=device_key).exists():
-                raise AlreadyAnswered
-            devices.make_room(user, now=now)
-            get_backend().confirm_device(device)
-            device.save(force_insert=True)
-            activity.record(EventAction.CONFIRMED, user=user, device=device, client=client, now=now)
-            activity.announce(signals.device_confirmed, device=device, client=client)
-            if terms.tracking is TrackingMode.ALWAYS:
+        with devices.registering(device, backend=get_backend(), remembered=always, client=client, now=now):
+            if always:
                 reason = StatusReason.TRACKING_ALWAYS
                 _remember(device, user, terms, verification, reason, actor=user, client=client, now=now)
     except IntegrityError as error:
@@ -185,9 +181,11 @@ def remember(
     """Make a device remembered. ``verification`` is the second factor of its user's sign-in, ``None`` without one.
 
     Without one, trust that was earned before and has not ended is taken up again only if staff say so (``actor`` is
-    not the device's user). Raises ``DeviceNotFound`` if it was forgotten meanwhile.
+    not the device's user). Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``BackendUnavailable``.
     """
     now = now or timezone.now()
+    # Before the transaction, whether or not there is anything new in it: none is held open while somebody else is told.
+    get_backend().update_device_status(device, DeviceStatus.REMEMBERED)
     with transaction.atomic():
         stored = _locked(device)
         own = actor is not None and actor.pk == stored.user_id
@@ -216,9 +214,12 @@ def authenticated(
 ) -> None:
     """Note that the device proved itself in a sign-in, and trust it where the second factor of that earned it.
 
-    Raises ``DeviceNotFound`` if it was forgotten meanwhile.
+    Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``BackendUnavailable``.
     """
     now = now or timezone.now()
+    renewed = verification is not None and _renews(device, terms)
+    if renewed:
+        get_backend().update_device_status(device, DeviceStatus.REMEMBERED)
     with transaction.atomic():
         stored = _locked(device)
         Device.objects.filter(pk=stored.pk).update(
@@ -227,7 +228,7 @@ def authenticated(
             user_agent=useragents.clean(client.user_agent) or stored.user_agent,
             modified_at=now,
         )
-        if verification is None or not _renews(stored, terms):
+        if not renewed or not _renews(stored, terms):
             return
         reason = StatusReason.TRACKING_ALWAYS if terms.tracking is TrackingMode.ALWAYS else StatusReason.USER_TRUSTED
         _remember(stored, stored.user, terms, verification, reason, actor=stored.user, client=client, now=now)
@@ -313,7 +314,6 @@ def _remember(
         }
     elif reason is not StatusReason.STAFF_TRUSTED or _expired(device, user, terms, now):
         changes |= {"trust_granted_at": None, "trust_period": None, "trust_expires_at": None, "mfa_factor": ""}
-    get_backend().update_device_status(device, DeviceStatus.REMEMBERED)
     Device.objects.filter(pk=device.pk).update(**changes)
     for field, value in changes.items():
         setattr(device, field, value)

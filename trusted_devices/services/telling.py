@@ -1,4 +1,7 @@
-"""Telling whoever owns the devices elsewhere of a change, before the mirror is written and outside any transaction."""
+"""Telling whoever owns the devices elsewhere of a change, before the mirror is written and outside any transaction.
+
+Trust that ends at all costs ends in the mirror first, and they are told later.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from django.db import transaction
+
+from trusted_devices.backends import get_backend
 from trusted_devices.backends.base import BaseDeviceBackend
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device
@@ -35,10 +41,16 @@ def tell(
             else:
                 call()
         except BackendUnavailable as error:
-            logger.error("The owner of %s devices was told of %s only.", len(devices), len(told))  # noqa: TRY400
+            counts = len(devices), len(told)
+            logger.error("The owner of %s devices was told of %s only, not of %s.", *counts, device.device_key)  # noqa: TRY400
             return told, error
         told.append(device)
     return told, None
+
+
+def tell_later(devices: Sequence[Device]) -> None:
+    """Tell that devices are no longer remembered, if it can be told, once the running transaction has committed."""
+    transaction.on_commit(partial(tell, get_backend(), devices, no_longer_remembered))
 
 
 def no_longer_remembered(backend: BaseDeviceBackend, device: Device) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -118,7 +117,7 @@ def check(
     if not found.decision.allowed and presented.credential is not None:
         try:
             _refused(user, found, client, now)
-        except (Error, BackendUnavailable) as error:
+        except Error as error:
             logger.error("A refusal of trust could not be recorded (%s).", type(error).__name__)  # noqa: TRY400
     return found
 
@@ -193,9 +192,11 @@ def grant(
 ) -> Grant:
     """Trust the device in front of the user for ``period``. Only in the same flow, right after a second factor.
 
-    A device that the client still holds the secret of is revived with its name and history; otherwise a new one is
-    confirmed. ``grant_id`` identifies the question that is answered, so that it is answered once. ``backend`` is the
-    one of the sign-in in hand.
+    A device that the client still holds the secret of is revived with its name and history, or, where somebody else
+    owns the devices, replaced by one of the same name; otherwise a new one is confirmed. ``grant_id`` identifies the
+    question that is answered, so that it is answered once. ``backend`` is the one of the sign-in in hand.
+
+    Call it outside of transactions where somebody else owns the devices, who is asked over a network.
 
     Raises ``TrustNotAllowed``, ``InvalidPeriod``, ``InvalidDeviceName``, ``AlreadyAnswered``, ``BackendUnavailable``.
     """
@@ -211,20 +212,19 @@ def grant(
     if policy.tracking(user) is TrackingMode.ALWAYS:
         reason = StatusReason.TRACKING_ALWAYS
     backend = backend or get_backend()
-    replaced = _replaced(user, presented)
+    replaced = _replaced(user, presented, backend)
     if replaced is not None:
         name = name or replaced.name
+    wish = _Wish(
+        period=period,
+        verification=verification,
+        name=name,
+        grant_id=grant_id,
+        reason=reason,
+        known=replaced is not None,
+    )
     try:
-        with _taken_back(backend) as confirmed, transaction.atomic():
-            wish = _Wish(
-                period=period,
-                verification=verification,
-                name=name,
-                grant_id=grant_id,
-                reason=reason,
-                known=replaced is not None,
-            )
-            granted = _grant(user, wish, presented, client, backend, confirmed, now)
+        granted = _grant(user, wish, presented, client, backend, now)
     except IntegrityError:
         # In another tab the same question was answered at the same moment; or it is an error like any other.
         if Device.objects.filter(grant_id=grant_id).exists():
@@ -429,64 +429,53 @@ class _Wish:
 
 
 def _grant(
-    user: Any,
-    wish: _Wish,
-    presented: Presented,
-    client: ClientInfo,
-    backend: BaseDeviceBackend,
-    confirmed: list[Device],
-    now: datetime,
+    user: Any, wish: _Wish, presented: Presented, client: ClientInfo, backend: BaseDeviceBackend, now: datetime
 ) -> Grant:
-    period, name, grant_id, reason = wish.period, wish.name, wish.grant_id, wish.reason
-    if Device.objects.filter(grant_id=grant_id).exists():
-        raise AlreadyAnswered
-    revived = _revived(user, presented, now)
-    if revived is not None:
-        device, credential = revived
-    else:
-        device, credential = devices.confirm(user=user, client=client, name=name, backend=backend, now=now)
-        confirmed.append(device)
+    with nullcontext() if backend.is_remote else transaction.atomic():
+        if Device.objects.filter(grant_id=wish.grant_id).exists():
+            raise AlreadyAnswered
+        revived = None if backend.is_remote else _revived(user, presented, now)
+        if revived is not None:
+            device, credential = revived
+            backend.update_device_status(device, DeviceStatus.REMEMBERED)
+            return _remember(device, credential, user, wish, client, now)
+        device, credential = devices.draft(user=user, client=client, name=wish.name, backend=backend, now=now)
+        with devices.registering(device, backend=backend, remembered=True, client=client, now=now):
+            return _remember(device, credential, user, wish, client, now)
+
+
+def _remember(
+    device: Device, credential: DeviceCredential, user: Any, wish: _Wish, client: ClientInfo, now: datetime
+) -> Grant:
     new = device.trust_granted_at is None and not wish.known
-    backend.update_device_status(device, DeviceStatus.REMEMBERED)
+    expires_at = now + wish.period
     changes: dict[str, Any] = {
         "status": DeviceStatus.REMEMBERED,
-        "status_reason": reason,
+        "status_reason": wish.reason,
         "status_changed_at": now,
         "trust_granted_at": now,
-        "trust_period": period,
-        "trust_expires_at": now + period,
+        "trust_period": wish.period,
+        "trust_expires_at": expires_at,
         "mfa_factor": wish.verification.factor_id,
         "password_stamp": password_stamp(user),
-        "grant_id": grant_id,
-        **({"name": name} if name else {}),
+        "grant_id": wish.grant_id,
+        **({"name": wish.name} if wish.name else {}),
         **_seen(device, client, now),
     }
     Device.objects.filter(pk=device.pk).update(**changes)
     _apply(device, changes)
-    activity.record(EventAction.REMEMBERED, user=user, device=device, reason=reason, actor=user, client=client, now=now)
+    activity.record(
+        EventAction.REMEMBERED, user=user, device=device, reason=wish.reason, actor=user, client=client, now=now
+    )
     activity.announce(signals.device_remembered, device=device, client=client, new=new)
-    return Grant(device=device, credential=devices.with_expiry(credential, now + period))
+    return Grant(device=device, credential=devices.with_expiry(credential, expires_at))
 
 
-@contextmanager
-def _taken_back(backend: BaseDeviceBackend) -> Iterator[list[Device]]:
-    """Have the backend forget the devices that were confirmed with it, if what they were confirmed for fails."""
-    confirmed: list[Device] = []
-    try:
-        yield confirmed
-    except Exception:
-        for device in confirmed:
-            try:
-                backend.forget_device(device)
-            except BackendUnavailable:
-                logger.warning("Device %s is left over at its backend; nobody holds its secret.", device.device_key)
-        raise
-
-
-def _replaced(user: Any, presented: Presented) -> Device | None:
-    """Return the device that is about to be confirmed anew under another key: one whose backend gives out the keys."""
+def _replaced(user: Any, presented: Presented, backend: BaseDeviceBackend) -> Device | None:
+    """Return the device that is about to be confirmed anew under another key, by whoever gives out the keys."""
     device = recognise(user=user, credential=presented.credential)
-    return device if device is not None and device.binding == Binding.SRP else None
+    anew = device is not None and (backend.is_remote or device.binding == Binding.SRP)
+    return device if anew else None
 
 
 def _revived(user: Any, presented: Presented, now: datetime) -> tuple[Device, DeviceCredential] | None:

@@ -25,6 +25,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.backends.cognito.stubs import DEVICE_KEY, SUB, StubbedPool, stubbed_settings
+from tests.services.owner import open_transactions
 from trusted_devices.backends.cognito import budget, client, tokens
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.types import Binding
@@ -79,6 +80,18 @@ class Person:
 
     def texted_code(self, phone: str) -> str:
         return re.search(r"\d{6}", self.process.act("texted", phone=phone)["body"]).group()
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the pool takes, it must not hold a transaction open."""
+    once = client.PoolClient._once
+
+    def outside(self: client.PoolClient, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        assert open_transactions() == 0, f"{operation} within a transaction"
+        return once(self, operation, params)
+
+    monkeypatch.setattr(client.PoolClient, "_once", outside)
 
 
 @pytest.fixture(scope="session")

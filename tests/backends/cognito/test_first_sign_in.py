@@ -181,12 +181,13 @@ class TestAPasswordThatWasSetForSomebody:
         pool.is_done()
 
     def test_ends_trust_and_sessions_of_devices_that_knew_the_last_one(
-        self, pool: StubbedPool, browser: Browser, maria: Any, device: Device
+        self, pool: StubbedPool, browser: Browser, maria: Any, device: Device, django_capture_on_commit_callbacks: Any
     ) -> None:
         other = Browser()
         other.http.force_login(maria, backend="django.contrib.auth.backends.ModelBackend")
         sessions.attach(device=device, session_key=other.http.session.session_key, now=timezone.now())
-        up_to_the_new_password(pool, browser, trusted=True)
+        with django_capture_on_commit_callbacks(execute=True):
+            up_to_the_new_password(pool, browser, trusted=True)
         device.refresh_from_db()
         assert (device.status, device.status_reason) == ("not_remembered", "password_changed")
         assert not other.is_signed_in
@@ -327,9 +328,10 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
     def test_ends_trust_that_was_given_after_another_factor(
-        self, pool: StubbedPool, browser: Browser, maria: Any, device: Device
+        self, pool: StubbedPool, browser: Browser, maria: Any, device: Device, django_capture_on_commit_callbacks: Any
     ) -> None:
-        up_to_the_set_up(pool, browser, trusted=True)
+        with django_capture_on_commit_callbacks(execute=True):
+            up_to_the_set_up(pool, browser, trusted=True)
         device.refresh_from_db()
         assert (device.status, device.status_reason) == ("not_remembered", "mfa_changed")
         pool.is_done()
