@@ -116,7 +116,7 @@ def _about_app(app: dict[str, Any], options: conf.Options) -> Iterator[CheckMess
         yield Warning(
             f"The pool forgets a half-finished sign-in after {there // MINUTE} minutes, before "
             f"{site.NAME}['SIGN_IN_TIMEOUT'] is over: users who take longer start again.",
-            hint=f"Set AuthSessionValidity of the app client to {-(-here // MINUTE)} (15 at most), or shorten the time.",
+            hint=f"Set the app client's AuthSessionValidity to {-(-here // MINUTE)} (15 at most), or shorten the time.",
             id=f"{TAG}.W014",
         )
 
