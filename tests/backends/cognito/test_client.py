@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
@@ -106,6 +107,45 @@ def test_the_time_outs_are_those_of_the_options_and_boto3_repeats_nothing_itself
     config = client._client(options(CONNECT_TIMEOUT=0.5, READ_TIMEOUT=1.5), signed=True).meta.config
     assert (config.connect_timeout, config.read_timeout) == (0.5, 1.5)
     assert config.retries["total_max_attempts"] == 1
+
+
+class Raw:
+    """The body of an answer that came over the network."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.body
+
+
+@pytest.fixture
+def answered(slept: list[float]) -> Iterator[Callable[[bytes], None]]:
+    """What the pool answers, as its answer comes, to whatever it is asked without a signature."""
+    client._built.cache_clear()
+
+    def put(body: bytes) -> None:
+        response = AWSResponse(URL, 200, {"content-type": "application/x-amz-json-1.1"}, Raw(body))
+        events = client._client(options(), signed=False).meta.events
+        events.register("before-send", lambda **_: response)
+
+    yield put
+    client._built.cache_clear()
+
+
+@pytest.mark.parametrize("body", [b'{"UserConfirmation', b"[1, 2]", b'"{}"', b"3", b"null", b"<html>"])
+def test_a_success_that_is_cut_short_or_no_object_is_not_taken_for_one_without_members(
+    answered: Callable[[bytes], None], body: bytes
+) -> None:
+    answered(body)
+    with pytest.raises(errors.Lost):
+        PoolClient(options()).call("update_device_status", AccessToken="a", DeviceKey="local_1")
+
+
+@pytest.mark.parametrize("body", [b"{}", b""])
+def test_a_success_without_members_is_one(answered: Callable[[bytes], None], body: bytes) -> None:
+    answered(body)
+    assert PoolClient(options()).call("update_device_status", AccessToken="a", DeviceKey="local_1")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 import random
 import re
 import time
@@ -34,6 +35,7 @@ SAFE_TO_REPEAT = re.compile(
 )
 # Everything that botocore raises for an answer that never came or cannot be read; its parser trusts what it is given.
 _LOST = (BotoCoreError, ResponseParserError, ValueError, TypeError, AttributeError, KeyError)
+HTTP_OK = 200
 _building = Lock()
 
 sleep: Callable[[float], None] = time.sleep
@@ -121,7 +123,15 @@ def _built(options: Options, signed: bool) -> Any:
         user_agent_extra="django-device-trust",
         **({} if signed else {"signature_version": UNSIGNED}),
     )
-    return _session(options.region).client("cognito-idp", endpoint_url=options.ENDPOINT_URL, config=config)
+    built = _session(options.region).client("cognito-idp", endpoint_url=options.ENDPOINT_URL, config=config)
+    built.meta.events.register("before-parse", _require_object)
+    return built
+
+
+def _require_object(response_dict: dict[str, Any], **_: Any) -> None:
+    """Refuse a success that is cut short or no JSON object, which botocore takes for one without members."""
+    if response_dict["status_code"] == HTTP_OK and not isinstance(json.loads(response_dict["body"] or b"{}"), dict):
+        raise ResponseParserError("The answer is not an object.")
 
 
 def _client(options: Options, *, signed: bool) -> Any:
