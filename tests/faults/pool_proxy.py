@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,7 +30,9 @@ FAULTS = {
     "no object": "a JSON list",
     "empty": "an object without members",
     "html": "a page with status 200",
+    "slow": "the answer comes late, though in time",
 }
+SLOW_SECONDS = 0.2
 JSON, HTML = "application/x-amz-json-1.1", "text/html"
 ANSWERS: dict[str, tuple[int, str, bytes]] = {
     "throttled": (400, JSON, THROTTLED),
@@ -43,28 +46,37 @@ ANSWERS: dict[str, tuple[int, str, bytes]] = {
 
 @dataclass
 class PoolProxy:
-    """Forwards to ``upstream``. ``faults`` maps an operation (``*``: any) to the fault that befalls its calls."""
+    """Forwards to ``upstream``. ``faults`` maps a step (``*``: any) to the fault that befalls it.
+
+    A step is called what the pool is asked for: an operation, the challenge that is answered by
+    ``RespondToAuthChallenge``, or ``JWKS``, the pool's keys. ``seen`` are all of them in order, ``met`` those that a
+    fault befell. While an answer is slow, ``meanwhile`` is done.
+    """
 
     upstream: str
     url: str = ""
     faults: dict[str, str] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
+    met: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
     holding: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def breaks(self, operation: str, fault: str, *, times: int = 10_000) -> None:
-        """Let ``fault`` befall the next calls of that operation."""
-        self.faults[operation], self.left[operation] = fault, times
+    def breaks(self, step: str, fault: str, *, times: int = 10_000) -> None:
+        """Let ``fault`` befall that step the next times."""
+        self.faults[step], self.left[step] = fault, times
 
     def heals(self) -> None:
         """Everything works again."""
         self.faults.clear()
 
-    def fault_for(self, operation: str) -> str:
-        for name in (operation, "*"):
+    def fault_for(self, step: str) -> str:
+        self.seen.append(step)
+        for name in (step, "*"):
             if name in self.faults and self.left[name] > 0:
                 self.left[name] -= 1
+                self.met.append(step)
                 return self.faults[name]
         return ""
 
@@ -73,12 +85,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Any
 
+    def do_GET(self) -> None:
+        self._meet("JWKS", b"")
+
     def do_POST(self) -> None:
-        proxy: PoolProxy = self.server.proxy
-        operation = self.headers.get("X-Amz-Target", "").removeprefix(PREFIX)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        proxy.seen.append(operation)
-        fault = proxy.fault_for(operation)
+        operation = self.headers.get("X-Amz-Target", "").removeprefix(PREFIX)
+        self._meet(json.loads(body).get("ChallengeName") or operation, body)
+
+    def _meet(self, step: str, body: bytes) -> None:
+        proxy: PoolProxy = self.server.proxy
+        fault = proxy.fault_for(step)
         if fault == "reset":
             self._cut()
         elif fault == "silence":
@@ -88,6 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*ANSWERS[fault])
         else:
             status, answer = self._forward(proxy, body)
+            if fault == "slow":
+                proxy.meanwhile()
+                proxy.over.wait(SLOW_SECONDS)
             if fault == "held answer":
                 proxy.holding.set()
                 proxy.over.wait(60)
@@ -101,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(there.netloc, timeout=20)
         try:
             # With the headers as they came, Host included: it is signed.
-            connection.putrequest("POST", self.path, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() != "connection":
                     connection.putheader(name, value)

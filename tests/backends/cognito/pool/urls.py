@@ -6,9 +6,11 @@ import json
 from base64 import b32encode
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.http import HttpRequest, JsonResponse
+from django.test import override_settings
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 from django_otp.plugins.otp_email.models import EmailDevice
@@ -60,6 +62,13 @@ def new_user(
     member.must_change_password = must_change_password
     member.save()
     return {"sub": str(member.sub)}
+
+
+def move(endpoint: str) -> dict[str, str]:
+    """Have the pool say that it is to be found there: tokens name it, and their keys are looked for there."""
+    options = {**settings.TRUSTED_DEVICES["COGNITO_IDP"], "ENDPOINT": endpoint}
+    override_settings(TRUSTED_DEVICES={**settings.TRUSTED_DEVICES, "COGNITO_IDP": options}).enable()
+    return {}
 
 
 ATTRIBUTES: dict[str, dict[str, str]] = {}
@@ -161,7 +170,7 @@ ACTS = {
     act.__name__: act
     for act in (
         new_pool, new_user, set_password, add_totp, code, mailed, texted, delete_user, rename_user, disable_user,
-        devices, set_status, forget, attribute, totp_secret,
+        devices, set_status, forget, attribute, totp_secret, move,
     )
 }  # fmt: skip
 

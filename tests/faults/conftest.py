@@ -1,0 +1,83 @@
+"""A site and its pool in another process, and between them a proxy that breaks what it is told to break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests.backends.cognito.conftest import Browser, Person, Process, new_person, pool_process, process, site_settings
+from tests.faults.pool_proxy import FAULTS, PoolProxy, running_proxy
+from trusted_devices.backends.cognito import budget, client
+from trusted_devices.models import Device
+from trusted_devices.services import remote_expiry, sync
+
+__all__ = ["pool_process", "process"]
+
+NO_ANSWER = [fault for fault in FAULTS if fault != "slow"]
+UNTOLD = [fault for fault in NO_ANSWER if fault != "empty"]
+"""The faults of a call that is answered with an empty object where all is well."""
+NEVER_COMES = ("silence", "held answer")
+
+Broken = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def proxy(process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PoolProxy]:
+    monkeypatch.setattr(client, "sleep", lambda seconds: None)
+    monkeypatch.setattr(budget, "sleep", lambda seconds: None)
+    monkeypatch.setattr(budget, "_wait_for", lambda bucket: None)
+    monkeypatch.setattr(remote_expiry, "_claim", lambda device: True)
+    with running_proxy(process.url) as proxy:
+        endpoint = f"{proxy.url}/cognito-idp"
+        process.act("move", endpoint=endpoint)
+        settings.TRUSTED_DEVICES = site_settings(process, ENDPOINT_URL=endpoint, READ_TIMEOUT=20)
+        yield proxy
+    process.act("move", endpoint=process.endpoint)
+    client._built.cache_clear()
+
+
+@pytest.fixture
+def broken(proxy: PoolProxy, settings: Any) -> Broken:
+    """Let a fault befall a step for a while, and see to it that it did. Whom no answer comes to waits ``seconds``."""
+
+    @contextmanager
+    def broken(step: str, fault: str, *, seconds: float = 1.0) -> Iterator[None]:
+        given = settings.TRUSTED_DEVICES
+        if fault in NEVER_COMES:
+            options = {**given["COGNITO"], "READ_TIMEOUT": seconds}
+            settings.TRUSTED_DEVICES = {**given, "COGNITO": options}
+        proxy.met.clear()
+        proxy.breaks(step, fault)
+        yield
+        proxy.heals()
+        settings.TRUSTED_DEVICES = given
+        # On a busy machine the wait may be over at an earlier call, to the same effect.
+        assert step in proxy.met or fault in NEVER_COMES
+
+    return broken
+
+
+@pytest.fixture
+def person(process: Process, db: None) -> Person:
+    return new_person(process, totp=True)
+
+
+@pytest.fixture
+def browser(db: None) -> Browser:
+    return Browser()
+
+
+def agree(person: Person) -> bool:
+    """Whether mirror and pool have the same devices with the same status."""
+    mirror = {device.device_key: device.status for device in Device.objects.all()}
+    return mirror == {device["key"]: device["status"] for device in person.devices()}
+
+
+def compare() -> None:
+    """Compare all devices with the pool's, and mend what differs."""
+    now = timezone.now()
+    list(sync.compare(since=now, now=now))

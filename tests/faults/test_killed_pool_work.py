@@ -1,0 +1,124 @@
+"""Work at the pool whose process is killed between a call and the write that it was made for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from subprocess import Popen
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.utils import timezone
+
+from tests.backends.cognito.conftest import Browser, Person, Process, new_person
+from tests.faults.pool_proxy import PoolProxy
+from tests.shared_database import running
+from trusted_devices.backends.cognito import budget, conf
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import sync
+
+STATUS = "AdminUpdateDeviceStatus"
+Work = Callable[..., AbstractContextManager["Popen[bytes]"]]
+
+
+@pytest.fixture
+def people(proxy: PoolProxy, shared_database: None, browser: Browser, process: Process) -> list[Person]:
+    """Two people with a trusted device each."""
+    found = [new_person(process, totp=True) for _ in range(2)]
+    for person in found:
+        browser.trusted_sign_in(person)
+    return found
+
+
+@pytest.fixture
+def work(people: list[Person], settings: Any) -> Work:
+    """Run a command in a process of its own, with this site's settings."""
+
+    @contextmanager
+    def work(*command: str) -> Iterator[Popen[bytes]]:
+        environ = {
+            "DJANGO_SETTINGS_MODULE": "tests.faults.cognito_settings",
+            "COGNITO": json.dumps(settings.TRUSTED_DEVICES["COGNITO"]),
+        }
+        with running("django", *command, "--verbosity", "0", environ=environ) as process:
+            yield process
+
+    return work
+
+
+def is_killed_at(proxy: PoolProxy, process: Popen[bytes]) -> None:
+    """Kill the process once the pool has done what it was asked, and before it could say so."""
+    assert proxy.holding.wait(60)
+    process.kill()
+    process.wait()
+
+
+def statuses(people: list[Person]) -> list[str]:
+    """What the pool says of all devices."""
+    return sorted(device["status"] for person in people for device in person.devices())
+
+
+def logged(action: str) -> int:
+    return DeviceEvent.objects.filter(action=action).count()
+
+
+def test_a_sweep_is_made_up_for_by_the_next(proxy: PoolProxy, people: list[Person], work: Work) -> None:
+    Device.objects.update(trust_expires_at=timezone.now() - timedelta(minutes=1))
+    proxy.breaks(STATUS, "held answer", times=1)
+    with work("expire_devices") as sweep:
+        is_killed_at(proxy, sweep)
+    assert statuses(people) == ["not_remembered", "remembered"]
+    assert (Device.objects.remembered().count(), logged("expired")) == (2, 0)
+    with work("expire_devices") as sweep:
+        assert sweep.wait(60) == 0
+    assert statuses(people) == ["not_remembered"] * 2
+    assert (Device.objects.remembered().count(), logged("expired")) == (0, 2)
+
+
+@pytest.mark.redis
+def test_a_sweep_on_a_shared_budget_is_made_up_for_by_the_next(
+    proxy: PoolProxy, people: list[Person], work: Work, settings: Any
+) -> None:
+    url = f"redis://{django_settings.REDIS_HOST}:{django_settings.REDIS_PORT}/9"
+    options = {**settings.TRUSTED_DEVICES["COGNITO"], "REDIS_URL": url}
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "COGNITO": options}
+    shared = budget._bucket(conf.get_options(), "writes", conf.get_options().WRITES_PER_SECOND)
+    Device.objects.update(trust_expires_at=timezone.now() - timedelta(minutes=1))
+    proxy.breaks(STATUS, "held answer", times=1)
+    with work("expire_devices") as sweep:
+        is_killed_at(proxy, sweep)
+    spent = shared.redis.get(shared.name)
+    assert spent is not None
+    with work("expire_devices") as sweep:
+        assert sweep.wait(60) == 0
+    assert float(shared.redis.get(shared.name)) > float(spent)
+    assert statuses(people) == ["not_remembered"] * 2
+    assert (Device.objects.remembered().count(), logged("expired")) == (0, 2)
+    shared.redis.delete(shared.name)
+    shared.redis.close()
+    budget._redis.cache_clear()
+
+
+@pytest.mark.parametrize("step", ["AdminListDevices", STATUS])
+def test_a_comparison_goes_on_where_it_was(proxy: PoolProxy, people: list[Person], work: Work, step: str) -> None:
+    for person in people:
+        (device,) = person.devices()
+        person.process.act("set_status", device_key=device["key"], status="not_remembered")
+    began = timezone.now()
+    command = ("sync_devices", "--since", began.isoformat())
+    proxy.breaks(step, "slow", times=1)
+    proxy.meanwhile = lambda: proxy.breaks(step, "held answer", times=1)
+    with work(*command) as comparison:
+        is_killed_at(proxy, comparison)
+    assert sync.count(since=began) == 1
+    assert (Device.objects.remembered().count(), logged("not_remembered")) == (1, 1)
+    proxy.seen.clear()
+    with work(*command) as comparison:
+        assert comparison.wait(60) == 0
+    assert proxy.seen == ["AdminListDevices", STATUS]
+    assert sync.count(since=began) == 0
+    assert (Device.objects.remembered().count(), logged("not_remembered")) == (0, 2)
+    assert statuses(people) == ["not_remembered"] * 2

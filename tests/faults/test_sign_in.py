@@ -1,0 +1,197 @@
+"""A pool that fails in every way, at every step of a sign-in: trust is never given by accident, and nothing is lost.
+
+Each case breaks one step in one way, and looks at the same: whoever signs in is told what to do and is not let off
+anything, mirror and pool agree, and it works once the pool does.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from tests.backends.cognito.conftest import Browser, Person, at
+from tests.faults.conftest import NO_ANSWER, UNTOLD, Broken, agree, compare
+from tests.faults.pool_proxy import PoolProxy
+from trusted_devices.backends.cognito import client, tokens
+from trusted_devices.backends.cognito.session import get_tokens
+from trusted_devices.exceptions import BackendUnavailable
+from trusted_devices.models import CognitoUser, Device, DeviceEvent
+
+TRY_AGAIN = "Signing in is not possible right now. Nothing is wrong with your account; try again in a minute."
+START_AGAIN = "Your sign-in took too long or was not complete. Please start again."
+NOT_TRUSTED = "You are signed in, but this device could not be marked as trusted. You will be asked for a code."
+ONLY_READS = [fault for fault in NO_ANSWER if fault != "held answer"]
+"""The faults of a call that does nothing at the pool: for it, silence and a held answer are the same."""
+AT_ONCE = 0.3
+"""Seconds to wait where the call that is broken is the first of its request."""
+
+
+def nobody_is_let_in(browser: Browser, response: Any) -> bool:
+    """Whether the page says what to do, and no more."""
+    told = response.status_code == 503 and TRY_AGAIN in response.content.decode()
+    return told and not browser.is_signed_in
+
+
+def signs_in_with_a_code(browser: Browser, person: Person) -> bool:
+    """Whether the user is asked for a code, and then whether to trust the device."""
+    return at(browser.password(person)) == "sign_in_code" and at(browser.code(person.code())) == "sign_in_trust"
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        *(("InitiateAuth", fault) for fault in ONLY_READS),
+        *(("PASSWORD_VERIFIER", fault) for fault in NO_ANSWER),
+        *(("DEVICE_SRP_AUTH", fault) for fault in NO_ANSWER),
+        *(("DEVICE_PASSWORD_VERIFIER", fault) for fault in NO_ANSWER),
+        *(("JWKS", fault) for fault in ONLY_READS),
+    ],
+)
+def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
+    broken: Broken, browser: Browser, person: Person, step: str, fault: str
+) -> None:
+    browser.trusted_sign_in(person)
+    tokens.forget_keys()
+    with broken(step, fault, seconds=AT_ONCE if step == "InitiateAuth" else 1.0):
+        assert nobody_is_let_in(browser, browser.password(person))
+    assert not DeviceEvent.objects.filter(action="signed_in", reason="trusted_device").exists()
+    assert Device.objects.get().is_remembered
+    assert agree(person)
+    assert at(browser.password(person)) == "home"
+
+
+@pytest.mark.parametrize("fault", ONLY_READS)
+def test_somebody_new_whom_the_pool_does_not_describe_is_not_let_in_and_not_made(
+    broken: Broken, browser: Browser, person: Person, fault: str
+) -> None:
+    with broken("AdminGetUser", fault):
+        assert nobody_is_let_in(browser, browser.password(person))
+    assert not CognitoUser.objects.exists()
+    assert signs_in_with_a_code(browser, person)
+    assert CognitoUser.objects.get().sub == person.sub
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        *(("SOFTWARE_TOKEN_MFA", fault) for fault in NO_ANSWER),
+        *(("JWKS", fault) for fault in ONLY_READS),
+    ],
+)
+def test_a_code_that_cannot_be_checked_lets_nobody_in(
+    broken: Broken, browser: Browser, person: Person, step: str, fault: str
+) -> None:
+    assert at(browser.password(person)) == "sign_in_code"
+    with broken(step, fault):
+        assert nobody_is_let_in(browser, browser.code(person.code()))
+    assert (Device.objects.count(), person.devices()) == (0, [])
+    again = browser.code(person.code())
+    if at(again) == "sign_in":  # the pool took the code, and nobody knows
+        assert START_AGAIN in browser.http.get(again.url).content.decode()
+        assert signs_in_with_a_code(browser, person)
+    else:
+        assert at(again) == "sign_in_trust"
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        *(("ConfirmDevice", fault) for fault in NO_ANSWER),
+        *(("UpdateDeviceStatus", fault) for fault in UNTOLD),
+    ],
+)
+def test_a_device_that_cannot_be_registered_is_not_trusted_and_left_over_nowhere(
+    broken: Broken, browser: Browser, person: Person, step: str, fault: str
+) -> None:
+    assert signs_in_with_a_code(browser, person)
+    with broken(step, fault, seconds=AT_ONCE):
+        response = browser.trust()
+    assert at(response) == "home"
+    assert NOT_TRUSTED in browser.http.get("/devices/").content.decode()
+    assert browser.is_signed_in
+    assert (Device.objects.count(), person.devices()) == (0, [])
+    browser.sign_out()
+    assert signs_in_with_a_code(browser, person)
+    assert at(browser.trust()) == "home"
+    assert Device.objects.get().is_remembered
+    assert agree(person)
+
+
+def test_a_device_that_is_left_over_at_a_pool_that_went_away_skips_no_mfa_and_is_found_by_the_comparison(
+    proxy: PoolProxy, browser: Browser, person: Person
+) -> None:
+    assert signs_in_with_a_code(browser, person)
+    proxy.breaks("ConfirmDevice", "lost answer")
+    proxy.breaks("AdminForgetDevice", "reset")
+    assert at(browser.trust()) == "home"
+    proxy.heals()
+    assert (Device.objects.count(), len(person.devices())) == (0, 1)
+    compare()
+    assert agree(person)
+    assert not Device.objects.remembered().exists()
+    browser.sign_out()
+    assert at(browser.password(person)) == "sign_in_code"
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        *(("GetTokensFromRefreshToken", fault) for fault in NO_ANSWER),
+        *(("JWKS", fault) for fault in ONLY_READS),
+    ],
+)
+def test_tokens_that_cannot_be_refreshed_are_kept_and_refreshed_later(
+    broken: Broken, browser: Browser, person: Person, step: str, fault: str
+) -> None:
+    assert signs_in_with_a_code(browser, person)
+    browser.trust()
+    kept, later = browser.http.session, timezone.now() + timedelta(minutes=59)
+    before = dict(kept)
+    tokens.forget_keys()
+    with broken(step, fault, seconds=AT_ONCE), pytest.raises(BackendUnavailable):
+        get_tokens(kept, now=later)
+    assert dict(kept) == before
+    assert get_tokens(kept, now=later).access != get_tokens(dict(before)).access
+
+
+def test_a_storm_that_ends_is_noticed_by_nobody_at_any_step(proxy: PoolProxy, browser: Browser, person: Person) -> None:
+    once = ["InitiateAuth", "PASSWORD_VERIFIER"]
+    first = [*once, "AdminGetUser", "SOFTWARE_TOKEN_MFA", "ConfirmDevice", "UpdateDeviceStatus"]
+    again = [*once, "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER"]
+    for step in first:
+        proxy.breaks(step, "throttled", times=client.ATTEMPTS - 1)
+    browser.trusted_sign_in(person)
+    assert [step for step in proxy.seen if step != "JWKS"] == [step for step in first for _ in range(client.ATTEMPTS)]
+    proxy.seen.clear()
+    for step in again:
+        proxy.breaks(step, "throttled", times=client.ATTEMPTS - 1)
+    assert at(browser.password(person)) == "home"
+    assert proxy.seen == [step for step in again for _ in range(client.ATTEMPTS)]
+    assert Device.objects.get().is_remembered
+    assert agree(person)
+
+
+@pytest.mark.parametrize("fault", ["500", "lost answer"])
+@pytest.mark.parametrize("step", ["InitiateAuth", "AdminGetUser", "UpdateDeviceStatus"])
+def test_a_hiccup_at_what_may_be_done_twice_is_noticed_by_nobody(
+    proxy: PoolProxy, browser: Browser, person: Person, step: str, fault: str
+) -> None:
+    proxy.breaks(step, fault, times=client.ATTEMPTS - 1)
+    browser.trusted_sign_in(person)
+    assert proxy.seen.count(step) == client.ATTEMPTS
+    assert DeviceEvent.objects.filter(action="remembered").count() == 1
+    assert agree(person)
+
+
+def test_a_device_of_which_the_pool_only_said_that_it_remembers_it_skips_no_mfa(
+    proxy: PoolProxy, browser: Browser, person: Person
+) -> None:
+    proxy.breaks("UpdateDeviceStatus", "empty")
+    browser.trusted_sign_in(person)
+    assert at(browser.password(person)) == "sign_in_code"
+    compare()
+    assert not Device.objects.remembered().exists()
+    assert agree(person)
