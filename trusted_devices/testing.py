@@ -28,7 +28,7 @@ from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, SignInE
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.models import Device
-from trusted_devices.services import devices, sessions, trust
+from trusted_devices.services import confirming, sessions, trust
 from trusted_devices.types import (
     ClientInfo,
     DeviceCredential,
@@ -63,7 +63,7 @@ def make_device(
     """
     if remembered:
         return _grant(user, Presented(), period, name, client, now).device
-    return devices.confirm(user=user, client=client, name=name, now=now)[0]
+    return confirming.confirm(user=user, client=client, name=name, now=now)[0]
 
 
 def trust_device(

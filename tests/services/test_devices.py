@@ -1,4 +1,4 @@
-"""What is done to devices: confirm, rename, stop trusting, shorten, forget."""
+"""What is done to devices: rename, stop trusting, shorten, forget."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from tests.broken_database import interrupted
 from tests.conftest import NOW
 from trusted_devices import signals
 from trusted_devices.backends.local import LocalBackend
-from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
-from trusted_devices.services import devices, sessions
-from trusted_devices.types import Binding, ClientInfo, DeviceStatus, StatusReason
+from trusted_devices.services import confirming, devices, sessions
+from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
 
 DAY = timedelta(days=1)
 
@@ -173,91 +172,6 @@ class TestFinding:
             devices.get(user=other_user, device_key=make().device_key)
         with pytest.raises(DeviceNotFound):
             devices.get(user=other_user, device_key="")
-
-
-class TestConfirming:
-    def test_a_confirmed_device_is_tracked_but_not_remembered(self, user, client_info):
-        device, credential = devices.confirm(user=user, client=client_info, name="Laptop", now=NOW)
-        device.refresh_from_db()
-        assert device.status == DeviceStatus.NOT_REMEMBERED
-        assert device.status_reason == StatusReason.CONFIRMED
-        assert (device.name, device.binding) == ("Laptop", Binding.COOKIE)
-        assert (device.confirmed_at, device.last_authenticated_at, device.created_at) == (NOW, NOW, NOW)
-        assert (device.last_ip, device.user_agent) == ("203.0.113.0", client_info.user_agent)
-        assert (device.trust_granted_at, device.trust_expires_at) == (None, None)
-        assert actions() == ["confirmed"]
-        assert credential.device_key == device.device_key
-        assert credential.group_key == device.device_group_key
-
-    def test_the_secret_is_the_clients_and_only_its_digest_is_stored(self, user, client_info):
-        device, credential = devices.confirm(user=user, client=client_info)
-        assert device.secret_digest == device_secret.digest(credential.secret)
-        assert credential.secret not in str(Device.objects.values_list().get())
-
-    def test_it_is_announced_after_the_commit(self, user, client_info, heard):
-        sent = heard(lambda: devices.confirm(user=user, client=client_info))
-        assert [name for name, _ in sent] == ["device_confirmed"]
-
-    def test_a_backend_that_is_away_leaves_no_device(self, user, client_info, away):
-        with pytest.raises(BackendUnavailable):
-            devices.confirm(user=user, client=client_info)
-        assert not Device.objects.exists()
-        assert actions() == []
-
-
-class TestTheLimit:
-    @pytest.fixture(autouse=True)
-    def _three(self, settings):
-        settings.TRUSTED_DEVICES = {"MAX_DEVICES_PER_USER": 3}
-
-    def test_below_it_nobody_has_to_go(self, make, user, client_info):
-        for _ in range(2):
-            make()
-        devices.confirm(user=user, client=client_info, now=NOW)
-        assert Device.objects.count() == 3
-
-    def test_the_longest_unused_goes_first(self, make, user, client_info):
-        oldest = make(last_authenticated_at=NOW - 9 * DAY)
-        for age in (1, 5):
-            make(last_authenticated_at=NOW - age * DAY)
-        devices.confirm(user=user, client=client_info, now=NOW)
-        assert Device.objects.count() == 3
-        assert not Device.objects.filter(pk=oldest.pk).exists()
-        event = DeviceEvent.objects.get(action="forgotten")
-        assert (event.device_key, event.note, event.actor) == (oldest.device_key, "limit", None)
-
-    def test_one_that_is_not_remembered_goes_before_any_that_is(self, make, user, client_info):
-        make(last_authenticated_at=NOW - 9 * DAY)
-        make(last_authenticated_at=None)
-        recent = make(status=DeviceStatus.NOT_REMEMBERED, last_authenticated_at=NOW)
-        devices.confirm(user=user, client=client_info, now=NOW)
-        assert not Device.objects.filter(pk=recent.pk).exists()
-
-    def test_one_that_was_never_used_goes_before_any_that_was(self, make, user, client_info):
-        make(last_authenticated_at=NOW - 9 * DAY)
-        never = make(last_authenticated_at=None)
-        make()
-        devices.confirm(user=user, client=client_info, now=NOW)
-        assert not Device.objects.filter(pk=never.pk).exists()
-
-    def test_a_lower_limit_takes_effect_at_the_next_new_device(self, make, user, client_info):
-        for age in range(6):
-            make(last_authenticated_at=NOW - age * DAY)
-        devices.confirm(user=user, client=client_info, now=NOW)
-        assert Device.objects.count() == 3
-
-    def test_the_devices_of_others_do_not_count(self, make, user, other_user, client_info):
-        for _ in range(3):
-            make(other_user)
-        devices.confirm(user=user, client=client_info, now=NOW)
-        assert Device.objects.of(other_user).count() == 3
-
-    def test_who_has_to_go_is_signed_out(self, make, user, client_info):
-        key = with_session(make(last_authenticated_at=None))
-        for _ in range(2):
-            make()
-        devices.confirm(user=user, client=client_info, now=NOW)
-        assert not session_exists(key)
 
 
 class TestRenaming:
@@ -476,7 +390,7 @@ class TestErasing:
     def test_an_account_to_be_deleted_leaves_no_device_and_nothing_that_identifies_it(
         self, make, user, other_user, client_info
     ):
-        devices.confirm(user=user, client=client_info)
+        confirming.confirm(user=user, client=client_info)
         make(other_user)
         devices.erase(user=user)
         assert Device.objects.get().user == other_user
@@ -506,7 +420,7 @@ def test_an_alarm_is_raised_once(make):
 
 
 def test_the_expiry_of_a_credential_can_be_told_to_its_holder(user, client_info):
-    _, credential = devices.confirm(user=user, client=client_info)
+    _, credential = confirming.confirm(user=user, client=client_info)
     told = devices.with_expiry(credential, NOW)
     assert (told.expires_at, told.secret) == (NOW, credential.secret)
 

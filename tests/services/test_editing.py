@@ -8,13 +8,13 @@ import pytest
 
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device
-from trusted_devices.services import devices, editing
+from trusted_devices.services import confirming, devices, editing
 from trusted_devices.types import DeviceStatus
 
 
 @pytest.fixture
 def device(user, client_info, now):
-    return devices.confirm(user=user, client=client_info, name="Tablet", now=now)[0]
+    return confirming.confirm(user=user, client=client_info, name="Tablet", now=now)[0]
 
 
 @pytest.mark.parametrize(

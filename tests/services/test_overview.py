@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trusted_devices.models import Device
-from trusted_devices.services import devices, overview, trust
+from trusted_devices.services import confirming, devices, overview, trust
 from trusted_devices.types import ClientInfo, MfaVerification, Presented, StatusReason, TrustReason
 
 
@@ -26,7 +26,7 @@ def test_the_device_in_hand_comes_first_and_then_the_latest_used(
     user: Any, device: Device, client_info: ClientInfo, now: datetime
 ) -> None:
     older, newer = (
-        devices.confirm(user=user, client=client_info, now=now + timedelta(hours=hours))[0] for hours in (1, 2)
+        confirming.confirm(user=user, client=client_info, now=now + timedelta(hours=hours))[0] for hours in (1, 2)
     )
     found = overview.standings(user=user, current_key=device.device_key, now=now)
     assert [standing.device for standing in found] == [device, newer, older]
@@ -61,6 +61,6 @@ def test_all_of_them_cost_one_query(
     user: Any, device: Device, client_info: ClientInfo, now: datetime, django_assert_num_queries: Any
 ) -> None:
     for _number in range(5):
-        devices.confirm(user=user, client=client_info, now=now)
+        confirming.confirm(user=user, client=client_info, now=now)
     with django_assert_num_queries(1):
         assert len(overview.standings(user=user, now=now)) == 6

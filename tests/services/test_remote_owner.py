@@ -15,7 +15,7 @@ from trusted_devices.crypto import device_secret
 from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, TrustNotAllowed
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import devices, editing, remembering, srp_devices, sync, trust
+from trusted_devices.services import confirming, devices, editing, remembering, srp_devices, sync, trust
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -352,7 +352,7 @@ class TestTheLimit:
 
     def test_a_device_that_is_only_confirmed_is_not_itself_too_many(self, make, user, client_info):
         make(3)
-        device, _credential = devices.confirm(user=user, client=client_info, now=NOW)
+        device, _credential = confirming.confirm(user=user, client=client_info, now=NOW)
         assert Device.objects.filter(pk=device.pk).exists()
         assert Device.objects.count() == 3
 

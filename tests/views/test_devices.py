@@ -23,7 +23,7 @@ from tests.geoip import write_database
 from tests.views.browser import Browser, told, url
 from trusted_devices import verification
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices
+from trusted_devices.services import confirming, devices
 from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
 from trusted_devices.views.devices import PAGE_SIZE
 
@@ -64,13 +64,13 @@ def other_device(there: Browser) -> Device:
 @pytest.fixture
 def theirs(other_user: Any, here: Browser) -> Device:
     """Somebody else's device."""
-    return devices.confirm(user=other_user, client=ClientInfo(user_agent=FIREFOX))[0]
+    return confirming.confirm(user=other_user, client=ClientInfo(user_agent=FIREFOX))[0]
 
 
 def many(user: Any, count: int) -> None:
     """Give ``user`` devices."""
     for number in range(count):
-        devices.confirm(user=user, client=ClientInfo(user_agent=FIREFOX), name=f"number {number}")
+        confirming.confirm(user=user, client=ClientInfo(user_agent=FIREFOX), name=f"number {number}")
 
 
 def is_signed_in(browser: Browser) -> bool:
@@ -157,8 +157,8 @@ def test_where_trust_is_switched_off_no_device_is_called_trusted(here: Browser, 
 
 
 def test_devices_of_one_browser_on_one_system_stand_together(here: Browser, there: Browser, user: Any) -> None:
-    devices.confirm(user=user, client=ClientInfo(user_agent=PHONE), name="Phone")
-    devices.confirm(user=user, client=ClientInfo(user_agent=CHROME), name="Old laptop")
+    confirming.confirm(user=user, client=ClientInfo(user_agent=PHONE), name="Phone")
+    confirming.confirm(user=user, client=ClientInfo(user_agent=CHROME), name="Old laptop")
     html = here.get(url("devices")).content.decode()
     found = re.findall(r'<h2 id="td-group.*?</span> (.*?)</h2>|<h3.*?>(.*?)</h3>', html, re.DOTALL)
     assert [group or name for group, name in found] == [

@@ -25,7 +25,7 @@ from trusted_devices.exceptions import AlreadyAnswered, DeviceNotFound
 from trusted_devices.models import Device
 from trusted_devices.policy import evaluate_trust, has_expired
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import activity, devices, trust
+from trusted_devices.services import activity, confirming, devices, trust
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -160,7 +160,7 @@ def confirm(
     if Device.objects.filter(device_key=device_key).exists():
         raise AlreadyAnswered
     try:
-        with devices.registering(device, backend=get_backend(), remembered=always, client=client, now=now):
+        with confirming.registering(device, backend=get_backend(), remembered=always, client=client, now=now):
             if always:
                 reason = StatusReason.TRACKING_ALWAYS
                 _remember(device, user, terms, verification, reason, actor=user, client=client, now=now)

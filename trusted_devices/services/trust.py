@@ -26,7 +26,7 @@ from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, evaluate_trust
-from trusted_devices.services import activity, devices, sessions
+from trusted_devices.services import activity, confirming, devices, sessions
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -439,8 +439,8 @@ def _grant(
             device, credential = revived
             backend.update_device_status(device, DeviceStatus.REMEMBERED)
             return _remember(device, credential, user, wish, client, now)
-        device, credential = devices.draft(user=user, client=client, name=wish.name, backend=backend, now=now)
-        with devices.registering(device, backend=backend, remembered=True, client=client, now=now):
+        device, credential = confirming.draft(user=user, client=client, name=wish.name, backend=backend, now=now)
+        with confirming.registering(device, backend=backend, remembered=True, client=client, now=now):
             return _remember(device, credential, user, wish, client, now)
 
 
