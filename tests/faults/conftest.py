@@ -9,13 +9,22 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.backends.cognito.conftest import Browser, Person, Process, new_person, pool_process, process, site_settings
+from tests.backends.cognito.conftest import (
+    Browser,
+    Person,
+    Process,
+    new_person,
+    outside_of_transactions,
+    pool_process,
+    process,
+    site_settings,
+)
 from tests.faults.pool_proxy import FAULTS, PoolProxy, running_proxy
 from trusted_devices.backends.cognito import budget, client
 from trusted_devices.models import Device
 from trusted_devices.services import remote_expiry, sync
 
-__all__ = ["pool_process", "process"]
+__all__ = ["outside_of_transactions", "pool_process", "process"]
 
 NO_ANSWER = [fault for fault in FAULTS if fault != "slow"]
 UNTOLD = [fault for fault in NO_ANSWER if fault != "empty"]

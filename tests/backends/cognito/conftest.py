@@ -83,7 +83,7 @@ class Person:
 
 
 @pytest.fixture(autouse=True)
-def _outside_of_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+def outside_of_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the pool takes, it must not hold a transaction open."""
     once = client.PoolClient._once
 
