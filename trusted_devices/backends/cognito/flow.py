@@ -214,8 +214,10 @@ class Flow:
         Raises ``CodeMismatch``, ``InvalidCredentials``, ``BackendUnavailable``.
         """
         given = self.pool.call("verify_software_token", Session=sign_in.session, UserCode=code)
-        if given.get("Status") != "SUCCESS":
+        if given.get("Status") == "ERROR":
             raise CodeMismatch
+        if given.get("Status") != "SUCCESS":
+            raise MalformedAnswer("An authenticator that is neither right nor wrong.")
         return self.respond(translate.SET_UP, sign_in.username, {}, session_of(given))
 
     @sensitive_variables()
