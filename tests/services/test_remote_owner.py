@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.db import Error
 
 from tests import factories
 from tests.broken_database import broken
@@ -262,6 +263,14 @@ class TestEditing:
         compromised = {"status_reason": StatusReason.COMPROMISED, "status": DeviceStatus.NOT_REMEMBERED}
         owner.meanwhile.append(lambda: Device.objects.update(**compromised))
         with pytest.raises(TrustNotAllowed):
+            remember(device)
+        assert [what for _key, what in owner.told] == ["remembered", "not_remembered"]
+        assert not Device.objects.remembered().exists()
+
+    def test_what_the_database_refuses_is_taken_back_from_the_owner(self, owner, make, remember):
+        [device] = make(1)
+        Device.objects.update(status=DeviceStatus.NOT_REMEMBERED)
+        with broken("^INSERT INTO .trusted_devices_deviceevent"), pytest.raises(Error):
             remember(device)
         assert [what for _key, what in owner.told] == ["remembered", "not_remembered"]
         assert not Device.objects.remembered().exists()

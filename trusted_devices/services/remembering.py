@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from trusted_devices import signals
@@ -56,7 +56,7 @@ def remember(
     backend.update_device_status(stored, DeviceStatus.REMEMBERED)
     try:
         return _remember(asked, user, period, verification, actor, reason, note, client, now)
-    except TrustNotAllowed:
+    except (TrustNotAllowed, Error):
         backend.update_device_status(stored, DeviceStatus.NOT_REMEMBERED)
         raise
 
