@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,6 +40,14 @@ def signed_in(visitor: Client, user: Any) -> Client:
     """``user``, signed in with the password alone."""
     visitor.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return visitor
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def demo_environ(folder: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from demo_site.management.commands import demo as demo_command
-from tests.demo_site.conftest import ROOT, Manage, demo_environ
+from tests.demo_site.conftest import ROOT, Manage, demo_environ, free_port
 
 T = TypeVar("T")
 DEADLINE = 90
@@ -49,13 +49,6 @@ def wait_for(look: Callable[[], T], what: str) -> T:
         assert time.monotonic() < deadline, f"{what} did not happen within {DEADLINE} seconds"
         time.sleep(0.1)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Demo:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from django_otp.oath import hotp
 
-from tests.demo_site.conftest import ROOT, demo_environ
+from tests.demo_site.conftest import ROOT, demo_environ, free_port
 
 PATIENCE = 90
 """Seconds after which something that should have come is not coming any more."""
@@ -118,9 +117,7 @@ class RunningDemo:
 @contextmanager
 def running_demo(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[RunningDemo]:
     """Start the demo with its files in ``folder``; end it, and all that it started, afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     output = folder / "demo.out"
     with output.open("wb") as log:
         process = subprocess.Popen(

@@ -11,9 +11,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from tests.demo_site.conftest import ROOT
+from tests.demo_site.conftest import ROOT, free_port
 from tests.e2e.conftest import find_chromium
 from tests.e2e.running_demo import Person, RunningDemo, running_demo
+from tests.e2e.test_cognito import NEWCOMER, STRICT, choose_password
 from tests.e2e.visitor import CHROME, FIREFOX, PHONE, enter_code, enter_password, sign_in_and_trust
 
 IMAGES = ROOT / "docs" / "images"
@@ -161,13 +162,31 @@ def shoot_admin(camera: Camera, people: dict[str, Person]) -> None:
     camera.shoot_dark(page, "admin-dashboard")
 
 
+def shoot_first_sign_in(camera: Camera) -> None:
+    """Take the pictures of a first sign-in at a user pool that demands a second factor."""
+    anna = Person("anna", b"", "given by staff 7")
+    pool = RunningDemo(camera.demo.folder, 0)
+    pool.run(STRICT.format(mfa="ON", required=["given_name"]) + NEWCOMER.format(person=anna))
+    page = camera.open()
+    enter_password(page, anna, "/devices/")
+    expect(page.get_by_role("heading", name="Choose a new password")).to_be_visible()
+    camera.shoot(page, "new-password")
+    choose_password(page, "my own choice 7", "Anna")
+    expect(page.get_by_role("heading", name="Set up an authenticator app")).to_be_visible()
+    camera.shoot(page, "set-up")
+
+
 @contextmanager
-def a_camera() -> Iterator[Camera]:
+def a_camera(**environ: str) -> Iterator[Camera]:
     """Start a demo and a browser, and end both afterwards."""
     path = find_chromium()
     if not path:
         sys.exit("Screenshots need a Chromium.")
-    with tempfile.TemporaryDirectory() as folder, running_demo(Path(folder)) as demo, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_demo(Path(folder), environ) as demo,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield Camera(browser, demo)
         browser.close()
@@ -180,6 +199,8 @@ def main() -> None:
         people = camera.demo.seeded()
         shoot_pages(camera, people)
         shoot_admin(camera, people)
+    with a_camera(BACKEND="cognito", POOL_PORT=str(free_port())) as camera:
+        shoot_first_sign_in(camera)
 
 
 if __name__ == "__main__":

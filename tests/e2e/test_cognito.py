@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import uuid
 from base64 import b32decode
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.demo_site.conftest import free_port
 from tests.e2e.conftest import PATIENCE
 from tests.e2e.running_demo import Person, RunningDemo, running_demo
 from tests.e2e.visitor import (
@@ -56,10 +56,7 @@ SCREENS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def site(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     folder: Path = tmp_path_factory.mktemp("cognito-demo")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        pool_port = probe.getsockname()[1]
-    with running_demo(folder, {"BACKEND": "cognito", "POOL_PORT": str(pool_port)}) as demo:
+    with running_demo(folder, {"BACKEND": "cognito", "POOL_PORT": str(free_port())}) as demo:
         yield demo
 
 
@@ -186,9 +183,9 @@ def test_a_first_sign_in_asks_for_a_new_password_and_sets_an_authenticator_up(
     context.close()
 
 
-def choose_password(page: Page, password: str) -> None:
+def choose_password(page: Page, password: str, first_name: str = "Tom") -> None:
     """Choose a password, and say what the pool wants to know as well."""
     page.get_by_label("New password", exact=True).fill(password)
     page.get_by_label("New password again").fill(password)
-    page.get_by_label("First name").fill("Tom")
+    page.get_by_label("First name").fill(first_name)
     page.get_by_role("button", name="Continue").click()
