@@ -89,10 +89,7 @@ def resolve(claims: Mapping[str, Any]) -> Any:
     else:
         mapper.update(known.user, claims)
     if known.username != username:
-        with transaction.atomic():
-            # The name was somebody else's once.
-            CognitoUser.objects.filter(username=username).update(username=None)
-            CognitoUser.objects.filter(pk=known.pk).update(username=username)
+        _hand_over(username, known)
     if not known.user.is_active:
         raise InvalidCredentials
     return _ready(known.user)
@@ -115,6 +112,25 @@ def _meet(mapper: UserMapper, sub: str, claims: Mapping[str, Any]) -> CognitoUse
             logger.error("The user mapper gave a user of the pool an account that is another's; nobody was signed in.")  # noqa: TRY400
             raise InvalidCredentials from None
         return known
+
+
+def _hand_over(username: str, known: CognitoUser) -> None:
+    """Let a name that was somebody else's once lead to ``known``."""
+    for last in (False, True):
+        try:
+            with transaction.atomic():
+                holder = CognitoUser.objects.filter(username=username)
+                # Locked in one order, so that two who swap their names do not wait for each other for ever.
+                both = [known.pk, *holder.values_list("pk", flat=True)]
+                list(CognitoUser.objects.select_for_update().filter(pk__in=both).order_by("pk"))
+                holder.update(username=None)
+                CognitoUser.objects.filter(pk=known.pk).update(username=username)
+        except IntegrityError:
+            # Somebody else claimed it at the same moment, and holds it now.
+            if last:
+                raise
+        else:
+            return
 
 
 def _ready(user: Any) -> Any:
