@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from trusted_devices.backends.cognito import budget, conf
 from trusted_devices.backends.cognito.errors import Throttled
 from trusted_devices.exceptions import BackendUnavailable
 
+ROOT = Path(__file__).resolve().parents[3]
 GIVEN = {"USER_POOL_ID": "eu-central-1_AbCdEf123", "CLIENT_ID": "1example23456789"}
 
 
@@ -157,6 +162,52 @@ class TestInRedis:
         buckets = [self.bucket(server, name, rate=0.001, burst=4) for _ in range(2)]
         assert [bucket.take() for bucket in buckets * 2] == [0, 0, 0, 0]
         assert buckets[0].take() > 900
+
+    def spend(self, server: Any, *orders: tuple[Any, ...]) -> tuple[list[int], float]:
+        """Carry out each order (see ``spender``) in a process of its own, all at once.
+
+        Return what they say, and how many seconds of Redis's own clock it took.
+        """
+        found = [
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.backends.cognito.spender"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in orders
+        ]
+        assert [process.stdout.readline() for process in found] == ["ready\n"] * len(orders)
+        began = server.time()
+        for process, (what, *arguments) in zip(found, orders, strict=True):
+            process.stdin.write(json.dumps([what, redis_url(), *arguments]) + "\n")
+            process.stdin.flush()
+        done = [int(process.stdout.readline()) for process in found]
+        ended = server.time()
+        for process in found:
+            process.communicate(timeout=60)
+        return done, ended[0] - began[0] + (ended[1] - began[1]) / 1_000_000
+
+    def test_processes_that_take_at_once_get_the_burst_together(self, server: Any, name: str) -> None:
+        order = ("take", f"trusted_devices:test:{name}", 0.001, 500)
+        taken, _seconds = self.spend(server, order, order)
+        assert sum(taken) == 500
+
+    @pytest.mark.parametrize(
+        ("users", "per_second"),
+        [
+            pytest.param((range(25), range(25, 50)), 25, id="users of all kinds"),
+            pytest.param(([7] * 6, [7] * 6), conf.USER_QUOTA / 2, id="one user"),
+        ],
+    )
+    def test_processes_that_act_at_once_stay_under_the_rate_together(
+        self, server: Any, users: tuple[Any, Any], per_second: float
+    ) -> None:
+        given = {**GIVEN, "USER_POOL_ID": f"local_{uuid.uuid4().hex}", "WRITES_PER_SECOND": 25}
+        done, seconds = self.spend(server, *[("act", given, list(ids)) for ids in users])
+        assert done == [len(ids) for ids in users]
+        assert seconds >= (sum(done) - 1) / per_second - 0.001  # the bucket counts in microseconds
 
     def test_an_empty_bucket_is_forgotten_in_the_end(self, server: Any, name: str) -> None:
         self.bucket(server, name).take()
