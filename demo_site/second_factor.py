@@ -19,7 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 from trusted_devices.mfa import get_provider
-from trusted_devices.mfa.otp import normalise
+from trusted_devices.mfa.codes import normalise
 from trusted_devices.types import ClientInfo, MfaVerification
 
 RECOVERY_CODES = 10

@@ -25,3 +25,9 @@ def test_a_key_is_shown_in_groups_and_as_a_picture() -> None:
 def test_where_nothing_can_draw_it_the_key_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "segno", None)
     assert authenticator.shown(key=KEY, uri="otpauth://totp/a:b")["qr"] == ""
+
+
+def test_what_is_too_long_for_a_picture_is_shown_without_one() -> None:
+    uri = authenticator.key_uri(key=KEY, account="\U0001f600" * 200, issuer="example.com")
+    shown = authenticator.shown(key=KEY, uri=uri)
+    assert (shown["qr"], shown["uri"]) == ("", uri)

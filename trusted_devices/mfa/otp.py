@@ -5,7 +5,6 @@ django-otp's own row-level throttling guards each factor against guessing; its r
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,12 +17,11 @@ from django_otp.models import SideChannelDevice
 
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa.base import BaseMfaProvider
+from trusted_devices.mfa.codes import normalise
 from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
 
 RECOVERY_APP = "otp_static"
 KINDS = {"otp_totp": "totp", "otp_hotp": "hotp", "otp_email": "email", RECOVERY_APP: "recovery"}
-LONGEST_CODE = 64
-_HYPHENS = dict.fromkeys(map(ord, "-\u2010\u2011\u2012\u2013\u2014\u2212"))
 
 
 class OTPProvider(BaseMfaProvider):
@@ -94,14 +92,3 @@ class OTPProvider(BaseMfaProvider):
         if device is None or device.user_id != user.pk or not device.confirmed:
             raise UnknownMethod(method.id)
         return device
-
-
-def normalise(code: str) -> str:
-    """Return ``code`` without spaces and hyphens and in plain digits; empty if it cannot be a code.
-
-    Letters and digits only: one code has one spelling (Python's ``int`` reads "12_34" and "+1234", too), so that it
-    cannot be used twice under two, and nothing reaches a database that it refuses.
-    """
-    plain = "".join(unicodedata.normalize("NFKC", code[: 4 * LONGEST_CODE]).split())
-    plain = plain.translate(_HYPHENS)
-    return plain if plain.isascii() and plain.isalnum() and len(plain) <= LONGEST_CODE else ""

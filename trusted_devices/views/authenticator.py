@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 @sensitive_variables()
 def shown(*, key: str, uri: str) -> dict[str, Any]:
-    """Return the context of ``trusted_devices/authenticator.html``; without a picture where ``segno`` is missing."""
+    """Return the context of ``trusted_devices/authenticator.html``; without a picture where nothing can draw it."""
     return {"uri": uri, "qr": _qr(uri), "key_groups": wrap(key, 4)}
 
 
@@ -29,5 +29,8 @@ def _qr(uri: str) -> SafeString | str:
         import segno
     except ImportError:
         return ""
-    svg: str = segno.make(uri, error="m").svg_inline(scale=4, border=2, omitsize=True)
+    try:
+        svg: str = segno.make(uri, error="m").svg_inline(scale=4, border=2, omitsize=True)
+    except segno.DataOverflowError:
+        return ""
     return mark_safe(svg)  # noqa: S308 - markup from the QR library; the address is inside as squares only

@@ -139,6 +139,8 @@ def test_every_error_has_a_word_of_this_app(pool: StubbedPool, operation: str, e
         ("Incorrect username or password.", InvalidCredentials),
         ("User is disabled.", InvalidCredentials),
         ("Password attempts exceeded", TooManyAttempts),
+        ("User account has expired, it must be reset by an administrator.", ActionRequired),
+        ("Temporary password has expired and must be reset by an administrator.", ActionRequired),
         ("Invalid session for the user, session is expired.", SignInExpired),
         ("Invalid Refresh Token.", SignInExpired),
         ("Access Token has been revoked", SignInExpired),
@@ -358,7 +360,7 @@ def test_what_staff_cannot_do_in_the_pool_is_not_done_here(
 def test_devices_that_cannot_be_listed_are_left_as_they_are(pool: StubbedPool, device: Device, error: str) -> None:
     calls = times_called("admin_list_devices", error)
     if error in ("TooManyRequestsException", "InternalErrorException"):
-        calls *= budget.ATTEMPTS
+        calls = budget.ATTEMPTS  # each at the cost of a turn
     pool.refuses("admin_list_devices", error, "Words.", status=status_of(error), times=calls)
     now = timezone.now()
     assert list(sync.compare(since=now, now=now)) == []

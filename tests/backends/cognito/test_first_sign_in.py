@@ -15,13 +15,14 @@ from django_otp import oath
 from tests.backends.cognito.conftest import Browser, Person, Process, at, new_person, site_settings
 from tests.backends.cognito.stubs import CLIENT, SUB, StubbedPool, declared_errors
 from tests.backends.cognito.test_errors import START_AGAIN, UNAVAILABLE, UNKNOWN, sees, status_of, times_called
-from trusted_devices.backends.cognito import CognitoBackend
+from trusted_devices.backends.cognito import CognitoBackend, client
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import sessions
 
 FORM = {"username": "maria", "password": "given by staff"}
 PASSWORD = "of my own choice 7"
 POLICY = "Password did not conform with policy"
+OTHER_SUB = "9d4a3f1c-0000-4222-8333-444455556666"
 UNSURE = "It is not certain that your new password was saved."
 MISMATCH = "This code is wrong. Type the one that your app shows for the account that you have just added."
 
@@ -202,7 +203,7 @@ class TestAPasswordThatWasSetForSomebody:
     def test_of_somebody_new_under_an_old_name_is_not_the_old_ones(
         self, pool: StubbedPool, browser: Browser, maria: Any, device: Device
     ) -> None:
-        CognitoUser.objects.update(sub="9d4a3f1c-0000-4222-8333-444455556666")
+        CognitoUser.objects.update(sub=OTHER_SUB)
         up_to_the_new_password(pool, browser)
         assert Device.objects.remembered().get() == device
         pool.answers("respond_to_auth_challenge", pool.signed_in())
@@ -293,6 +294,85 @@ class TestAPasswordThatWasSetForSomebody:
         assert at(browser.new_password(PASSWORD)) == "sign_in_code"
         pool.is_done()
 
+    @pytest.mark.parametrize(
+        ("required", "labels"),
+        [
+            (["name", "name"], ["Full name"]),
+            (["new_password1", "username", "next"], ["new_password1", "username", "next"]),
+            (["<script>alert(1)</script>"], ["&lt;script&gt;alert(1)&lt;/script&gt;"]),
+            (["x" * 9000], ["x" * 9000]),
+            ([f"custom:{number}" for number in range(500)], [f"custom:{number}" for number in range(500)]),
+        ],
+        ids=["twice", "names of other fields", "markup", "long", "many"],
+    )
+    def test_comes_with_each_attribute_once_whatever_it_is_called(
+        self, pool: StubbedPool, browser: Browser, maria: Any, required: list[str], labels: list[str]
+    ) -> None:
+        up_to_the_new_password(pool, browser, *required)
+        page = browser.http.get(reverse("trusted_devices:sign_in_new_password")).content.decode()
+        assert re.findall(r'<label for="id_attribute_\d+">(.*?)</label>', page) == labels
+        pool.answers("respond_to_auth_challenge", pool.signed_in())
+        typed = {f"attribute_{number}": "+1" for number in range(len(labels))}
+        assert at(browser.new_password(PASSWORD, **typed)) == "home"
+
+    @pytest.mark.parametrize("listed", ["no JSON", "[null]", '[{"a": 1}]', '["\\ud800"]', '["userAttributes."]'])
+    def test_lets_nobody_in_with_attributes_that_cannot_be_asked_for(
+        self, pool: StubbedPool, browser: Browser, maria: Any, listed: str
+    ) -> None:
+        pool.answers("initiate_auth", pool.half_of_srp())
+        pool.answers("respond_to_auth_challenge", pool.challenge("NEW_PASSWORD_REQUIRED", requiredAttributes=listed))
+        is_asked_whose_name_it_is(pool)
+        sees(browser.http.post(reverse("trusted_devices:sign_in"), FORM), UNAVAILABLE)
+
+    def test_may_be_asked_for_twice(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+        up_to_the_new_password(pool, browser)
+        again = pool.challenge("NEW_PASSWORD_REQUIRED", requiredAttributes='["userAttributes.name"]')
+        pool.answers("respond_to_auth_challenge", again)
+        is_asked_whose_name_it_is(pool)
+        assert at(browser.new_password(PASSWORD)) == "sign_in_new_password"
+        assert not browser.is_signed_in
+        pool.answers("respond_to_auth_challenge", pool.signed_in())
+        assert at(browser.new_password(PASSWORD, attribute_0="María")) == "home"
+
+    def test_does_not_lead_to_a_device_that_was_not_named(
+        self, pool: StubbedPool, browser: Browser, maria: Any
+    ) -> None:
+        up_to_the_new_password(pool, browser)
+        pool.answers("respond_to_auth_challenge", pool.challenge("DEVICE_SRP_AUTH"))
+        sees(browser.new_password(PASSWORD), (503, UNSURE))
+        assert not browser.is_signed_in
+        pool.is_done()
+
+    def test_of_somebody_disabled_meanwhile_lets_them_in_nowhere(
+        self, pool: StubbedPool, browser: Browser, maria: Any
+    ) -> None:
+        up_to_the_new_password(pool, browser)
+        get_user_model().objects.update(is_active=False)
+        assert at(browser.new_password(PASSWORD)) == "sign_in"
+        assert not browser.is_signed_in
+        pool.is_done()
+
+    def test_that_two_tabs_send_at_once_is_taken_from_one(
+        self, pool: StubbedPool, browser: Browser, maria: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        up_to_the_new_password(pool, browser)
+        tab, call = Browser(), client.PoolClient.call
+        tab.http.cookies = browser.http.cookies.copy()
+
+        def answer_both(self: client.PoolClient, operation: str, **params: Any) -> dict[str, Any]:
+            answer = call(self, operation, **params)
+            monkeypatch.setattr(client.PoolClient, "call", call)
+            pool.refuses("respond_to_auth_challenge", "NotAuthorizedException", "Invalid session for the user.")
+            assert at(tab.new_password(PASSWORD)) == "sign_in"
+            return answer
+
+        pool.answers("respond_to_auth_challenge", pool.challenge())
+        monkeypatch.setattr(client.PoolClient, "call", answer_both)
+        assert at(browser.new_password(PASSWORD)) == "sign_in_code"
+        pool.answers("respond_to_auth_challenge", pool.signed_in())
+        assert at(browser.code("123456")) == "sign_in_trust"
+        pool.is_done()
+
     def test_is_nobody_s_business_without_a_sign_in(self, pool: StubbedPool, browser: Browser) -> None:
         assert at(browser.http.get(reverse("trusted_devices:sign_in_new_password"))) == "sign_in"
         assert at(browser.new_password(PASSWORD)) == "sign_in"
@@ -301,15 +381,16 @@ class TestAPasswordThatWasSetForSomebody:
         self, pool: StubbedPool, browser: Browser, maria: Any
     ) -> None:
         up_to_the_new_password(pool, browser)
-        tokens = pool.tokens(sub="9d4a3f1c-0000-4222-8333-444455556666")
+        tokens = pool.tokens(sub=OTHER_SUB)
         pool.answers("respond_to_auth_challenge", {"AuthenticationResult": tokens})
         assert at(browser.new_password(PASSWORD)) == "sign_in"
         assert not browser.is_signed_in
 
 
 class TestAnAuthenticatorThatIsSetUp:
+    @pytest.mark.parametrize("code", ["123 456", "123-456"])
     def test_is_proved_to_the_pool_before_the_challenge_is_answered(
-        self, pool: StubbedPool, browser: Browser, maria: Any
+        self, pool: StubbedPool, browser: Browser, maria: Any, code: str
     ) -> None:
         up_to_the_set_up(pool, browser)
         asked = {"Session": "t" * 30, "UserCode": "123456"}
@@ -324,8 +405,64 @@ class TestAnAuthenticatorThatIsSetUp:
                 "Session": "u" * 30,
             },
         )
-        assert at(browser.code("123 456")) == "sign_in_trust"
+        assert at(browser.code(code)) == "sign_in_trust"
         pool.is_done()
+
+    @pytest.mark.parametrize("code", ["12345", "1234567", "abcdef", "\u0661\u0662\u0663\u0664\u0665\u0666", "---"])
+    def test_does_not_trouble_the_pool_with_what_cannot_be_its_code(
+        self, pool: StubbedPool, browser: Browser, maria: Any, code: str
+    ) -> None:
+        up_to_the_set_up(pool, browser)
+        sees(browser.code(code), (400, MISMATCH))
+        pool.is_done()
+
+    @pytest.mark.parametrize(
+        "key", ["short", "GEZD GNBV GY3T QOJQ", "<b>GEZDGNBVGY3TQOJQ</b>", "A" * 10_000, "\ud800" * 16]
+    )
+    def test_whose_key_is_none_lets_nobody_in(
+        self, pool: StubbedPool, browser: Browser, maria: Any, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pool.answers("initiate_auth", pool.half_of_srp())
+        pool.answers("respond_to_auth_challenge", pool.challenge("MFA_SETUP", MFAS_CAN_SETUP='["SOFTWARE_TOKEN_MFA"]'))
+        monkeypatch.setattr(pool.stubs[False], "_validate_operation_response", lambda *args: None)
+        pool.answers("associate_software_token", {"SecretCode": key, "Session": "t" * 30})
+        is_asked_whose_name_it_is(pool)
+        sees(browser.http.post(reverse("trusted_devices:sign_in"), FORM), UNAVAILABLE)
+
+    def test_is_the_last_factor_that_is_asked_for(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+        up_to_the_set_up(pool, browser)
+        pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30})
+        pool.answers("respond_to_auth_challenge", pool.challenge())
+        sees(browser.code("123456"), UNAVAILABLE)
+        assert not browser.is_signed_in
+        pool.is_done()
+
+    @pytest.mark.parametrize("allowed", [True, False])
+    def test_has_the_device_remembered_at_once_where_every_device_is(
+        self, pool: StubbedPool, browser: Browser, maria: Any, settings: Any, allowed: bool
+    ) -> None:
+        policy = {} if allowed else {"POLICY": "tests.views.policies.OffersWhatItForbids"}
+        settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "TRACKING": "always", **policy}
+        up_to_the_set_up(pool, browser)
+        pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30})
+        pool.answers("respond_to_auth_challenge", pool.signed_in())
+        if allowed:
+            pool.answers("confirm_device", {"UserConfirmationNecessary": False})
+            pool.answers("update_device_status")
+        assert at(browser.code("123456")) == "home"
+        assert Device.objects.remembered().count() == allowed
+        pool.is_done()
+
+    def test_is_not_theirs_whose_name_somebody_disabled_has_now(
+        self, pool: StubbedPool, browser: Browser, maria: Any
+    ) -> None:
+        up_to_the_set_up(pool, browser)
+        other = get_user_model().objects.create_user("other", is_active=False)
+        CognitoUser.objects.create(user=other, sub=OTHER_SUB)
+        pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30})
+        pool.answers("respond_to_auth_challenge", {"AuthenticationResult": pool.tokens(sub=OTHER_SUB)})
+        assert at(browser.code("123456")) == "sign_in"
+        assert not browser.is_signed_in
 
     def test_ends_trust_that_was_given_after_another_factor(
         self, pool: StubbedPool, browser: Browser, maria: Any, device: Device, django_capture_on_commit_callbacks: Any

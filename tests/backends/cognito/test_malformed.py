@@ -76,6 +76,7 @@ def test_a_half_of_srp_that_cannot_be_used(pool: StubbedPool, browser: Browser, 
         {"ChallengeName": "SELECT_MFA_TYPE", "Session": "s" * 30},
         {"ChallengeName": "SELECT_MFA_TYPE", "Session": "s" * 30, "ChallengeParameters": {"MFAS_CAN_CHOOSE": "{}"}},
         {"ChallengeName": "SELECT_MFA_TYPE", "Session": "s" * 30, "ChallengeParameters": {"MFAS_CAN_CHOOSE": "["}},
+        {"ChallengeName": "SELECT_MFA_TYPE", "Session": "s" * 30, "ChallengeParameters": {"MFAS_CAN_CHOOSE": "[[]]"}},
         {"ChallengeName": "DEVICE_SRP_AUTH", "Session": "s" * 30, "ChallengeParameters": {}},
         {"ChallengeName": "PASSWORD_VERIFIER", "Session": "s" * 30, "ChallengeParameters": {}},
         {"AuthenticationResult": {}},
@@ -121,7 +122,17 @@ def test_a_stranger_without_a_sub(pool: StubbedPool, browser: Browser, record: d
     assert is_refused(browser.http.post(reverse("trusted_devices:sign_in"), FORM), browser)
 
 
-@pytest.mark.parametrize("raw", [{}, {"DeviceKey": ""}, {"DeviceKey": 3}, {"DeviceKey": "k", "DeviceAttributes": [3]}])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {},
+        {"DeviceKey": ""},
+        {"DeviceKey": 3},
+        {"DeviceKey": "k" * 56},
+        {"DeviceKey": "k k"},
+        {"DeviceKey": "k", "DeviceAttributes": [3]},
+    ],
+)
 def test_a_device_that_cannot_be_read(raw: dict[str, Any]) -> None:
     with pytest.raises(MalformedAnswer):
         translate.device(raw)

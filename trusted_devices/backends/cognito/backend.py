@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -33,6 +34,7 @@ from trusted_devices.exceptions import (
     TrustNotAllowed,
     UnknownMethod,
 )
+from trusted_devices.mfa.codes import normalise
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 PAGE = 60
 """Devices in one answer of AdminListDevices, at most."""
+_AUTHENTICATOR_CODE = re.compile(r"[0-9]{6}")
 
 
 class CognitoBackend(BaseDeviceBackend):
@@ -212,7 +215,10 @@ class CognitoBackend(BaseDeviceBackend):
         sign_in = SignIn.load(state)
         if sign_in.challenge != method.id:
             raise SignInExpired
-        flow, plain = Flow(self.pool, client), "".join(code.split())
+        flow, plain = Flow(self.pool, client), normalise(code)
+        if not plain or (method.kind == "totp" and not _AUTHENTICATOR_CODE.fullmatch(plain)):
+            # The pool complains of it in the words that it has for faults of this site's.
+            raise CodeMismatch
         with _in_the_middle():
             if method.id == translate.SET_UP:
                 answer = flow.set_up(sign_in, plain)
@@ -222,9 +228,9 @@ class CognitoBackend(BaseDeviceBackend):
             now = timezone.now()
             if answer.get("ChallengeName") == translate.DEVICE:
                 answer = self._prove_late(flow, sign_in, answer)
-        if "AuthenticationResult" not in answer:
-            raise MalformedAnswer("A second factor after the second factor.")
-        found, signed_in = self._tokens(answer)
+            if "AuthenticationResult" not in answer:
+                raise MalformedAnswer("A second factor after the second factor.")
+            found, signed_in = self._tokens(answer)
         if signed_in.pk != user.pk:
             # The name has become somebody else's; from now on it leads to them.
             raise SignInExpired
@@ -387,7 +393,7 @@ class CognitoBackend(BaseDeviceBackend):
 
 @contextmanager
 def _in_the_middle() -> Iterator[None]:
-    """The password was right a moment ago: whoever is unknown now was disabled or deleted meanwhile."""
+    """The password was right a moment ago: whoever may not sign in now was disabled or deleted meanwhile."""
     try:
         yield
     except (DeviceNotFound, InvalidCredentials):

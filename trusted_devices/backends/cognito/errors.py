@@ -70,6 +70,9 @@ def _not_authorized(message: str) -> TrustedDevicesError:
         return SignInExpired()
     if message == "Password attempts exceeded":
         return TooManyAttempts()
+    if "must be reset by an administrator" in message:
+        # A password that was set for somebody ends after some days.
+        return ActionRequired("reset_password")
     if "secret" in message.lower():
         return BackendUnavailable("The app client's secret is not what the pool has.")
     return InvalidCredentials()

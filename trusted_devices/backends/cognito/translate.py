@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,8 @@ LONGEST_ATTRIBUTE = 2048
 """Characters in a custom attribute."""
 ATTRIBUTE = "userAttributes."
 """What stands before an attribute's name where it goes with a new password."""
+_SECRET = re.compile(r"[A-Za-z0-9]{16,256}")
+_DEVICE_KEY = re.compile(r"[\w-]{1,55}", re.ASCII)
 
 
 def require(answer: Mapping[str, Any], *names: str) -> tuple[str, ...]:
@@ -67,16 +70,19 @@ def set_up_method(key: str) -> MfaMethod:
 def set_up_key(answer: Mapping[str, Any]) -> str:
     """Return the key of AssociateSoftwareToken."""
     key = answer.get("SecretCode")
-    if not isinstance(key, str) or not key:
+    if not isinstance(key, str) or not _SECRET.fullmatch(key):
         raise MalformedAnswer("An authenticator without a key.")
     return key
 
 
 def due_attributes(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the attributes that NEW_PASSWORD_REQUIRED asks for as well, without their prefix."""
+    """Return the attributes that NEW_PASSWORD_REQUIRED asks for as well, each once, without their prefix."""
     if "requiredAttributes" not in (answer.get("ChallengeParameters") or {}):
         return ()
-    return tuple(str(name).removeprefix(ATTRIBUTE) for name in _listed(answer, "requiredAttributes"))
+    names = [name.removeprefix(ATTRIBUTE) for name in _listed(answer, "requiredAttributes")]
+    if not all(name and name.isprintable() for name in names):
+        raise MalformedAnswer("An attribute that cannot be asked for.")
+    return tuple(dict.fromkeys(names))
 
 
 def destination(answer: Mapping[str, Any]) -> str:
@@ -143,7 +149,7 @@ def device(raw: Mapping[str, Any]) -> OwnedDevice:
     """Return one device of AdminListDevices or AdminGetDevice."""
     attributes = _attributes(raw.get("DeviceAttributes"))
     key = raw.get("DeviceKey")
-    if not isinstance(key, str) or not key:
+    if not isinstance(key, str) or not _DEVICE_KEY.fullmatch(key):
         raise MalformedAnswer("A device without a key.")
     remembered = attributes.get("dev:device_remembered_status") == DeviceStatus.REMEMBERED
     return OwnedDevice(
@@ -161,13 +167,16 @@ def _compact(record: Mapping[str, int]) -> str:
     return json.dumps(record, separators=(",", ":"))
 
 
-def _listed(answer: Mapping[str, Any], name: str) -> Sequence[Any]:
-    """Return one of the ChallengeParameters that are JSON lists."""
+def _listed(answer: Mapping[str, Any], name: str) -> Sequence[str]:
+    """Return one of the ChallengeParameters that are JSON lists of names."""
     try:
         listed = json.loads(answer["ChallengeParameters"][name])
     except (KeyError, TypeError, ValueError):
-        raise MalformedAnswer("A challenge that does not say what there is to choose from.") from None
-    return listed if isinstance(listed, list) else []
+        listed = [None]
+    listed = listed if isinstance(listed, list) else []
+    if not all(isinstance(each, str) for each in listed):
+        raise MalformedAnswer("A challenge that does not say what there is to choose from.")
+    return listed
 
 
 def _attributes(raw: Any) -> dict[str, str]:
