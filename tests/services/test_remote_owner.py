@@ -157,6 +157,13 @@ class TestForgetting:
         assert not Device.objects.exists()
         assert DeviceEvent.objects.get(action="forgotten").note == "unknown to its backend"
 
+    def test_a_device_unknown_to_its_owner_keeps_nobody_out_when_they_are_away(self, owner, make, user, caplog):
+        [device] = make(1)
+        owner.away.add(device.device_key)
+        trust.lose(user=user, credential=held(device), client=ClientInfo(), now=NOW)
+        assert f"Device {device.device_key} is unknown to its backend and could not be forgotten." in caplog.text
+        assert Device.objects.exists()
+
 
 class TestTheProofOfADevice:
     @pytest.mark.parametrize(

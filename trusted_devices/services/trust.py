@@ -145,8 +145,13 @@ def recall(
 def lose(*, user: Any, credential: DeviceCredential | None, client: ClientInfo, now: datetime | None = None) -> None:
     """Forget a device of which its backend no longer knows."""
     device = recognise(user=user, credential=credential)
-    if device is not None:
+    if device is None:
+        return
+    try:
         devices.forget([device], note="unknown to its backend", client=client, now=now)
+    except BackendUnavailable:
+        # The user is signing in; ``services.sync`` forgets it as well.
+        logger.warning("Device %s is unknown to its backend and could not be forgotten.", device.device_key)
 
 
 def recognise(*, user: Any, credential: DeviceCredential | None) -> Device | None:
