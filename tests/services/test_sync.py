@@ -12,11 +12,12 @@ from django.core.management import CommandError, call_command
 
 from tests.conftest import NOW
 from tests.services.owner import Elsewhere
+from trusted_devices.backends.base import OwnedDevice
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import sync
 from trusted_devices.services.sync import Drift
-from trusted_devices.types import Binding
+from trusted_devices.types import Binding, DeviceStatus
 
 DAY = timedelta(days=1)
 
@@ -105,6 +106,33 @@ def test_a_device_without_dates_or_name_is_taken_over_too() -> None:
     Device.objects.all().delete()
     compare()
     assert Device.objects.get().confirmed_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [("phone\0", ""), ("gnp.\u202eenohp", ""), ("\ud800", ""), ("p" * 1024, "p" * 64), (" my  phone ", "my phone")],
+)
+def test_a_name_from_elsewhere_is_shown_as_one_from_here_would_be(there: str, here: str) -> None:
+    device = mirrored(member())
+    Elsewhere.has(device, name=there)
+    Device.objects.all().delete()
+    assert compare() == [{device.device_key: Drift.UNKNOWN_HERE}]
+    assert Device.objects.get().name == here
+
+
+def test_a_device_that_is_somebody_else_s_here_stays_theirs_and_keeps_nobody_waiting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, second = member("first"), member("second")
+    device = mirrored(get_user_model().objects.create_user("before"))
+    Elsewhere.owned[first.pk] = {
+        device.device_key: OwnedDevice(device_key=device.device_key, status=DeviceStatus.REMEMBERED)
+    }
+    assert compare() == [{device.device_key: Drift.UNKNOWN_HERE}, {}]
+    assert Device.objects.get() == device
+    assert f"Device {device.device_key} could not be taken into the list." in caplog.text
+    assert not DeviceEvent.objects.exists()
+    assert not CognitoUser.objects.filter(user=second, synced_at=None).exists()
 
 
 def test_devices_that_this_site_owns_itself_are_left_out() -> None:

@@ -15,12 +15,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
+from trusted_devices import conf
 from trusted_devices.backends import get_backend
 from trusted_devices.backends.base import BaseDeviceBackend, OwnedDevice
-from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound
+from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import activity, devices, publishing
@@ -32,7 +33,6 @@ PAGE = 100
 GIVE_UP_AFTER = 3
 """Failures in a row."""
 NOTE = "found by comparing"
-_LONGEST_NAME = 1024
 
 
 class Drift(StrEnum):
@@ -151,7 +151,7 @@ def _adopt(user: Any, there: OwnedDevice, now: datetime) -> None:
     device = Device(
         user=user,
         device_key=there.device_key,
-        name=there.name[:_LONGEST_NAME],
+        name=_name(there),
         binding=Binding.SRP,
         status=there.status,
         status_changed_at=there.modified_at or now,
@@ -161,9 +161,21 @@ def _adopt(user: Any, there: OwnedDevice, now: datetime) -> None:
         created_at=there.created_at or now,
         modified_at=there.modified_at or now,
     )
-    with transaction.atomic():
-        device.save(force_insert=True)
-        activity.record(EventAction.CONFIRMED, device=device, note=NOTE, now=now)
+    try:
+        with transaction.atomic():
+            device.save(force_insert=True)
+            activity.record(EventAction.CONFIRMED, device=device, note=NOTE, now=now)
+    except IntegrityError:
+        # Confirmed at this moment; or on this site it is still somebody else's.
+        logger.warning("Device %s could not be taken into the list.", device.device_key)
+
+
+def _name(there: OwnedDevice) -> str:
+    """Return the name that the user's app gave the device, if it can be shown."""
+    try:
+        return devices.clean_name(there.name[: conf.get_settings().MAX_NAME_LENGTH])
+    except InvalidDeviceName:
+        return ""
 
 
 def _follow(mirrored: dict[str, Device], owned: dict[str, OwnedDevice]) -> None:
