@@ -161,7 +161,12 @@ def test_keys_that_were_good_an_hour_ago_are_good_while_the_pool_is_away(
     verify(pool, pool.tokens())
     grow_old(pool, tokens.KEEP_SECONDS + 1)
     published.away = True
+    for _ in range(3):
+        assert verify(pool, pool.tokens())
+    assert published.asked == 2  # and not once for everybody who signs in
+    grow_old(pool, tokens.RETRY_SECONDS + 1)
     assert verify(pool, pool.tokens())
+    assert published.asked == 3
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"keys": [{"kty": "RSA"}]}', b'{"keys": 3}', b"{}"])

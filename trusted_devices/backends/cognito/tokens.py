@@ -117,7 +117,9 @@ def _key(options: Options, kid: str) -> Any:
             except BackendUnavailable:
                 if kid not in kept.keys:
                     raise
-                # Keys are rotated with overlap: one that was good an hour ago is, until somebody says otherwise.
+                # Keys are rotated with overlap: one that was good an hour ago is, until somebody says otherwise. Nor
+                # need everybody wait for somebody who is away.
+                kept.fetched_at = time.monotonic() - KEEP_SECONDS + RETRY_SECONDS
             else:
                 kept.fetched_at = time.monotonic()
         return kept.keys.get(kid)
