@@ -21,7 +21,7 @@ from tests.admin.conftest import signed_in
 from tests.backends.cognito.conftest import Browser, Person, Process, at, new_person
 from tests.faults.conftest import UNTOLD, Broken, agree, compare
 from tests.faults.pool_proxy import PoolProxy
-from trusted_devices.backends.cognito import budget, client
+from trusted_devices.backends.cognito import budget
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import devices, expiry, remote_expiry, sync, telling
@@ -243,7 +243,7 @@ def test_a_storm_that_ends_is_sat_out_in_the_background(
     proxy: PoolProxy, person: Person, device: Device, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     monkeypatch.setattr(telling, "AT_ONCE", 0)
-    storm = client.ATTEMPTS * (budget.ATTEMPTS - 1)
+    storm = budget.ATTEMPTS - 1
     proxy.breaks(step, "throttled", times=storm)
     proxy.seen.clear()
     STORMS[step](device)

@@ -8,13 +8,15 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 
-from trusted_devices.backends.cognito import budget, conf
+from trusted_devices.backends.cognito import budget, client, conf
 from trusted_devices.backends.cognito.errors import Throttled
 from trusted_devices.exceptions import BackendUnavailable
 
@@ -103,6 +105,26 @@ def test_patience_ends(clock: Clock) -> None:
         budget.in_background(act, options(), user_id=1)
     assert len(tried) == budget.ATTEMPTS
     assert clock.now - 1000 <= budget.ATTEMPTS * (budget.LONGEST_WAIT + 1)
+
+
+def test_every_call_costs_a_turn_whatever_is_answered(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[float] = []
+
+    def refuse(self: client.PoolClient, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        called.append(clock.now)
+        raise Throttled("no")
+
+    monkeypatch.setattr(client.PoolClient, "_once", refuse)
+    monkeypatch.setattr(client, "sleep", clock.sleep)
+    ask = partial(client.PoolClient(options()).call, "admin_forget_device")
+    with pytest.raises(BackendUnavailable):
+        budget.in_background(ask, options(), user_id=1)
+    assert len(called) == budget.ATTEMPTS
+    assert min(after - before for before, after in pairwise(called)) >= 0.999 / 5
+    called.clear()
+    with pytest.raises(BackendUnavailable):
+        ask()
+    assert len(called) == client.ATTEMPTS
 
 
 def test_what_is_no_matter_of_load_is_not_tried_again(clock: Clock) -> None:

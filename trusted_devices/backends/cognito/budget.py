@@ -15,7 +15,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from trusted_devices.backends.cognito.client import full_jitter
+from trusted_devices.backends.cognito.client import full_jitter, paced
 from trusted_devices.backends.cognito.conf import USER_QUOTA, Options
 from trusted_devices.backends.cognito.errors import Throttled
 
@@ -110,7 +110,8 @@ def in_background(act: Callable[[], Done], options: Options, *, user_id: Any, re
         if rate > USER_QUOTA:
             _wait_for(_bucket(options, f"user {user_id}", USER_QUOTA / 2))
         try:
-            return act()
+            with paced():
+                return act()
         except Throttled:
             if attempt == ATTEMPTS:
                 raise

@@ -12,7 +12,9 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -38,6 +40,8 @@ _LOST = (BotoCoreError, ResponseParserError, ValueError, TypeError, AttributeErr
 HTTP_OK = 200
 _building = Lock()
 
+_paced: ContextVar[bool] = ContextVar("paced", default=False)
+
 sleep: Callable[[float], None] = time.sleep
 
 
@@ -59,9 +63,10 @@ class PoolClient:
             try:
                 return self._once(operation, params)
             except (errors.Throttled, errors.Lost) as error:
-                refused = isinstance(error, errors.Throttled) and not isinstance(error, errors.OutOfOrder)
+                loaded = isinstance(error, errors.Throttled)
+                refused = loaded and not isinstance(error, errors.OutOfOrder)
                 again = refused or SAFE_TO_REPEAT.fullmatch(operation)
-                if attempt == self._attempts or not again:
+                if attempt == self._attempts or not again or (loaded and _paced.get()):
                     raise
             sleep(full_jitter(attempt, first=FIRST_WAIT, longest=1.0))
         raise AssertionError("The last attempt returns or raises.")
@@ -90,6 +95,16 @@ class PoolClient:
             errors.logger.error("%s: the answer is not a user pool's.", operation)
             raise errors.MalformedAnswer("The user pool's answer cannot be read.")
         return answer
+
+
+@contextmanager
+def paced() -> Iterator[None]:
+    """Leave what the pool refuses for load, or breaks down over, to the caller to repeat, who has a rate to keep to."""
+    token = _paced.set(True)
+    try:
+        yield
+    finally:
+        _paced.reset(token)
 
 
 def full_jitter(attempt: int, *, first: float, longest: float) -> float:
