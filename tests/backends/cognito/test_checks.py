@@ -12,7 +12,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.backends.cognito.conftest import Process, site_settings
-from tests.backends.cognito.stubs import stubbed_settings
+from tests.backends.cognito.stubs import StubbedPool, stubbed_settings
 from trusted_devices.backends import cognito
 from trusted_devices.backends.cognito import MissingExtra, checks, conf
 from trusted_devices.types import TrackingMode
@@ -86,6 +86,12 @@ def test_sessions_need_a_backend_that_finds_their_user(settings: Any) -> None:
     settings.TRUSTED_DEVICES = stubbed_settings()
     settings.AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend"]
     assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito.E004"]
+
+
+def test_sessions_in_signed_cookies_have_no_room_for_a_sign_in(settings: Any) -> None:
+    settings.TRUSTED_DEVICES = stubbed_settings()
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito.E005"]
 
 
 def test_the_missing_extra_is_explained_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +175,63 @@ class TestBeforeDeployment:
     def test_options_that_cannot_be_used_are_not_tried_on_the_pool(self, settings: Any) -> None:
         settings.TRUSTED_DEVICES = stubbed_settings(CLIENT_ID=None)
         assert checks.check_pool() == []
+
+
+FITS: dict[str, Any] = {
+    "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True, "DeviceOnlyRememberedOnUserPrompt": True}
+}
+ATTRIBUTE = {"Name": "custom:trusted_until", "AttributeDataType": "String", "Mutable": True}
+LIMITED = {"MinLength": "0", "MaxLength": "256"}
+UNTIL = {"EXPIRY_ATTRIBUTE": "custom:trusted_until"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ([{**ATTRIBUTE, "Name": "email"}, ATTRIBUTE], []),
+        ([{**ATTRIBUTE, "StringAttributeConstraints": {"MinLength": "0", "MaxLength": "2048"}}], []),
+        ([{**ATTRIBUTE, "Name": "custom:trusted"}], ["W015"]),
+        ([{**ATTRIBUTE, "Mutable": False}], ["W015"]),
+        ([{**ATTRIBUTE, "AttributeDataType": "Number"}], ["W015"]),
+        ([{**ATTRIBUTE, "StringAttributeConstraints": LIMITED}], ["W015"]),
+    ],
+)
+def test_an_attribute_that_cannot_be_written_is_named(settings: Any, schema: list[Any], told: list[str]) -> None:
+    settings.TRUSTED_DEVICES = stubbed_settings(**UNTIL)
+    assert told_of({"SchemaAttributes": schema}, {}) == told
+
+
+@pytest.mark.parametrize(
+    ("options", "app", "told"),
+    [
+        ({}, {"RefreshTokenRotation": {"Feature": "DISABLED"}}, ["W013"]),
+        ({}, {"RefreshTokenRotation": {"Feature": "ENABLED"}}, []),
+        ({"SEND_IP_ADDRESS": True}, {}, ["W013", "W016"]),
+        ({"SEND_IP_ADDRESS": True}, {"EnablePropagateAdditionalUserContextData": True}, ["W013"]),
+    ],
+)
+def test_what_an_app_client_does_not_do_for_the_options_is_named(
+    settings: Any, options: dict[str, Any], app: dict[str, Any], told: list[str]
+) -> None:
+    settings.TRUSTED_DEVICES = stubbed_settings(**options)
+    assert told_of({}, {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"], **app}) == told
+
+
+def test_an_app_client_that_names_no_flows_has_amazon_s_default_ones(settings: Any) -> None:
+    settings.TRUSTED_DEVICES = stubbed_settings()
+    assert told_of({}, {}) == []
+
+
+def told_of(described: dict[str, Any], app: dict[str, Any]) -> list[str]:
+    """What is said of a pool that fits but for these."""
+    pool = StubbedPool()
+    pool.answers("describe_user_pool", {"UserPool": {**FITS, **described}})
+    pool.answers("describe_user_pool_client", {"UserPoolClient": {"AuthSessionValidity": 10, **app}})
+    pool.answers("get_user_pool_mfa_config", {"MfaConfiguration": "ON"})
+    try:
+        return list(found())
+    finally:
+        pool.close()
 
 
 def test_every_check_is_in_the_reference() -> None:

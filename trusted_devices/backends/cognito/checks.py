@@ -16,15 +16,18 @@ from django.utils.module_loading import import_string
 from trusted_devices import conf as site
 from trusted_devices.backends.cognito import conf, identities
 from trusted_devices.backends.cognito.client import PoolClient
+from trusted_devices.backends.cognito.translate import LONGEST_ATTRIBUTE
 from trusted_devices.exceptions import TrustedDevicesError
 from trusted_devices.types import TrackingMode
 
 TAG = "trusted_devices_cognito"
 MINUTE = timedelta(minutes=1)
+DEFAULT_FLOWS = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH")
+"""Those of an app client that names none, by the reference of CreateUserPoolClient."""
 
 
 def check_options() -> list[CheckMessage]:
-    """E001 to E004: the options can be used, without asking the pool."""
+    """E001 to E005: the options can be used, without asking the pool."""
     try:
         options = conf.get_options()
     except ImproperlyConfigured as error:
@@ -47,11 +50,14 @@ def check_options() -> list[CheckMessage]:
             "Add 'django.contrib.auth.backends.ModelBackend'. Users of the pool have no password that it could check."
         )
         found.append(Error(message, hint=hint, id=f"{TAG}.E004"))
+    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
+        message = "Sessions in signed cookies have no room for a sign-in at the pool: nobody can sign in."
+        found.append(Error(message, hint="Use another SESSION_ENGINE: db, cached_db, cache or file.", id=f"{TAG}.E005"))
     return found
 
 
 def check_pool() -> list[CheckMessage]:
-    """E010 to E013, W010 to W014, before deployment: the pool can be reached and is set up as the options say."""
+    """E010 to E013, W010 to W016, before deployment: the pool can be reached and is set up as the options say."""
     try:
         options = conf.get_options()
     except ImproperlyConfigured:
@@ -69,7 +75,12 @@ def check_pool() -> list[CheckMessage]:
                 id=f"{TAG}.W010",
             )
         ]
-    return [*_about_devices(described), *_about_app(app, options), *_about_mfa(mfa)]
+    return [
+        *_about_devices(described),
+        *_about_attribute(described, options),
+        *_about_app(app, options),
+        *_about_mfa(mfa),
+    ]
 
 
 def _about_devices(described: dict[str, Any]) -> Iterator[CheckMessage]:
@@ -97,12 +108,30 @@ def _about_devices(described: dict[str, Any]) -> Iterator[CheckMessage]:
         )
 
 
+def _about_attribute(described: dict[str, Any], options: conf.Options) -> Iterator[CheckMessage]:
+    name = options.EXPIRY_ATTRIBUTE
+    if name is None:
+        return
+    declared: dict[str, Any] = {}
+    for attribute in described.get("SchemaAttributes") or ():
+        if attribute.get("Name") == name:
+            declared = attribute
+    longest = int((declared.get("StringAttributeConstraints") or {}).get("MaxLength", LONGEST_ATTRIBUTE))
+    if declared.get("AttributeDataType") != "String" or not declared.get("Mutable") or longest < LONGEST_ATTRIBUTE:
+        yield Warning(
+            f"The user pool has no attribute {name!r} in which this site could write {LONGEST_ATTRIBUTE} characters.",
+            hint="Declare it in the schema (String, mutable, maximum length 2048), or leave EXPIRY_ATTRIBUTE out.",
+            id=f"{TAG}.W015",
+        )
+
+
 def _about_app(app: dict[str, Any], options: conf.Options) -> Iterator[CheckMessage]:
-    flows = {str(flow).removeprefix("ALLOW_") for flow in app.get("ExplicitAuthFlows") or ()}
+    flows = {str(flow).removeprefix("ALLOW_") for flow in app.get("ExplicitAuthFlows", DEFAULT_FLOWS)}
     if options.AUTH_FLOW not in flows:
         message = f"The app client does not allow {options.AUTH_FLOW}: nobody can sign in."
         yield Error(message, hint=f"Add ALLOW_{options.AUTH_FLOW} to its ExplicitAuthFlows.", id=f"{TAG}.E011")
-    if options.KEEP_TOKENS and "REFRESH_TOKEN_AUTH" not in flows and "RefreshTokenRotation" not in app:
+    rotates = (app.get("RefreshTokenRotation") or {}).get("Feature") == "ENABLED"
+    if options.KEEP_TOKENS and "REFRESH_TOKEN_AUTH" not in flows and not rotates:
         yield Warning(
             "The app client does not allow refreshing: the tokens in sessions end with the first ones.",
             hint="Add ALLOW_REFRESH_TOKEN_AUTH to its ExplicitAuthFlows, or set KEEP_TOKENS to False.",
@@ -111,6 +140,13 @@ def _about_app(app: dict[str, Any], options: conf.Options) -> Iterator[CheckMess
     if (options.CLIENT_SECRET or None) != (app.get("ClientSecret") or None):
         message = f"{conf.NAME}['CLIENT_SECRET'] is not the app client's secret."
         yield Error(message, hint="An app client without a secret takes None.", id=f"{TAG}.E012")
+    unheard = options.AUTH_FLOW == "USER_SRP_AUTH" and not app.get("EnablePropagateAdditionalUserContextData")
+    if options.SEND_IP_ADDRESS and unheard:
+        yield Warning(
+            f"The app client takes no network addresses of users, which {conf.NAME}['SEND_IP_ADDRESS'] sends.",
+            hint="Set its EnablePropagateAdditionalUserContextData (it needs a secret), or SEND_IP_ADDRESS to False.",
+            id=f"{TAG}.W016",
+        )
     here, there = site.get_settings().SIGN_IN_TIMEOUT, app.get("AuthSessionValidity", 3) * MINUTE
     if there < here:
         yield Warning(
