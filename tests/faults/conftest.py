@@ -54,7 +54,7 @@ def broken(proxy: PoolProxy, settings: Any) -> Broken:
     """Let a fault befall a step for a while, and see to it that it did. Whom no answer comes to waits ``seconds``."""
 
     @contextmanager
-    def broken(step: str, fault: str, *, seconds: float = 1.0) -> Iterator[None]:
+    def broken(step: str, fault: str, *, seconds: float = 0.5) -> Iterator[None]:
         given = settings.TRUSTED_DEVICES
         if fault in NEVER_COMES:
             options = {**given["COGNITO"], "READ_TIMEOUT": seconds}

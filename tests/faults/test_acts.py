@@ -201,7 +201,7 @@ def test_the_comparison_leaves_to_the_next_whom_it_could_not_compare(
 ) -> None:
     Device.objects.update(status="not_remembered")
     now = timezone.now()
-    with broken(step, fault, seconds=AT_ONCE if step == "AdminListDevices" else 1.0):
+    with broken(step, fault, seconds=AT_ONCE if step == "AdminListDevices" else 0.5):
         assert list(sync.compare(since=now, now=now)) == []
     assert sync.count(since=now) == 1
     assert Device.objects.get().pk == device.pk

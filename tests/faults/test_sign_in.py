@@ -55,7 +55,7 @@ def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
 ) -> None:
     browser.trusted_sign_in(person)
     tokens.forget_keys()
-    with broken(step, fault, seconds=AT_ONCE if step == "InitiateAuth" else 1.0):
+    with broken(step, fault, seconds=AT_ONCE if step == "InitiateAuth" else 0.5):
         assert nobody_is_let_in(browser, browser.password(person))
     assert not DeviceEvent.objects.filter(action="signed_in", reason="trusted_device").exists()
     assert Device.objects.get().is_remembered
