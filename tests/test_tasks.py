@@ -52,7 +52,7 @@ def test_a_run_stops_between_two_batches_when_its_time_is_up(due, monkeypatch):
     assert [tasks.expire_devices(batch_size=3)["expired"] for _ in range(4)] == [3, 3, 1, 0]
 
 
-@pytest.mark.parametrize("task", [tasks.expire_devices, tasks.prune_events])
+@pytest.mark.parametrize("task", [tasks.expire_devices, tasks.prune_events, tasks.sync_devices])
 def test_a_task_has_a_settled_name_and_survives_a_killed_worker(task):
     assert task.name == f"trusted_devices.tasks.{task.__name__}"
     assert (task.acks_late, task.ignore_result) == (True, True)

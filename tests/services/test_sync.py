@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from tests.conftest import NOW
 from tests.services.owner import Elsewhere
+from trusted_devices import tasks
 from trusted_devices.backends.base import OwnedDevice
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
@@ -220,6 +222,30 @@ def test_a_user_whom_the_owner_does_not_know_has_no_devices_there() -> None:
     del Elsewhere.owned[user.pk]
     assert compare() == [{device.device_key: Drift.UNKNOWN_THERE}]
     assert not Device.objects.exists()
+
+
+class TestTheTask:
+    def test_compares_and_mends_for_users_who_were_not_compared_for_a_day(self) -> None:
+        now = timezone.now()
+        fresh, old, _never = member("fresh", synced_at=now), member("old", synced_at=now - DAY), member("never")
+        for user in (fresh, old):
+            mirrored(user)
+        assert tasks.sync_devices() == {"compared": 2, "drift": 1}
+        assert [device.user_id for device in Device.objects.all()] == [fresh.pk]
+        assert tasks.sync_devices() == {"compared": 0, "drift": 0}
+
+    def test_leaves_to_the_next_run_what_it_has_no_time_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(2):
+            member(f"user-{number}")
+        monkeypatch.setattr(tasks, "RUN_SECONDS", 0)
+        assert [tasks.sync_devices()["compared"] for _ in range(3)] == [1, 1, 0]
+
+    def test_is_ordered_only_where_somebody_else_owns_the_devices(self, settings: Any) -> None:
+        ordered = tasks.beat_schedule()["trusted_devices.tasks.sync_devices"]
+        assert ordered["task"] == tasks.sync_devices.name
+        assert ordered["schedule"] == timedelta(minutes=15)
+        settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "local"}
+        assert "trusted_devices.tasks.sync_devices" not in tasks.beat_schedule()
 
 
 class TestTheCommand:

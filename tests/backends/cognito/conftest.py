@@ -63,7 +63,7 @@ class Process:
 class Person:
     """A user of the pool."""
 
-    process: Process
+    process: Process | None
     username: str
     password: str = PASSWORD
     sub: str = ""
@@ -223,6 +223,21 @@ def pool(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedPool
     stubbed = StubbedPool()
     yield stubbed
     stubbed.close()
+
+
+def trusts_the_device(pool: StubbedPool, browser: Browser, name: str, sub: str, key: str) -> None:
+    """Somebody whom the site knows trusts a new device at a pool without a server, and signs out."""
+    pool.answers("initiate_auth", pool.half_of_srp(name))
+    pool.answers("respond_to_auth_challenge", pool.challenge())
+    assert at(browser.password(Person(None, name))) == "sign_in_code"
+    tokens = pool.tokens(sub=sub, **{"cognito:username": name})
+    new = {"NewDeviceMetadata": {"DeviceKey": key, "DeviceGroupKey": "-abcd1234"}}
+    pool.answers("respond_to_auth_challenge", {"AuthenticationResult": {**tokens, **new}})
+    assert at(browser.code("123456")) == "sign_in_trust"
+    pool.answers("confirm_device", {"UserConfirmationNecessary": True})
+    pool.answers("update_device_status")
+    assert at(browser.trust()) == "home"
+    browser.sign_out()
 
 
 @pytest.fixture

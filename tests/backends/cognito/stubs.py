@@ -13,7 +13,7 @@ import botocore.session
 from botocore import xform_name
 from botocore.stub import Stubber
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 
 from trusted_devices.backends.cognito import client, conf, tokens
 from trusted_devices.crypto.srp import N
@@ -104,15 +104,15 @@ class StubbedPool:
         new = {"NewDeviceMetadata": {"DeviceKey": DEVICE_KEY, "DeviceGroupKey": "-abcd1234"}}
         return {"AuthenticationResult": {**self.tokens(), **new, **members}}
 
-    def tokens(self, *, key: RSAKey | None = None, **claims: Any) -> dict[str, Any]:
+    def tokens(self, *, key: RSAKey | OctKey | None = None, algorithm: str = "RS256", **claims: Any) -> dict[str, Any]:
         """An AuthenticationResult with tokens of the pool; ``claims`` go into both."""
         common = {"iss": self.options.issuer, "sub": SUB, "exp": int(time.time()) + 3600, **claims}
         access = {"token_use": "access", "client_id": CLIENT, **common}
         identity = {"token_use": "id", "aud": CLIENT, "cognito:username": "maria", "email": "m@example.com", **common}
-        header, key = {"alg": "RS256", "kid": KID}, key or signing_key()
+        header, key = {"alg": algorithm, "kid": KID}, key or signing_key()
         return {
-            "AccessToken": jwt.encode(header, access, key),
-            "IdToken": jwt.encode(header, identity, key),
+            "AccessToken": jwt.encode(header, access, key, algorithms=[algorithm]),
+            "IdToken": jwt.encode(header, identity, key, algorithms=[algorithm]),
             "RefreshToken": "r" * 20,
             "ExpiresIn": 3600,
             "TokenType": "Bearer",

@@ -12,8 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django_otp import oath
 
-from tests.backends.cognito.conftest import Browser, Person, Process, at, new_person, site_settings
-from tests.backends.cognito.stubs import CLIENT, SUB, StubbedPool, declared_errors
+from tests.backends.cognito.conftest import (
+    Browser,
+    Person,
+    Process,
+    at,
+    new_person,
+    site_settings,
+    trusts_the_device,
+)
+from tests.backends.cognito.stubs import CLIENT, DEVICE_KEY, SUB, StubbedPool, declared_errors
 from tests.backends.cognito.test_errors import START_AGAIN, UNAVAILABLE, UNKNOWN, sees, status_of, times_called
 from trusted_devices.backends.cognito import CognitoBackend, client
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
@@ -193,6 +201,23 @@ class TestAPasswordThatWasSetForSomebody:
         assert (device.status, device.status_reason) == ("not_remembered", "password_changed")
         assert not other.is_signed_in
         pool.is_done()
+
+    def test_is_asked_for_without_the_device_that_was_named(
+        self, pool: StubbedPool, browser: Browser, maria: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trusts_the_device(pool, browser, "maria", SUB, DEVICE_KEY)
+        named, call = [], client.PoolClient.call
+
+        def listen(self: client.PoolClient, operation: str, **params: Any) -> dict[str, Any]:
+            if operation == "respond_to_auth_challenge":
+                named.append("DEVICE_KEY" in params["ChallengeResponses"])
+            return call(self, operation, **params)
+
+        monkeypatch.setattr(client.PoolClient, "call", listen)
+        pool.answers("initiate_auth", pool.half_of_srp())
+        pool.answers("respond_to_auth_challenge", pool.challenge("NEW_PASSWORD_REQUIRED"))
+        up_to_the_new_password(pool, browser)
+        assert named == [True, False]
 
     def test_of_a_newcomer_makes_an_account_for_them(self, pool: StubbedPool, browser: Browser) -> None:
         up_to_the_new_password(pool, browser)

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
-from tests.backends.cognito.conftest import Browser, at
-from tests.backends.cognito.stubs import SUB, StubbedPool
+from tests.backends.cognito.conftest import Browser, at, trusts_the_device
+from tests.backends.cognito.stubs import DEVICE_KEY, SUB, StubbedPool
 from trusted_devices.backends.cognito import CognitoBackend, flow, identities, sealed, session, translate
 from trusted_devices.backends.cognito.errors import MalformedAnswer
 from trusted_devices.exceptions import (
@@ -20,7 +20,7 @@ from trusted_devices.exceptions import (
     TrustNotAllowed,
     UnknownMethod,
 )
-from trusted_devices.models import Device
+from trusted_devices.models import CognitoUser, Device
 from trusted_devices.types import ClientInfo, DeviceStatus
 
 FORM = {"username": "maria", "password": "correct horse battery"}
@@ -90,6 +90,20 @@ def test_an_answer_to_the_password_that_makes_no_sense(
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.answers("respond_to_auth_challenge", answer)
     assert is_refused(browser.http.post(reverse("trusted_devices:sign_in"), FORM), browser)
+
+
+def test_a_device_of_one_user_that_signs_another_in(pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    paul, theirs = get_user_model().objects.create_user("paul"), "9d4a3f1c-0000-4222-8333-444455556666"
+    CognitoUser.objects.create(user=paul, sub=theirs, username="paul")
+    trusts_the_device(pool, browser, "maria", SUB, f"{DEVICE_KEY[:-1]}1")
+    trusts_the_device(pool, browser, "paul", theirs, f"{DEVICE_KEY[:-1]}2")
+    pool.answers("initiate_auth", pool.half_of_srp())
+    pool.answers("respond_to_auth_challenge", pool.challenge("DEVICE_SRP_AUTH"))
+    half = {**pool.half_of_srp(), "ChallengeName": "DEVICE_PASSWORD_VERIFIER"}
+    pool.answers("respond_to_auth_challenge", half)
+    pool.answers("respond_to_auth_challenge", {"AuthenticationResult": pool.tokens(sub=theirs)})
+    assert is_refused(browser.http.post(reverse("trusted_devices:sign_in"), FORM), browser)
+    pool.is_done()
 
 
 @pytest.mark.parametrize("answer", [{}, {"ChallengeName": "SMS_MFA", "Session": "s" * 30}])
@@ -207,6 +221,12 @@ class TestSessions:
         record = {"access": "a", "identity": "i", "refresh": "", "expires_at": 0, "device_key": ""}
         with pytest.raises(SignInExpired):
             session.get_tokens({session.SESSION_KEY: sealed.seal("session", record)})
+
+    def test_name_no_device_but_the_one_that_signed_in(self, pool: StubbedPool) -> None:
+        finished = flow.SignIn(username="maria", access="a", device_key="k_1", new_key="k_2")
+        for key, named in (("k_1", "k_1"), ("k_2", "k_2"), ("k_3", ""), ("", "")):
+            packed = session.pack(finished, key)
+            assert sealed.unseal("session", packed[session.SESSION_KEY])["device_key"] == named
 
     def test_take_over_a_refresh_token_that_was_rotated(self, pool: StubbedPool) -> None:
         record = {"access": "a", "identity": "i", "refresh": "old", "expires_at": 0, "device_key": "k_1"}

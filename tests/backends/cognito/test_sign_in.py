@@ -351,6 +351,7 @@ class TestTokens:
         assert get_tokens(kept).access == first.access
         later = get_tokens(kept, now=timezone.now() + timedelta(minutes=59))
         assert later.access != first.access
+        assert get_tokens(kept, now=timezone.now() + timedelta(minutes=59)).access != later.access
         assert first.access not in repr(first)
         browser.sign_out()
         browser.password(person)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from django.utils import timezone
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 
 from tests.backends.cognito.stubs import KID, SUB, StubbedPool, signing_key, stubbed_settings
 from trusted_devices.backends.cognito import tokens
@@ -45,6 +45,21 @@ def another_key() -> RSAKey:
     return RSAKey.generate_key(2048, {"kid": KID}, private=True)
 
 
+def of_any_algorithm(pool: StubbedPool) -> RSAKey:
+    """The pool's key, which from now on is published without the algorithm that it is for."""
+    key = RSAKey.import_key(
+        {name: value for name, value in signing_key().as_dict(private=True).items() if name != "alg"}
+    )
+    tokens._kept[pool.options.issuer].keys[KID] = key
+    return key
+
+
+def as_secret(pool: StubbedPool) -> OctKey:
+    """What is published, taken for a secret that both sides have."""
+    modulus = of_any_algorithm(pool).as_dict(private=False)["n"]
+    return OctKey.import_key({"kty": "oct", "k": modulus})
+
+
 WRONG: dict[str, Callable[[StubbedPool], Any]] = {
     "none": lambda pool: {},
     "not text": lambda pool: None,
@@ -53,7 +68,12 @@ WRONG: dict[str, Callable[[StubbedPool], Any]] = {
     "algorithm none": lambda pool: _each(pool, lambda token: "eyJhbGciOiJub25lIn0." + token.split(".")[1] + "."),
     "under another key": lambda pool: pool.tokens(key=another_key()),
     "of another issuer": lambda pool: pool.tokens(iss="https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_X"),
-    "of another client": lambda pool: pool.tokens(client_id="other", aud="other"),
+    "under another algorithm": lambda pool: pool.tokens(key=of_any_algorithm(pool), algorithm="RS512"),
+    "under the published key as a secret": lambda pool: pool.tokens(key=as_secret(pool), algorithm="HS256"),
+    "of another client": lambda pool: pool.tokens(client_id="other"),
+    "for another client": lambda pool: pool.tokens(aud="other"),
+    "for another use": lambda pool: pool.tokens(token_use="access"),
+    "for no access": lambda pool: pool.tokens(token_use="id"),
     "swapped": lambda pool: _swapped(pool.tokens()),
     "without end": lambda pool: pool.tokens(exp=None),
     "over": lambda pool: pool.tokens(exp=int(time.time()) - 300),
