@@ -12,11 +12,12 @@ from django.core.checks import Warning as CheckWarning
 from django.urls import reverse
 from django.utils import timezone
 
-from tests.backends.cognito.conftest import ROOT, Browser, at
+from tests.backends.cognito.conftest import ROOT, Browser, at, trusts_the_device
 from tests.backends.cognito.stubs import (
     CLIENT,
     DEVICE_KEY,
     POOL,
+    SUB,
     StubbedPool,
     declared_errors,
     operations,
@@ -414,6 +415,43 @@ def test_a_stranger_whose_record_cannot_be_read_is_not_let_in(pool: StubbedPool,
     assert not browser.is_signed_in
     assert not get_user_model().objects.exists()
     pool.is_done()
+
+
+def test_a_device_that_is_gone_while_it_proves_itself_is_forgotten_and_mfa_is_asked(
+    pool: StubbedPool, browser: Browser, maria: Any
+) -> None:
+    trusts_the_device(pool, browser, "maria", SUB, DEVICE_KEY)
+    pool.answers("initiate_auth", pool.half_of_srp())
+    pool.answers("respond_to_auth_challenge", pool.challenge("DEVICE_SRP_AUTH"))
+    pool.refuses("respond_to_auth_challenge", "ResourceNotFoundException", "Device does not exist.")
+    pool.refuses("admin_forget_device", "ResourceNotFoundException", "Device does not exist.")
+    up_to_the_code(pool, browser)
+    assert not Device.objects.exists()
+    assert not DeviceEvent.objects.filter(action="trust_refused", reason="proof_failed").exists()
+
+
+@pytest.mark.parametrize("send", [True, False])
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"])
+def test_the_pool_is_told_the_user_s_address_only_where_the_site_says_so(
+    pool: StubbedPool,
+    browser: Browser,
+    maria: Any,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    flow: str,
+    send: bool,
+) -> None:
+    settings.TRUSTED_DEVICES = stubbed_settings(AUTH_FLOW=flow, SEND_IP_ADDRESS=send)
+    told: list[str] = []
+
+    def listen(self: client.PoolClient, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        context = params.get("ContextData" if operation.startswith("admin_") else "UserContextData", {})
+        told.append(context.get("IpAddress", ""))
+        return pool.challenge() if operation == "admin_initiate_auth" or len(told) > 1 else pool.half_of_srp()
+
+    monkeypatch.setattr(client.PoolClient, "_once", listen)
+    assert at(browser.http.post(reverse("trusted_devices:sign_in"), FORM)) == "sign_in_code"
+    assert set(told) == {"127.0.0.1" if send else ""}
 
 
 def test_a_device_that_is_gone_counts_as_stopped_but_cannot_be_remembered(pool: StubbedPool, device: Device) -> None:
