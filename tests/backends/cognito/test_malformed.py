@@ -209,6 +209,13 @@ class TestTheBackend:
         assert [device.device_key for device in CognitoBackend().list_devices(maria)] == keys
         pool.is_done()
 
+    def test_does_not_go_round_in_circles(self, pool: StubbedPool, maria: Any) -> None:
+        for _ in range(2):
+            pool.answers("admin_list_devices", {"Devices": [{"DeviceKey": DEVICE_KEY}], "PaginationToken": "a"})
+        with pytest.raises(MalformedAnswer):
+            list(CognitoBackend().list_devices(maria))
+        pool.is_done()
+
 
 class TestSessions:
     def test_without_tokens_have_none(self, pool: StubbedPool) -> None:

@@ -157,6 +157,12 @@ def test_the_keys_are_fetched_once_from_below_the_issuer(pool: StubbedPool, publ
     assert published.url == f"{pool.options.issuer}/.well-known/jwks.json"
 
 
+def test_keys_of_a_kind_that_nobody_knows_are_passed_over(pool: StubbedPool, published: Published) -> None:
+    strange = [{"kty": "QUANTUM", "kid": KID}, {"kty": "oct", "kid": KID, "k": "c2VjcmV0"}]
+    published.body = json.dumps({"keys": [*json.loads(published.body)["keys"], *strange]}).encode()
+    assert verify(pool, pool.tokens()).claims["sub"] == SUB
+
+
 def test_keys_are_fetched_anew_after_an_hour(pool: StubbedPool, published: Published) -> None:
     verify(pool, pool.tokens())
     grow_old(pool, tokens.KEEP_SECONDS + 1)

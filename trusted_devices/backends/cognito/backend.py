@@ -324,9 +324,11 @@ class CognitoBackend(BaseDeviceBackend):
             except UserNotFound:
                 raise DeviceNotFound from None
             yield from map(translate.device, page.get("Devices") or ())
-            token = page.get("PaginationToken")
+            last, token = token, page.get("PaginationToken")
             if not token:
                 return
+            if token == last:
+                raise MalformedAnswer("A list of devices that leads back to the same page.")
 
     def check(self) -> list[CheckMessage]:
         from trusted_devices.backends.cognito import checks

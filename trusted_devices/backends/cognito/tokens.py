@@ -16,7 +16,7 @@ from botocore.httpsession import URLLib3Session
 from django.views.decorators.debug import sensitive_variables
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import RSAKey
 
 from trusted_devices.backends.cognito.conf import Options
 from trusted_devices.backends.cognito.errors import MalformedAnswer
@@ -133,13 +133,14 @@ def _fetch(options: Options) -> dict[str, Any]:
         response = http.send(AWSRequest("GET", url).prepare())
         if response.status_code != HTTP_OK:
             raise MalformedAnswer(f"The pool's keys: status {response.status_code}.")
-        published = KeySet.import_key_set(json.loads(response.content))
+        # Keys of other kinds are none of ours (RFC 7517, section 5).
+        published = [key for key in json.loads(response.content)["keys"] if key["kty"] == "RSA"]
+        return {str(key["kid"]): RSAKey.import_key(key) for key in published}
     except (BotoCoreError, JoseError, ValueError, TypeError, KeyError) as error:
         logger.error("The user pool's keys cannot be fetched (%s).", type(error).__name__)  # noqa: TRY400
         raise BackendUnavailable("The user pool's keys cannot be fetched.") from None
     finally:
         http.close()
-    return {str(key.kid): key for key in published.keys}
 
 
 def forget_keys() -> None:
