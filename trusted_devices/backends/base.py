@@ -2,8 +2,7 @@
 
 ``Device`` rows are the mirror that every door reads. A service tells the backend of a change *before* it writes the
 mirror, so that a backend that refuses or cannot be reached leaves the mirror as it was; only where trust ends at all
-costs is it told afterwards. Backends send no signals and
-hold no rule about trust.
+costs is it told afterwards. Backends send no signals and hold no rule about trust.
 """
 
 from __future__ import annotations

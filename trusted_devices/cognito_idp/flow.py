@@ -192,7 +192,7 @@ def answer_new_password(step: Step, session_text: str | None) -> dict[str, Any]:
         # Another sign-in, the site's own pages or staff may have been faster.
         stored = type(member.user)._base_manager.select_for_update().filter(pk=member.user.pk).first()
         marked = PoolUser.objects.filter(pk=member.pk, must_change_password=True)
-        if stored is None or not _is_good(stored, session) or not marked.update(must_change_password=False):
+        if stored is None or not _still_good(stored, session) or not marked.update(must_change_password=False):
             raise errors.invalid_session()
         member.user.save(update_fields=changed)
     return _after_password(step, member, None)
@@ -267,7 +267,7 @@ def answer_device_verifier(step: Step) -> dict[str, Any]:
             user=member.user, device=device, reason=TrustReason.PROOF_FAILED, client=step.client_info, now=step.now
         )
         raise errors.incorrect()
-    if not _still_good(member, session):
+    if not _still_good(member.user, session):
         raise errors.incorrect()
     found = factors.available(member)
     if session.verification is None and _mfa_due(member, found) and not _trusted(step, member, device):
@@ -289,7 +289,7 @@ def setup_session(text: str, *, now: datetime) -> tuple[Session, PoolUser]:
     """Return the session of a sign-in that has to set up a factor, and whose it is. Raises ``WireError``."""
     session = Session.load(text)
     member = _member(session.pool_user_id)
-    if member is None or session.challenge != "MFA_SETUP" or not _still_good(member, session):
+    if member is None or session.challenge != "MFA_SETUP" or not _still_good(member.user, session):
         raise errors.invalid_session()
     if now.timestamp() >= session.expires:
         raise errors.session_expired()
@@ -422,7 +422,7 @@ def _recorded_first_factor(step: Step, member: PoolUser, device_key: str) -> Fir
         .order_by("-pk")
         .first()
     )
-    if record is None or not _still_good(member, Session(**record.state)):
+    if record is None or not _still_good(member.user, Session(**record.state)):
         return None
     return record
 
@@ -510,7 +510,7 @@ def _load_session(step: Step, challenge: str, text: str | None) -> tuple[Session
         raise errors.session_used()
     if not member.user.is_active:
         raise errors.user_disabled()
-    if not _still_good(member, session):
+    if not _still_good(member.user, session):
         raise errors.invalid_session()
     return session, member
 
@@ -532,12 +532,8 @@ def _member(pk: int | None) -> PoolUser | None:
     return PoolUser.objects.select_related("user", "pool").filter(pk=pk or 0).first()
 
 
-def _still_good(member: PoolUser, session: Session) -> bool:
+def _still_good(user: Any, session: Session) -> bool:
     """Return whether the user is still active and still has the password that the sign-in began with."""
-    return _is_good(member.user, session)
-
-
-def _is_good(user: Any, session: Session) -> bool:
     return bool(user.is_active) and hmac.compare_digest(password_stamp(user), session.stamp)
 
 

@@ -95,10 +95,7 @@ class CognitoBackend(BaseDeviceBackend):
             raise BackendUnavailable("The user pool refused the password for no reason that a password has.") from error
 
     def asks_new_password(self) -> NewPassword | None:
-        sign_in = self._sign_in
-        if sign_in is None or sign_in.challenge != translate.NEW_PASSWORD:
-            return None
-        return NewPassword(attributes=sign_in.attributes)
+        return self._sign_in.new_password if self._sign_in is not None else None
 
     @sensitive_variables()
     def new_password(
@@ -112,7 +109,7 @@ class CognitoBackend(BaseDeviceBackend):
         assess: Assess,
     ) -> FirstFactor:
         sign_in, flow = SignIn.load(state), Flow(self.pool, client)
-        if sign_in.challenge != translate.NEW_PASSWORD:
+        if sign_in.new_password is None:
             raise SignInExpired
         typed = {translate.ATTRIBUTE + name: attributes[name] for name in sign_in.attributes if name in attributes}
         with _in_the_middle():
@@ -161,7 +158,7 @@ class CognitoBackend(BaseDeviceBackend):
             user = identities.resolve(translate.user_claims(self._record(attempt.username)))
         elif not user.is_active:
             raise InvalidCredentials
-        if (due := CognitoBackend(sign_in).asks_new_password()) is not None:
+        if (due := sign_in.new_password) is not None:
             return FirstFactor(user=user, new_password=due, state=sign_in.dump(), device_lost=attempt.lost)
         # A device that proved itself and is asked for a code nevertheless may not stand in for it.
         proof = ProofState.FAILED if attempt.proof is ProofState.FAILED else ProofState.MISSING

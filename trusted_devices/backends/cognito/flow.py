@@ -22,7 +22,7 @@ from trusted_devices.crypto.encoding import format_timestamp
 from trusted_devices.crypto.errors import SrpError, TextError
 from trusted_devices.crypto.srp import ClientSession, Identity, device_identity, pool_name_of, user_identity
 from trusted_devices.exceptions import CodeMismatch, DeviceNotFound, InvalidCredentials
-from trusted_devices.types import ClientInfo, DeviceCredential, MfaMethod, ProofState
+from trusted_devices.types import ClientInfo, DeviceCredential, MfaMethod, NewPassword, ProofState
 
 Recall = Callable[[str], DeviceCredential | None]
 Answer = dict[str, Any]
@@ -65,6 +65,11 @@ class SignIn:
         record["methods"] = tuple((name, where) for name, where in record["methods"])
         record["attributes"] = tuple(record["attributes"])
         return cls(**record)
+
+    @property
+    def new_password(self) -> NewPassword | None:
+        """What is asked for, where a new password is."""
+        return NewPassword(attributes=self.attributes) if self.challenge == translate.NEW_PASSWORD else None
 
     def offered(self) -> list[MfaMethod]:
         """Return the second factors that are asked for, can be chosen, or are being set up."""
@@ -205,7 +210,7 @@ class Flow:
         except InvalidCredentials as error:
             raise MalformedAnswer("A challenge whose session is worth nothing.") from error
         key = translate.set_up_key(given)
-        return dataclasses.replace(sign_in, challenge=name, session=session_of(given), methods=(), totp_key=key)
+        return dataclasses.replace(sign_in, challenge=name, session=session_of(given), totp_key=key)
 
     @sensitive_variables()
     def set_up(self, sign_in: SignIn, code: str) -> Answer:
