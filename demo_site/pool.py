@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from demo_site import accounts, environment
-from trusted_devices.backends.cognito.identities import UserMapper
+from trusted_devices.cognito.identities import UserMapper
 
 STAFF = frozenset(account.username for account in accounts.ACCOUNTS if account.is_staff)
 

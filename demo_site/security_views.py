@@ -25,9 +25,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from demo_site import second_factor
 from demo_site.forms import CodeForm, SetUpForm
-from trusted_devices import logins
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
-from trusted_devices.views import authenticator
+from trusted_devices.web import logins
+from trusted_devices.web.views import authenticator
 
 
 @require_safe

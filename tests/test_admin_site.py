@@ -14,12 +14,12 @@ from django.urls import include, path
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from trusted_devices import verification
 from trusted_devices.admin_site import TrustedDevicesAdminSite
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.services import devices, second_factor
 from trusted_devices.testing import force_mfa_login, make_device, trust_device
 from trusted_devices.types import VerifiedBy
+from trusted_devices.web import session_note
 
 PASSWORD = "correct horse"
 INDEX = "/admin/"
@@ -102,15 +102,15 @@ class TestSignedInWithoutProof:
     def test_the_proof_of_somebody_else_in_the_same_browser_does_not_count(self, client, staff, factor, user):
         force_mfa_login(client, staff)
         session = client.session
-        raw = session[verification.SESSION_KEY]
-        session[verification.SESSION_KEY] = {**raw, "user": str(user.pk)}
+        raw = session[session_note.SESSION_KEY]
+        session[session_note.SESSION_KEY] = {**raw, "user": str(user.pk)}
         session.save()
         assert _follow(client, INDEX)[0].request["PATH_INFO"] == "/verify/"
 
     def test_a_note_that_is_damaged_does_not_count(self, client, staff, factor):
         client.force_login(staff)
         session = client.session
-        session[verification.SESSION_KEY] = {"user": str(staff.pk), "by": "everything"}
+        session[session_note.SESSION_KEY] = {"user": str(staff.pk), "by": "everything"}
         session.save()
         assert _follow(client, INDEX)[0].request["PATH_INFO"] == "/verify/"
 

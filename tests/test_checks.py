@@ -22,10 +22,11 @@ from django.utils.module_loading import import_string
 from django_otp.admin import OTPAdminSite
 
 from tests.geoip import write_database
-from trusted_devices import checks, places
+from trusted_devices import checks
 from trusted_devices.admin_site import TrustedDevicesAdminMixin, TrustedDevicesAdminSite
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.middleware import DeviceKeyMiddleware
+from trusted_devices.words import places
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "checks.md"
 SOURCE = Path(checks.__file__)

@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views import View
 
-from trusted_devices import verification
 from trusted_devices.decorators import ask_again, fresh_mfa_required, has_fresh_mfa
 from trusted_devices.types import VerifiedBy
-from trusted_devices.verification import Verification
+from trusted_devices.web import session_note
+from trusted_devices.web.session_note import Verification
 
 QUARTER = timedelta(minutes=15)
 rf = RequestFactory()
@@ -67,7 +67,7 @@ def send(now, time_machine):
     def build(by=VerifiedBy.MFA, ago=timedelta(0), *, request=None, user=MARIA, noted_for="1"):
         request = request or rf.get("/secret/?page=2")
         request.user, request.session = user, {}
-        verification.write(request.session, Verification(user_id=noted_for, by=by, at=now - ago))
+        session_note.write(request.session, Verification(user_id=noted_for, by=by, at=now - ago))
         return request
 
     return build

@@ -12,14 +12,15 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
 
-from trusted_devices import cookies, devicejar, verification
+from trusted_devices import cookies
 from trusted_devices.cookies import DeviceCookie
-from trusted_devices.devicejar import get_jar
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.models import Device, DeviceSession
 from trusted_devices.services import devices, sessions, trust
 from trusted_devices.testing import force_mfa_login, trust_device
 from trusted_devices.types import Presented, StatusReason
+from trusted_devices.web import jar, session_note
+from trusted_devices.web.jar import get_jar
 
 DAY = timedelta(days=1)
 rf = RequestFactory()
@@ -139,9 +140,9 @@ class TestTheResponse:
 class TestTheRequestInHand:
     def test_is_known_while_the_view_runs_and_not_afterwards(self, run, http_request):
         seen = []
-        run(http_request, lambda _: seen.append(devicejar.current_request.get()) or HttpResponse())
+        run(http_request, lambda _: seen.append(jar.current_request.get()) or HttpResponse())
         assert seen == [http_request]
-        assert devicejar.current_request.get() is None
+        assert jar.current_request.get() is None
 
     def test_is_forgotten_when_the_view_fails_as_well(self, run, http_request):
         def fail(_):
@@ -149,14 +150,14 @@ class TestTheRequestInHand:
 
         with pytest.raises(ZeroDivisionError):
             run(http_request, fail)
-        assert devicejar.current_request.get() is None
+        assert jar.current_request.get() is None
 
     def test_of_an_outer_request_is_back_after_an_inner_one(self, run, http_request):
         outer, seen = rf.get("/outer"), []
 
         def view(_):
             run(http_request, lambda _: HttpResponse())
-            seen.append(devicejar.current_request.get())
+            seen.append(jar.current_request.get())
             return HttpResponse()
 
         DeviceKeyMiddleware(view)(outer)
@@ -230,7 +231,7 @@ class TestASessionThatIsGivenANewKey:
         after = browser.session.session_key
         assert after != before
         assert DeviceSession.objects.get().session_digest == sessions.digest(after)
-        note = verification.read(browser.session, str(user.pk))
+        note = session_note.read(browser.session, str(user.pk))
         assert note.session_digest == sessions.digest(after)
         devices.forget_all(user=user)
         assert not browser.session.exists(after)

@@ -10,11 +10,11 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from trusted_devices import devicejar
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.services import trust
 from trusted_devices.testing import force_mfa_login, trust_device
 from trusted_devices.types import Presented
+from trusted_devices.web import jar
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_request_that_does_not_ask_costs_no_query_and_changes_no_header(
 def test_a_request_that_asks_costs_one_query(user, granted, django_assert_num_queries):
     request = RequestFactory().get("/")
     request.user = user
-    devicejar.get_jar(request).keep(granted.credential)
+    jar.get_jar(request).keep(granted.credential)
 
     def view(request):
         return HttpResponse(str(request.trusted_device) + request.trusted_device.device_key)

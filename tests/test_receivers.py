@@ -26,7 +26,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.host.models import Customer, Employee
-from trusted_devices import devicejar, receivers, verification
+from trusted_devices import receivers
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import CodeMismatch
 from trusted_devices.mfa import get_provider
@@ -35,6 +35,7 @@ from trusted_devices.services import devices, sessions, sign_in, trust
 from trusted_devices.services.sign_in import SignedIn
 from trusted_devices.testing import force_mfa_login, make_device, trust_device
 from trusted_devices.types import Presented, StatusReason, TrustReason, VerifiedBy
+from trusted_devices.web import jar, session_note
 
 CHEAP_PBKDF2 = "tests.test_receivers.CheapPBKDF2"
 MD5 = "django.contrib.auth.hashers.MD5PasswordHasher"
@@ -67,7 +68,7 @@ def _request(user, cookie=None):
     request = RequestFactory().post("/")
     request.user = user
     if cookie is not None:
-        devicejar.get_jar(request).__dict__["_read"] = cookie
+        jar.get_jar(request).__dict__["_read"] = cookie
     return request
 
 
@@ -75,9 +76,9 @@ def _request(user, cookie=None):
 def in_request(user, granted):
     """The request in hand is ``user``'s own, from the device that ``granted`` is about."""
     request = _request(user, DeviceCookie((granted.credential,)))
-    token = devicejar.current_request.set(request)
+    token = jar.current_request.set(request)
     yield request
-    devicejar.current_request.reset(token)
+    jar.current_request.reset(token)
 
 
 class TestPasswords:
@@ -270,10 +271,10 @@ class TestDeviceInHand:
 
     def test_not_if_somebody_else_changes_the_password(self, user, granted, other_user):
         request = _request(other_user, DeviceCookie((granted.credential,)))
-        token = devicejar.current_request.set(request)
+        token = jar.current_request.set(request)
         user.set_password("a new one")
         user.save()
-        devicejar.current_request.reset(token)
+        jar.current_request.reset(token)
         assert _why(granted.device) == StatusReason.PASSWORD_CHANGED
 
     def test_not_outside_a_request(self, user, granted):
@@ -482,10 +483,10 @@ class TestSigningOut:
     def test_the_note_of_how_the_user_was_verified_is_gone(self, user, device):
         request = _request(user)
         request.session = SessionStore()
-        note = verification.Verification(user_id=str(user.pk), by=VerifiedBy.MFA, at=timezone.now())
-        verification.write(request.session, note)
+        note = session_note.Verification(user_id=str(user.pk), by=VerifiedBy.MFA, at=timezone.now())
+        session_note.write(request.session, note)
         user_logged_out.send(sender=type(user), request=request, user=user)
-        assert verification.SESSION_KEY not in request.session
+        assert session_note.SESSION_KEY not in request.session
 
     @pytest.mark.parametrize("somebody", [True, False])
     def test_a_session_without_a_note_is_no_error(self, client, user, somebody):

@@ -28,7 +28,7 @@ from trusted_devices.testing import (
     trust_device,
 )
 from trusted_devices.types import MfaMethod, MfaVerification, VerifiedBy
-from trusted_devices.verification import read
+from trusted_devices.web.session_note import read
 
 
 class TestMakeDevice:

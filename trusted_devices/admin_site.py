@@ -19,8 +19,9 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
-from trusted_devices import conf, verification
+from trusted_devices import conf
 from trusted_devices.exceptions import BackendUnavailable
+from trusted_devices.web import session_note
 
 if TYPE_CHECKING:
     _Base = AdminSite
@@ -73,7 +74,7 @@ class TrustedDevicesAdminConfig(AdminConfig):
 
 
 def _passed_mfa(request: HttpRequest) -> bool:
-    note = verification.read(request.session, str(request.user.pk))
+    note = session_note.read(request.session, str(request.user.pk))
     return note is not None and note.passed_mfa
 
 

@@ -17,11 +17,12 @@ from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
-from trusted_devices import conf, places
+from trusted_devices import conf
 from trusted_devices.backends import get_backend
 from trusted_devices.backends.base import BaseDeviceBackend
 from trusted_devices.mfa import get_provider
 from trusted_devices.policy import TrustPolicy
+from trusted_devices.words import places
 
 MIDDLEWARE = "trusted_devices.middleware.DeviceKeyMiddleware"
 AUTHENTICATION_MIDDLEWARE = "django.contrib.auth.middleware.AuthenticationMiddleware"

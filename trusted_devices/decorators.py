@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 
-from trusted_devices import verification
+from trusted_devices.web import session_note
 
 
 def has_fresh_mfa(request: HttpRequest, max_age: timedelta) -> bool:
@@ -22,7 +22,7 @@ def has_fresh_mfa(request: HttpRequest, max_age: timedelta) -> bool:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return False
-    note = verification.read(request.session, str(user.pk))
+    note = session_note.read(request.session, str(user.pk))
     return note is not None and note.is_fresh(max_age=max_age, now=timezone.now())
 
 

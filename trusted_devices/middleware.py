@@ -11,9 +11,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from trusted_devices import devicejar, logins
 from trusted_devices.models import Device
 from trusted_devices.services import trust
+from trusted_devices.web import jar, logins
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -43,10 +43,10 @@ class DeviceKeyMiddleware:
         try:
             response: HttpResponseBase = self.get_response(request)
         finally:
-            devicejar.current_request.reset(token)
+            jar.current_request.reset(token)
         if note := logins.moved_session(request):
             logins.follow_session(request, note)
-        devicejar.apply_changes(request, response)
+        jar.apply_changes(request, response)
         return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
@@ -54,24 +54,24 @@ class DeviceKeyMiddleware:
         try:
             response: HttpResponseBase = await self.get_response(request)
         finally:
-            devicejar.current_request.reset(token)
+            jar.current_request.reset(token)
         if note := logins.moved_session(request):
             await sync_to_async(logins.follow_session)(request, note)
-        devicejar.apply_changes(request, response)
+        jar.apply_changes(request, response)
         return response
 
     def _prepare(self, request: HttpRequest) -> Any:
         extended: Any = request
         extended.trusted_device = SimpleLazyObject(partial(_recognise, request))
         extended.atrusted_device = partial(_arecognise, request)
-        return devicejar.current_request.set(request)
+        return jar.current_request.set(request)
 
 
 def _recognise(request: HttpRequest) -> Device | None:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return None
-    return trust.recognise(user=user, credential=devicejar.get_jar(request).present(user).credential)
+    return trust.recognise(user=user, credential=jar.get_jar(request).present(user).credential)
 
 
 _arecognise = sync_to_async(_recognise)

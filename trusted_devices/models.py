@@ -8,9 +8,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices import useragents
 from trusted_devices.querysets import DeviceEventQuerySet, DeviceQuerySet
 from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason, TrustReason, VerifiedBy
+from trusted_devices.words import browsers
 
 DIGEST_LENGTH = 64
 
@@ -131,7 +131,7 @@ class Device(models.Model):
 
     last_authenticated_at = models.DateTimeField(_("last used"), null=True, editable=False)
     last_ip = models.GenericIPAddressField(_("last network address"), null=True, editable=False)
-    user_agent = models.CharField(_("user agent"), max_length=useragents.MAX_LENGTH, blank=True, editable=False)
+    user_agent = models.CharField(_("user agent"), max_length=browsers.MAX_LENGTH, blank=True, editable=False)
     created_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     modified_at = models.DateTimeField(_("modified"), default=timezone.now, editable=False)
 
@@ -161,7 +161,7 @@ class Device(models.Model):
     @property
     def description(self) -> str:
         """Browser and system in words, such as "Chrome on Windows"."""
-        return useragents.describe(self.user_agent)
+        return browsers.describe(self.user_agent)
 
     @property
     def is_remembered(self) -> bool:
@@ -229,7 +229,7 @@ class DeviceEvent(models.Model):
     )
     note = models.CharField(_("note"), max_length=255, blank=True)
     ip_address = models.GenericIPAddressField(_("network address"), null=True)
-    user_agent = models.CharField(_("user agent"), max_length=useragents.MAX_LENGTH, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=browsers.MAX_LENGTH, blank=True)
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     objects = DeviceEventQuerySet.as_manager()

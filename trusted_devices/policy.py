@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from trusted_devices.conf import Settings
 
 
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far the clock of the web process that wrote a time may be ahead of the one that reads it."""
+
+
 def evaluate_trust(
     *,
     user_id: str,

@@ -21,12 +21,13 @@ from django.db.models.signals import post_delete, post_save, pre_delete, pre_sav
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-from trusted_devices import conf, devicejar, emails, signals, verification
+from trusted_devices import conf, signals
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device
 from trusted_devices.services import devices, publishing, sessions
 from trusted_devices.services.trust import password_stamp
 from trusted_devices.types import StatusReason
+from trusted_devices.web import jar, mails, session_note
 
 _STORED = "_trusted_devices_stored"
 _followed: list[type[Model]] = []
@@ -134,8 +135,8 @@ def follow_sign_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
     session = getattr(request, "session", None)
     if session is None or user is None:
         return
-    note = verification.read(session, str(user.pk))
-    verification.clear(session)
+    note = session_note.read(session, str(user.pk))
+    session_note.clear(session)
     if note is not None and note.session_digest:
         sessions.detach(session_digest=note.session_digest)
 
@@ -148,18 +149,18 @@ def follow_trust(device: Device, **_: Any) -> None:
 def mail_about_new_device(device: Device, new: bool, **_: Any) -> None:
     """Tell a user that a device was trusted for the first time."""
     if new:
-        emails.send_new_device(device)
+        mails.send_new_device(device)
 
 
 def mail_about_misuse(device: Device, **_: Any) -> None:
     """Tell a user that the key of a device was copied."""
-    emails.send_misuse(device)
+    mails.send_misuse(device)
 
 
 def mail_about_forgetting(device: Device, actor: Any, **_: Any) -> None:
     """Tell a user that somebody else made the site forget a device."""
     if actor is not None and actor.pk not in (None, device.user_id):
-        emails.send_forgotten(device)
+        mails.send_forgotten(device)
 
 
 def follow_setting(setting: str, **_: Any) -> None:
@@ -197,7 +198,7 @@ def _kept_key(user: Any) -> str:
     """Return the key of the device on which ``user`` is changing the password and may stay trusted, if any."""
     if getattr(user, "_password", None) is None or not conf.get_settings().KEEP_DEVICE_ON_PASSWORD_CHANGE:
         return ""
-    return devicejar.key_in_hand(user)
+    return jar.key_in_hand(user)
 
 
 def _end_trust_of_owners(*factors: Any) -> None:
@@ -207,7 +208,7 @@ def _end_trust_of_owners(*factors: Any) -> None:
 
 def _actor() -> Any:
     """Return the user of the request in hand, without loading it before somebody asks."""
-    return getattr(devicejar.current_request.get(), "user", None)
+    return getattr(jar.current_request.get(), "user", None)
 
 
 def _factor_models() -> list[type[Model]]:

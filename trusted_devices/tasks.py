@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from trusted_devices.backends import get_backend
-from trusted_devices.services import activity, background, expiry, sessions, sync
+from trusted_devices.services import activity, bulk_jobs, comparison, expiry, sessions
 
 try:
     from celery import shared_task
@@ -80,7 +80,7 @@ def sync_devices(max_age_hours: float = 24) -> dict[str, int]:
     Return ``{"compared": how many users, "drift": how many devices}``. What a run does not get to is the next one's.
     """
     now = timezone.now()
-    found = sync.compare(since=now - timedelta(hours=max_age_hours), now=now)
+    found = comparison.compare(since=now - timedelta(hours=max_age_hours), now=now)
     drift = [len(compared.drift) for compared in _while_time_lasts(found)]
     return {"compared": len(drift), "drift": sum(drift)}
 
@@ -94,7 +94,7 @@ def sync_devices(max_age_hours: float = 24) -> dict[str, int]:
 )
 def run_bulk_act(job_id: str) -> None:
     """Do a share of what staff ordered for many devices, and order the rest; killed, it is done again."""
-    if background.advance(job_id):
+    if bulk_jobs.advance(job_id):
         start_bulk_act(job_id)
 
 

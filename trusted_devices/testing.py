@@ -22,13 +22,13 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from trusted_devices import cookies, logins
+from trusted_devices import cookies
 from trusted_devices.backends.base import BaseDeviceBackend
 from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, SignInExpired, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.models import Device
-from trusted_devices.services import confirming, sessions, trust
+from trusted_devices.services import registration, sessions, trust
 from trusted_devices.types import (
     ClientInfo,
     DeviceCredential,
@@ -41,6 +41,7 @@ from trusted_devices.types import (
     TrustReason,
     VerifiedBy,
 )
+from trusted_devices.web import logins
 
 CLIENT = ClientInfo(ip_address="192.0.2.1", user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
 """Whom the helpers take to be at the other end: Firefox at an address that documentation uses."""
@@ -63,7 +64,7 @@ def make_device(
     """
     if remembered:
         return _grant(user, Presented(), period, name, client, now).device
-    return confirming.confirm(user=user, client=client, name=name, now=now)[0]
+    return registration.confirm(user=user, client=client, name=name, now=now)[0]
 
 
 def trust_device(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trusted_devices.views import devices, sign_in, sign_out, verify
+from trusted_devices.web.views import devices, sign_in, sign_out, verify
 
 app_name = "trusted_devices"
 urlpatterns = [

@@ -11,11 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.factories import remembered
-from trusted_devices import verification
 from trusted_devices.models import Device
 from trusted_devices.services import sessions
 from trusted_devices.types import VerifiedBy
-from trusted_devices.verification import Verification
+from trusted_devices.web import session_note
+from trusted_devices.web.session_note import Verification
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def signed_in(user):
     client = Client()
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     session = client.session
-    verification.write(session, Verification(user_id=str(user.pk), by=VerifiedBy.MFA, at=timezone.now()))
+    session_note.write(session, Verification(user_id=str(user.pk), by=VerifiedBy.MFA, at=timezone.now()))
     session.save()
     return client
 

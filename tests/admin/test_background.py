@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from tests.admin.conftest import make_devices, signed_in
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import background, bulk
+from trusted_devices.services import bulk, bulk_jobs
 
 LIST = "/admin/trusted_devices/device/"
 started = []
@@ -36,17 +36,17 @@ def test_a_big_act_is_handed_over_and_followed(desk, ordered):
     assert url == f"{LIST}act/{started[0]}/"
     assert "0 of 9 devices done" in ordered.content.decode()
     assert Device.objects.count() == 9
-    background.advance(started[0], batches=1)
+    bulk_jobs.advance(started[0], batches=1)
     assert "3 of 9 devices done" in desk.get(url).content.decode()
     assert "data-over" not in desk.get(url).content.decode()
-    background.advance(started[0])
+    bulk_jobs.advance(started[0])
     text = desk.get(url).content.decode()
     assert "9 devices were forgotten." in text
     assert "data-over" in text
 
 
 def test_a_small_act_is_done_at_once(settings, desk, ordered, user):
-    background.advance(started[0])
+    bulk_jobs.advance(started[0])
     (device,) = make_devices(user, 1)
     desk.post(LIST, {"action": "forget", "_selected_action": [device.pk], "confirm": "1"})
     assert len(started) == 1
@@ -83,7 +83,7 @@ def eager_celery():
 def test_celery_does_it_where_it_is_configured(settings, desk, user, eager_celery, monkeypatch):
     monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 1)
     monkeypatch.setattr(bulk, "BATCH_SIZE", 2)
-    monkeypatch.setattr(background, "BATCHES_AT_A_TIME", 1)
+    monkeypatch.setattr(bulk_jobs, "BATCHES_AT_A_TIME", 1)
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": "trusted_devices.tasks.start_bulk_act"}
     devices = make_devices(user, 7)
     fields = {"action": "stop_trusting", "_selected_action": [devices[0].pk], "select_across": "1", "confirm": "1"}

@@ -16,12 +16,12 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from trusted_devices import verification
 from trusted_devices.models import Device
 from trusted_devices.services import trust
 from trusted_devices.services.trust import Grant
 from trusted_devices.types import ClientInfo, MfaVerification, Presented, VerifiedBy
-from trusted_devices.verification import Verification
+from trusted_devices.web import session_note
+from trusted_devices.web.session_note import Verification
 
 SIXTY_DAYS = timedelta(days=60)
 
@@ -121,7 +121,7 @@ def by_session(db: None) -> Callable[..., APIClient]:
         note = Verification(
             user_id=str(user.pk), by=by, at=timezone.now() - age, device_key=device.device_key if device else ""
         )
-        verification.write(session, note)
+        session_note.write(session, note)
         session.save()
         return client
 

@@ -13,7 +13,7 @@ from tests.cognito_idp.factories import make_client, make_pool
 from tests.cognito_idp.wire import App, Wire
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.models import Device
-from trusted_devices.services import devices, expiry, overview
+from trusted_devices.services import devices, expiry, standings
 from trusted_devices.types import StatusReason
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -193,7 +193,7 @@ def test_the_sites_policy_can_only_be_tightened(wire: Wire, user: Any, totp: TOT
 
 def test_a_device_of_the_wire_stands_with_the_users_others(wire: Wire, user: Any, totp: TOTPDevice) -> None:
     app_of(wire, user).remembered_device(totp)
-    (standing,) = overview.standings(user=user)
+    (standing,) = standings.standings(user=user)
     assert standing.device.name == "phone"
     assert standing.decision.allowed
     assert standing.trusted_until is not None

@@ -15,8 +15,8 @@ from django_otp.oath import totp as totp_code
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from trusted_devices import verification
 from trusted_devices.types import VerifiedBy
+from trusted_devices.web import session_note
 
 pytestmark = pytest.mark.django_db
 SET_UP, RENEW, TURN_OFF = "/security/authenticator/", "/security/recovery-codes/", "/security/turn-off/"
@@ -92,7 +92,7 @@ def test_setting_up_counts_as_a_second_factor_just_used_and_gives_the_session_a_
     key = shown_key(text_of(signed_in.get(SET_UP)))
     before = signed_in.session.session_key
     signed_in.post(SET_UP, {"code": f"{totp_code(key):06d}", "password": PASSWORD})
-    note = verification.read(signed_in.session, str(user.pk))
+    note = session_note.read(signed_in.session, str(user.pk))
     assert note is not None
     assert note.by is VerifiedBy.MFA
     assert signed_in.session.session_key != before

@@ -14,7 +14,7 @@ TABLE = re.compile(r"(?<=\| --- \| --- \| --- \|\n)(?:\| `[A-Z_]+` .*\n)+|\{opti
 
 def rows() -> str:
     """Return the table's rows."""
-    from trusted_devices.backends.cognito.conf import Options
+    from trusted_devices.cognito.conf import Options
 
     found = ""
     for option in fields(Options):

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from benchmarks.cognito_sweep import simulate
-from tests.backends.cognito.stubs import operations
-from tests.backends.cognito.test_errors import CONTEXT
+from tests.cognito.stubs import operations
+from tests.cognito.test_errors import CONTEXT
 from tests.docs.cognito_options import PAGE, TABLE, rows
-from trusted_devices.backends.cognito import client
+from trusted_devices.cognito import client
 from trusted_devices.conf import Settings
 
 OPTIONAL = {"admin_initiate_auth", "admin_respond_to_auth_challenge", "admin_update_user_attributes"}

@@ -43,10 +43,10 @@ def test_devices_in_all_their_states_have_none(
     page = new_page(**options)
     sign_in_and_trust(page, person, name="A name that is as long as a name can be, and then a little")
     demo.run(
-        "from django.contrib.auth import get_user_model; from trusted_devices.services import confirming;"
+        "from django.contrib.auth import get_user_model; from trusted_devices.services import registration;"
         "from trusted_devices.models import Device; from trusted_devices.types import ClientInfo, StatusReason;"
         f"user = get_user_model().objects.get(username={person.username!r});"
-        "made = [confirming.confirm(user=user, client=ClientInfo(), name='x' * 60)[0] for reason in StatusReason];"
+        "made = [registration.confirm(user=user, client=ClientInfo(), name='x' * 60)[0] for reason in StatusReason];"
         "[Device.objects.filter(pk=d.pk).update(status_reason=r) for d, r in zip(made, StatusReason)]"
     )
     page.goto("/devices/")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.backends.cognito.conftest import (
+from tests.cognito.conftest import (
     Browser,
     Person,
     Process,
@@ -20,9 +20,9 @@ from tests.backends.cognito.conftest import (
     site_settings,
 )
 from tests.faults.pool_proxy import FAULTS, PoolProxy, running_proxy
-from trusted_devices.backends.cognito import budget, client
+from trusted_devices.cognito import budget, client
 from trusted_devices.models import Device
-from trusted_devices.services import remote_expiry, sync
+from trusted_devices.services import comparison, remote_expiry
 
 __all__ = ["outside_of_transactions", "pool_process", "process"]
 
@@ -89,4 +89,4 @@ def agree(person: Person) -> bool:
 def compare() -> None:
     """Compare all devices with the pool's, and mend what differs."""
     now = timezone.now()
-    list(sync.compare(since=now, now=now))
+    list(comparison.compare(since=now, now=now))

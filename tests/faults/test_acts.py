@@ -18,13 +18,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.conftest import signed_in
-from tests.backends.cognito.conftest import Browser, Person, Process, at, new_person
+from tests.cognito.conftest import Browser, Person, Process, at, new_person
 from tests.faults.conftest import UNTOLD, Broken, agree, compare
 from tests.faults.pool_proxy import PoolProxy
-from trusted_devices.backends.cognito import budget
+from trusted_devices.cognito import budget
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import devices, expiry, remote_expiry, sync, telling
+from trusted_devices.services import comparison, devices, expiry, remote_expiry, telling
 from trusted_devices.types import StatusReason
 
 LATER = timedelta(days=61)
@@ -202,15 +202,15 @@ def test_the_comparison_leaves_to_the_next_whom_it_could_not_compare(
     Device.objects.update(status="not_remembered")
     now = timezone.now()
     with broken(step, fault, seconds=AT_ONCE if step == "AdminListDevices" else 0.5):
-        assert list(sync.compare(since=now, now=now)) == []
-    assert sync.count(since=now) == 1
+        assert list(comparison.compare(since=now, now=now)) == []
+    assert comparison.count(since=now) == 1
     assert Device.objects.get().pk == device.pk
-    assert [found.drift for found in sync.compare(since=now, now=now)] in (
-        [{device.device_key: sync.Drift.REMEMBERED_THERE_ONLY}],
+    assert [found.drift for found in comparison.compare(since=now, now=now)] in (
+        [{device.device_key: comparison.Drift.REMEMBERED_THERE_ONLY}],
         [{}],  # the pool had done it, though nobody heard of it
     )
     assert agree(person)
-    assert sync.count(since=now) == 0
+    assert comparison.count(since=now) == 0
 
 
 @pytest.mark.parametrize(

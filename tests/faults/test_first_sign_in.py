@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django_otp import oath
 
-from tests.backends.cognito.conftest import Browser, Process, at, new_person, site_settings
-from tests.backends.cognito.test_first_sign_in import PASSWORD, UNSURE, shown_key
+from tests.cognito.conftest import Browser, Process, at, new_person, site_settings
+from tests.cognito.test_first_sign_in import PASSWORD, UNSURE, shown_key
 from tests.faults.conftest import NO_ANSWER, Broken
 from tests.faults.pool_proxy import PoolProxy
 from tests.faults.test_sign_in import START_AGAIN, nobody_is_let_in

@@ -13,12 +13,11 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
 
-from tests.backends.cognito.conftest import Browser, Person, Process, new_person
+from tests.cognito.conftest import Browser, Person, Process, new_person
 from tests.faults.pool_proxy import PoolProxy
 from tests.shared_database import running
-from trusted_devices.backends.cognito import budget, conf
+from trusted_devices.cognito import budget, conf
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import sync
 
 STATUS = "AdminUpdateDeviceStatus"
 Work = Callable[..., AbstractContextManager["Popen[bytes]"]]
@@ -113,12 +112,12 @@ def test_a_comparison_goes_on_where_it_was(proxy: PoolProxy, people: list[Person
     proxy.meanwhile = lambda: proxy.breaks(step, "held answer", times=1)
     with work(*command) as comparison:
         is_killed_at(proxy, comparison)
-    assert sync.count(since=began) == 1
+    assert comparison.count(since=began) == 1
     assert (Device.objects.remembered().count(), logged("not_remembered")) == (1, 1)
     proxy.seen.clear()
     with work(*command) as comparison:
         assert comparison.wait(60) == 0
     assert proxy.seen == ["AdminListDevices", STATUS]
-    assert sync.count(since=began) == 0
+    assert comparison.count(since=began) == 0
     assert (Device.objects.remembered().count(), logged("not_remembered")) == (0, 2)
     assert statuses(people) == ["not_remembered"] * 2

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.backends.cognito.conftest import Browser, Person, at
+from tests.cognito.conftest import Browser, Person, at
 from tests.faults.conftest import NO_ANSWER, UNTOLD, Broken, agree, compare
 from tests.faults.pool_proxy import PoolProxy
-from trusted_devices.backends.cognito import client, tokens
-from trusted_devices.backends.cognito.session import get_tokens
+from trusted_devices.cognito import client, tokens
+from trusted_devices.cognito.session import get_tokens
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 

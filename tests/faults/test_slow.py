@@ -17,12 +17,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.conftest import signed_in
-from tests.backends.cognito.conftest import Browser, Person, at
+from tests.cognito.conftest import Browser, Person, at
 from tests.faults.conftest import agree, compare
 from tests.faults.pool_proxy import PoolProxy
-from trusted_devices.backends.cognito import tokens
+from trusted_devices.cognito import tokens
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import activity, background, bulk, devices, expiry
+from trusted_devices.services import activity, bulk, bulk_jobs, devices, expiry
 from trusted_devices.services.bulk import BulkKind
 
 PATIENCE = 5
@@ -92,9 +92,9 @@ class Scene:
     def in_background(self, kind: BulkKind) -> bool:
         act = bulk.begin(kind, bulk.survey(Device.objects.all()))
         operator = get_user_model().objects.get(username="olga")
-        job_id = background.hand_over(act, Device.objects.all(), actor=operator, client=activity.NOBODY)
+        job_id = bulk_jobs.hand_over(act, Device.objects.all(), actor=operator, client=activity.NOBODY)
         assert job_id is not None
-        return background.advance(job_id)
+        return bulk_jobs.advance(job_id)
 
     def remember(self) -> None:
         assert self.api("post", "{key}/stop-trusting/") == 200

@@ -5,18 +5,18 @@ from __future__ import annotations
 from tests.shared_database import at_once
 from trusted_devices.exceptions import StaleDevice
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices, editing
+from trusted_devices.services import devices, versions
 
 TRIES = 4
 
 
 def test_one_edit_is_done_and_the_others_are_stale(user, grant):
     device = grant().device
-    seen = editing.version(device)
+    seen = versions.version(device)
 
     def rename_to(name):
         def edit():
-            with editing.unchanged(device, seen.__eq__) as stored:
+            with versions.unchanged(device, seen.__eq__) as stored:
                 return devices.rename(device=stored, name=name, actor=user).name
 
         return edit

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
-from tests.backends.cognito.conftest import Browser, Process, at, new_person, pool_process, process
-from tests.backends.cognito.stubs import stubbed_settings
+from tests.cognito.conftest import Browser, Process, at, new_person, pool_process, process
+from tests.cognito.stubs import stubbed_settings
 from tests.shared_database import PATIENCE, at_once
-from trusted_devices.backends.cognito import identities
+from trusted_devices.cognito import identities
 from trusted_devices.models import CognitoUser
 
 __all__ = ["pool_process", "process"]

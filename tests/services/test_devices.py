@@ -18,7 +18,7 @@ from trusted_devices import signals
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
-from trusted_devices.services import confirming, devices, sessions
+from trusted_devices.services import devices, registration, sessions
 from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
 
 DAY = timedelta(days=1)
@@ -390,7 +390,7 @@ class TestErasing:
     def test_an_account_to_be_deleted_leaves_no_device_and_nothing_that_identifies_it(
         self, make, user, other_user, client_info
     ):
-        confirming.confirm(user=user, client=client_info)
+        registration.confirm(user=user, client=client_info)
         make(other_user)
         devices.erase(user=user)
         assert Device.objects.get().user == other_user
@@ -420,7 +420,7 @@ def test_an_alarm_is_raised_once(make):
 
 
 def test_the_expiry_of_a_credential_can_be_told_to_its_holder(user, client_info):
-    _, credential = confirming.confirm(user=user, client=client_info)
+    _, credential = registration.confirm(user=user, client=client_info)
     told = devices.with_expiry(credential, NOW)
     assert (told.expires_at, told.secret) == (NOW, credential.secret)
 

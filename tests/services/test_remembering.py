@@ -9,7 +9,7 @@ import pytest
 from trusted_devices import signals
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import confirming, devices, remembering, trust
+from trusted_devices.services import devices, registration, remembering, trust
 from trusted_devices.types import MfaVerification, Presented, StatusReason, TrackingMode, TrustReason
 
 DAY = timedelta(days=1)
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def confirmed(user, totp, client_info, now):
-    return confirming.confirm(user=user, client=client_info, name="Tablet", now=now)
+    return registration.confirm(user=user, client=client_info, name="Tablet", now=now)
 
 
 def remember(device, verified, client_info, now, period=30 * DAY, actor=None, **more):

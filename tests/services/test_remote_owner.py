@@ -16,7 +16,7 @@ from trusted_devices.crypto import device_secret
 from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, TrustNotAllowed
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import confirming, devices, editing, remembering, srp_devices, sync, trust
+from trusted_devices.services import comparison, devices, registration, remembering, srp_devices, trust, versions
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -243,7 +243,7 @@ class TestEditing:
     @pytest.fixture
     def remember(self, totp, verified, user):
         def remember_it(device):
-            with editing.unchanged(device, lambda version: True) as stored:
+            with versions.unchanged(device, lambda version: True) as stored:
                 return remembering.remember(stored, period=30 * DAY, verification=verified, actor=user, now=NOW)
 
         return remember_it
@@ -253,7 +253,7 @@ class TestEditing:
         Device.objects.update(status=DeviceStatus.NOT_REMEMBERED)
         assert remember(device).trust_expires_at == NOW + 30 * DAY
         assert owner.told == [(device.device_key, "remembered")]
-        with editing.unchanged(device, lambda version: True) as stored:
+        with versions.unchanged(device, lambda version: True) as stored:
             devices.forget([stored], now=NOW)
         assert owner.told[1:] == [(device.device_key, "forgotten")]
 
@@ -368,7 +368,7 @@ class TestTheLimit:
 
     def test_a_device_that_is_only_confirmed_is_not_itself_too_many(self, make, user, client_info):
         make(3)
-        device, _credential = confirming.confirm(user=user, client=client_info, now=NOW)
+        device, _credential = registration.confirm(user=user, client=client_info, now=NOW)
         assert Device.objects.filter(pk=device.pk).exists()
         assert Device.objects.count() == 3
 
@@ -413,8 +413,8 @@ class TestTheAlarm:
             devices.mark_compromised(device, client=ClientInfo(), now=NOW)
         assert Device.objects.get().status_reason == StatusReason.COMPROMISED
         owner.away.clear()
-        [compared] = sync.compare(since=NOW, now=NOW + DAY)
-        assert compared.drift == {device.device_key: sync.Drift.REMEMBERED_THERE_ONLY}
+        [compared] = comparison.compare(since=NOW, now=NOW + DAY)
+        assert compared.drift == {device.device_key: comparison.Drift.REMEMBERED_THERE_ONLY}
         assert owner.told == [(device.device_key, "not_remembered")]
 
 

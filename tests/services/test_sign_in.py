@@ -35,10 +35,10 @@ from trusted_devices.exceptions import (
     UnknownMethod,
 )
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.policy import CLOCK_SKEW
 from trusted_devices.services import devices, sign_in, trust
 from trusted_devices.services.sign_in import Challenge, SignedIn, SignInState, Step
 from trusted_devices.types import ClientInfo, StatusReason, TrustReason, VerifiedBy
-from trusted_devices.verification import CLOCK_SKEW
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

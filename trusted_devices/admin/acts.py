@@ -1,7 +1,7 @@
 """Staff's acts on devices: the page that asks once more, and the one that follows a big act.
 
 Every act goes through the services, so that live sessions, the activity log and the backend follow. What one request
-cannot do is done in the background (:mod:`trusted_devices.services.background`) or, without one, by a page that
+cannot do is done in the background (:mod:`trusted_devices.services.bulk_jobs`) or, without one, by a page that
 carries on by itself; without JavaScript by a button.
 """
 
@@ -23,12 +23,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices import wording
-from trusted_devices.clientinfo import client_info
 from trusted_devices.exceptions import InvalidExpiry, TrustedDevicesError
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import background, bulk
+from trusted_devices.services import bulk, bulk_jobs
 from trusted_devices.services.bulk import BulkAct, BulkKind, Touched
+from trusted_devices.web.client import client_info
+from trusted_devices.words import times
 
 SAMPLE = 10
 """How many devices the page names one by one."""
@@ -152,7 +152,7 @@ class ActPage:
     def _do(self, act: BulkAct, chosen: DeviceQuerySet) -> HttpResponse:
         client = client_info(self.request)
         if not act.after and act.total > BATCHES_PER_REQUEST * bulk.BATCH_SIZE:
-            job_id = background.hand_over(act, chosen, actor=self.request.user, client=client)
+            job_id = bulk_jobs.hand_over(act, chosen, actor=self.request.user, client=client)
             if job_id is not None:
                 site = self.model_admin.admin_site.name
                 return redirect(reverse("admin:trusted_devices_device_job", args=[job_id], current_app=site))
@@ -177,7 +177,7 @@ class ActPage:
         if form is None:
             form = ActForm(self.kind, initial={"newest": touched.newest})
         if "until" in form.fields and touched.latest_expiry:
-            latest = {"latest": wording.exact(touched.latest_expiry)}
+            latest = {"latest": times.exact(touched.latest_expiry)}
             form.fields["until"].help_text = gettext("Sooner than %(latest)s.") % latest
         sample = list(self.chosen.select_related("user").order_by("-pk")[:SAMPLE])
         return self._render(

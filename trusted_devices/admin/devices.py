@@ -21,18 +21,18 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices import wording
 from trusted_devices.admin import dashboard, exporting
 from trusted_devices.admin.acts import ActPage, outcome
 from trusted_devices.admin.changelist import KeysetModelAdmin
 from trusted_devices.admin.filters import ExpiringFilter, LastUsedFilter
-from trusted_devices.clientinfo import client_info
 from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.policy import effective_expiry
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import background, devices, sessions, trust
+from trusted_devices.services import bulk_jobs, devices, sessions, trust
 from trusted_devices.services.bulk import BulkKind
+from trusted_devices.web.client import client_info
+from trusted_devices.words import times
 
 if TYPE_CHECKING:
     DeviceModelAdmin = KeysetModelAdmin[Device]
@@ -160,23 +160,23 @@ class DeviceAdmin(DeviceModelAdmin):
         if not device.is_remembered or device.trust_expires_at is None:
             return NOTHING
         now = timezone.now()
-        return _marked(wording.until(device.trust_expires_at, now), ended=device.trust_expires_at <= now)
+        return _marked(times.until(device.trust_expires_at, now), ended=device.trust_expires_at <= now)
 
     @admin.display(description=_("last used"))
     def last_used(self, device: Device) -> str:
         """How long ago somebody signed in from it."""
         at = device.last_authenticated_at
-        return _time(wording.ago(at, timezone.now())) if at else NOTHING
+        return _time(times.ago(at, timezone.now())) if at else NOTHING
 
     @admin.display(description=_("chosen period"))
     def chosen_period(self, device: Device) -> str:
         """For how long its user trusted it."""
-        return wording.period(device.trust_period) if device.trust_period else NOTHING
+        return times.period(device.trust_period) if device.trust_period else NOTHING
 
     @admin.display(description=_("trusted until"))
     def given_expiry(self, device: Device) -> str:
         """The date that was given, to the minute."""
-        return wording.exact(device.trust_expires_at) if device.trust_expires_at else NOTHING
+        return times.exact(device.trust_expires_at) if device.trust_expires_at else NOTHING
 
     @admin.display(description=_("in effect until"))
     def effective_expiry(self, device: Device) -> str:
@@ -185,7 +185,7 @@ class DeviceAdmin(DeviceModelAdmin):
         expiry = effective_expiry(device.trust_granted_at, device.trust_expires_at, maximum)
         if not device.is_remembered or expiry is None:
             return NOTHING
-        return _marked(wording.exact(expiry), ended=expiry <= timezone.now())
+        return _marked(times.exact(expiry), ended=expiry <= timezone.now())
 
     @admin.display(description=_("live sessions"))
     def live_sessions(self, device: Device) -> int:
@@ -376,7 +376,7 @@ class DeviceAdmin(DeviceModelAdmin):
         """Follow an act that is done in the background."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        job = background.follow(str(job_id))
+        job = bulk_jobs.follow(str(job_id))
         if job is None:
             self.message_user(request, gettext("Nothing is known of this act any more."), messages.WARNING)
             return HttpResponseRedirect(self._url("changelist"))
@@ -401,10 +401,10 @@ class DeviceAdmin(DeviceModelAdmin):
         return HttpResponseRedirect(self._url("changelist"))
 
 
-def _time(moment: wording.Moment) -> str:
+def _time(moment: times.Moment) -> str:
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.at.isoformat(), moment.exact, moment)
 
 
-def _marked(words: wording.Moment | str, *, ended: bool) -> str:
+def _marked(words: times.Moment | str, *, ended: bool) -> str:
     shown = words if isinstance(words, str) else _time(words)
     return format_html('{} <span class="td-ended">{}</span>', shown, gettext("ended")) if ended else shown

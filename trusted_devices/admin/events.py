@@ -9,10 +9,10 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices import useragents
 from trusted_devices.admin.changelist import KeysetModelAdmin
 from trusted_devices.admin.filters import ReasonFilter, WhenFilter
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.words import browsers
 
 if TYPE_CHECKING:
     EventModelAdmin = KeysetModelAdmin[DeviceEvent]
@@ -58,7 +58,7 @@ class DeviceEventAdmin(EventModelAdmin):
     @admin.display(description=_("browser and system"), empty_value="-")
     def client(self, event: DeviceEvent) -> str | None:
         """Browser and system in words, of whoever acted."""
-        return useragents.describe(event.user_agent) if event.user_agent else None
+        return browsers.describe(event.user_agent) if event.user_agent else None
 
     def matches(self, term: str, users: list[Any]) -> Q:
         """Find by user, by the beginning of a known device's key, or by the whole key of a forgotten one."""

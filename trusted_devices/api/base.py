@@ -22,18 +22,18 @@ from rest_framework.viewsets import GenericViewSet
 
 from trusted_devices.api import pagination, preconditions, problems
 from trusted_devices.api.filters import filters_of
-from trusted_devices.api.freshness import fresh_verification, session_note
+from trusted_devices.api.freshness import fresh_verification, session_verification
 from trusted_devices.api.parsers import BoundedJSONParser
 from trusted_devices.api.permissions import HasPassedMfa, IsStaffWithPermission
 from trusted_devices.api.requests import MAX_NOTE_LENGTH
 from trusted_devices.api.schema import Schema
 from trusted_devices.api.throttles import AdminThrottle
-from trusted_devices.clientinfo import client_info
-from trusted_devices.devicejar import get_jar
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device
-from trusted_devices.services import devices, editing, overview, remembering, trust
+from trusted_devices.services import devices, remembering, standings, trust, versions
 from trusted_devices.types import ClientInfo
+from trusted_devices.web.client import client_info
+from trusted_devices.web.jar import get_jar
 
 NO_ACTION = (None, "metadata")
 """What Django REST framework calls a method that there is no action for; it is not allowed."""
@@ -119,7 +119,7 @@ class ApiView(GenericViewSet[Any]):
         """The key of the signed-in user's device in hand: the client's, or else that of the session."""
         user = self.request.user
         held = trust.recognise(user=user, credential=get_jar(self.http_request).present(user).credential)
-        note = session_note(self.request)
+        note = session_verification(self.request)
         return held.device_key if held else note.device_key if note else ""
 
     def validated(self, serializer: type[BaseSerializer[Any]]) -> Any:
@@ -132,7 +132,7 @@ class ApiView(GenericViewSet[Any]):
         """Return a device of whomever. Raises ``DeviceNotFound``."""
         if not devices.may_be_key(device_key):
             raise DeviceNotFound
-        device = overview.with_users(Device.objects.filter(device_key=device_key)).first()
+        device = standings.with_users(Device.objects.filter(device_key=device_key)).first()
         if device is None:
             raise DeviceNotFound
         return device
@@ -148,7 +148,7 @@ class ApiView(GenericViewSet[Any]):
 
     def answer(self, device: Device, serializer: type[BaseSerializer[Any]]) -> Response:
         """Return one device with its ``ETag``."""
-        (standing,) = overview.survey([device], current_key=self.current_key)
+        (standing,) = standings.survey([device], current_key=self.current_key)
         shown = serializer(standing, context=self.get_serializer_context())
         return Response(shown.data, headers={"ETag": preconditions.etag(device)})
 
@@ -156,10 +156,10 @@ class ApiView(GenericViewSet[Any]):
         """Remember ``device`` as the request asks. What can be refused without a code is refused before it is used."""
         seen = preconditions.seen(self.request)
         remembering.check_period(device.user, asked["period"])
-        if not seen(editing.version(device)):
+        if not seen(versions.version(device)):
             raise StaleDevice
         verification = fresh_verification(self.request, asked, self.client)
-        with editing.unchanged(device, seen) as stored:
+        with versions.unchanged(device, seen) as stored:
             device = remembering.remember(
                 stored,
                 period=asked["period"],
@@ -177,7 +177,7 @@ class ApiView(GenericViewSet[Any]):
     def let_go(self) -> None:
         """Take from the client what belonged to a device of its user that is gone now: credential and session."""
         user, request = self.request.user, self.http_request
-        jar, note = get_jar(request), session_note(self.request)
+        jar, note = get_jar(request), session_verification(self.request)
         held = jar.present(user).credential
         keys = {key for key in (held and held.device_key, note and note.device_key) if key}
         if not keys:

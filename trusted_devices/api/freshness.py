@@ -14,21 +14,21 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 
-from trusted_devices import guards, logins, verification
 from trusted_devices.api.problems import Problem
 from trusted_devices.services import second_factor
 from trusted_devices.types import ClientInfo, MfaVerification, VerifiedBy
-from trusted_devices.verification import Verification
+from trusted_devices.web import guards, logins, session_note
+from trusted_devices.web.session_note import Verification
 
 MAX_AGE = timedelta(minutes=10)
 """How long ago a session's second factor may have been used."""
 
 
-def session_note(request: Request) -> Verification | None:
+def session_verification(request: Request) -> Verification | None:
     """Return how the session that authenticated this request was verified; ``None`` for other authentication."""
     if not isinstance(request.successful_authenticator, SessionAuthentication):
         return None
-    return verification.read(request._request.session, str(request.user.pk))
+    return session_note.read(request._request.session, str(request.user.pk))
 
 
 @sensitive_variables("asked")
@@ -42,7 +42,7 @@ def fresh_verification(request: Request, asked: Mapping[str, Any], client: Clien
     ``UnknownMethod``, ``TooManyAttempts``, ``BackendUnavailable``.
     """
     user, code = request.user, asked.get("code")
-    note = session_note(request)
+    note = session_verification(request)
     if not code:
         if note is not None and note.is_fresh(max_age=MAX_AGE, now=timezone.now()):
             return MfaVerification(kind="session", factor_id="", at=note.at, recovery=note.by is VerifiedBy.RECOVERY)

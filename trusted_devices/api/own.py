@@ -9,7 +9,6 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from trusted_devices import useragents
 from trusted_devices.api import preconditions, schema
 from trusted_devices.api.base import ApiView
 from trusted_devices.api.filters import OwnActivityFilter, OwnDeviceFilter
@@ -22,8 +21,9 @@ from trusted_devices.api.serializers import (
 from trusted_devices.api.throttles import RememberThrottle, UserThrottle
 from trusted_devices.exceptions import DeviceNotFound
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices, editing, overview
+from trusted_devices.services import devices, standings, versions
 from trusted_devices.types import StatusReason
+from trusted_devices.words import browsers
 
 
 class OwnDevices(ApiView):
@@ -50,7 +50,7 @@ class OwnDevices(ApiView):
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         for device in page:
             device.user = self.signed_in
-        return self.page_of(overview.survey(page, current_key=self.current_key), DeviceSerializer)
+        return self.page_of(standings.survey(page, current_key=self.current_key), DeviceSerializer)
 
     @schema.describe(
         tags=["Your devices"],
@@ -73,7 +73,7 @@ class OwnDevices(ApiView):
         """Only its name is yours to edit."""
         device = self.own_device(device_key)
         name = self.validated(RenameSerializer)["name"]
-        with editing.unchanged(device, preconditions.seen(request)) as stored:
+        with versions.unchanged(device, preconditions.seen(request)) as stored:
             renamed = devices.rename(device=stored, name=name, actor=request.user, client=self.client)
         return self.answer(renamed, DeviceSerializer)
 
@@ -87,10 +87,10 @@ class OwnDevices(ApiView):
         """Its sessions end; forgetting the one in hand signs you out. Forgetting again is no error."""
         try:
             device = self.own_device(device_key)
-            with editing.unchanged(device, preconditions.seen(request)) as stored:
+            with versions.unchanged(device, preconditions.seen(request)) as stored:
                 devices.forget([stored], actor=request.user, client=self.client)
         except DeviceNotFound:
-            if not editing.was_forgotten(device_key, user=request.user):
+            if not versions.was_forgotten(device_key, user=request.user):
                 raise
         self.let_go()
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -118,7 +118,7 @@ class OwnDevices(ApiView):
     def stop_trusting(self, request: Request, device_key: str, **kwargs: Any) -> Response:
         """It stays on the list as not remembered; its next sign-in takes a second factor."""
         device = self.own_device(device_key)
-        with editing.unchanged(device, preconditions.seen(request)) as stored:
+        with versions.unchanged(device, preconditions.seen(request)) as stored:
             devices.stop_trusting([stored], reason=StatusReason.USER_STOPPED, actor=request.user, client=self.client)
         return self.answer(self.own_device(device_key), DeviceSerializer)
 
@@ -151,7 +151,7 @@ class OwnActivity(ApiView):
         return DeviceEvent.objects.filter(user=self.signed_in)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "describe": useragents.describe}
+        return {**super().get_serializer_context(), "describe": browsers.describe}
 
     @schema.describe(
         tags=["Your devices"],

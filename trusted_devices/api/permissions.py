@@ -10,7 +10,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from trusted_devices import conf
-from trusted_devices.api.freshness import session_note
+from trusted_devices.api.freshness import session_verification
 
 
 class IsStaffWithPermission(BasePermission):
@@ -32,5 +32,5 @@ class HasPassedMfa(BasePermission):
         by_session = isinstance(request.successful_authenticator, SessionAuthentication)
         if not by_session or not conf.get_settings().ADMIN_REQUIRES_MFA:
             return True
-        note = session_note(request)
+        note = session_verification(request)
         return note is not None and note.passed_mfa

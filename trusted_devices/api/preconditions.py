@@ -6,15 +6,15 @@ from django.utils.http import parse_etags
 from rest_framework.request import Request
 
 from trusted_devices.models import Device
-from trusted_devices.services import editing
+from trusted_devices.services import versions
 
 
 def etag(device: Device) -> str:
     """Return the entity tag of ``device``."""
-    return f'"{editing.version(device)}"'
+    return f'"{versions.version(device)}"'
 
 
-def seen(request: Request) -> editing.Matches:
+def seen(request: Request) -> versions.Matches:
     """Return what tells whether a version is one that ``If-Match`` names; without the header any is."""
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":

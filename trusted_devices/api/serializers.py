@@ -7,7 +7,6 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from trusted_devices import places
 from trusted_devices.api.periods import PeriodField
 from trusted_devices.models import (
     ACTION_LABELS,
@@ -16,9 +15,10 @@ from trusted_devices.models import (
     STATUS_REASON_LABELS,
     DeviceEvent,
 )
-from trusted_devices.services import editing
-from trusted_devices.services.overview import Standing
+from trusted_devices.services import versions
+from trusted_devices.services.standings import Standing
 from trusted_devices.types import TrustReason
+from trusted_devices.words import places
 
 DEVICE = {
     "device_key": "eu-west-1_0f8c2f5e-4f4e-4c8e-9a55-3d1f0a6f8a11",
@@ -75,7 +75,7 @@ class BaseDeviceSerializer(serializers.Serializer[Standing]):
         return places.find(standing.device.last_ip)
 
     def get_version(self, standing: Standing) -> str:
-        return editing.version(standing.device)
+        return versions.version(standing.device)
 
 
 @extend_schema_serializer(

@@ -30,7 +30,7 @@ from trusted_devices.api.throttles import BulkThrottle, RememberThrottle
 from trusted_devices.exceptions import DeviceNotFound
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import bulk, devices, editing, overview, reports
+from trusted_devices.services import bulk, devices, reports, standings, versions
 from trusted_devices.services.bulk import BulkKind
 from trusted_devices.types import DeviceStatus, StatusReason
 
@@ -63,7 +63,7 @@ class Devices(StaffView):
     default_ordering = "-added"
 
     def get_queryset(self) -> DeviceQuerySet:
-        found = overview.with_users(Device.objects.all())
+        found = standings.with_users(Device.objects.all())
         query = self.request.query_params
         if query.get("ordering", "").removeprefix("-") != "trust_expires_at":
             return found
@@ -75,7 +75,7 @@ class Devices(StaffView):
     def page(self, found: QuerySet[Device]) -> Response:
         """Return a page of what of ``found`` the filters leave."""
         page = self.paginate_queryset(self.filter_queryset(found)) or []
-        return self.page_of(overview.survey(page), UserDeviceSerializer)
+        return self.page_of(standings.survey(page), UserDeviceSerializer)
 
     @schema.describe(
         tags=["Administration"],
@@ -107,10 +107,10 @@ class Devices(StaffView):
         note = self.note()
         try:
             device = self.any_device(device_key)
-            with editing.unchanged(device, preconditions.seen(request)) as stored:
+            with versions.unchanged(device, preconditions.seen(request)) as stored:
                 devices.forget([stored], actor=request.user, note=note, client=self.client)
         except DeviceNotFound:
-            if not editing.was_forgotten(device_key):
+            if not versions.was_forgotten(device_key):
                 raise
         self.let_go()
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -139,7 +139,7 @@ class Devices(StaffView):
         """Takes `change_device`."""
         device = self.any_device(device_key)
         note = self.validated(NoteSerializer)["note"]
-        with editing.unchanged(device, preconditions.seen(request)) as stored:
+        with versions.unchanged(device, preconditions.seen(request)) as stored:
             devices.stop_trusting(
                 [stored], reason=StatusReason.STAFF_STOPPED, actor=request.user, note=note, client=self.client
             )

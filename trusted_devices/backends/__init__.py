@@ -9,7 +9,7 @@ from trusted_devices.backends.base import BaseDeviceBackend
 
 NAMES = {
     "local": "trusted_devices.backends.local.LocalBackend",
-    "cognito": "trusted_devices.backends.cognito.CognitoBackend",
+    "cognito": "trusted_devices.cognito.CognitoBackend",
 }
 
 

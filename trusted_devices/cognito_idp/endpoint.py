@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices import useragents
-from trusted_devices.clientinfo import client_address
 from trusted_devices.cognito_idp import errors, protocol, sigv4, tokens
 from trusted_devices.cognito_idp.errors import WireError
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operations
 from trusted_devices.types import ClientInfo
+from trusted_devices.web.client import client_address
+from trusted_devices.words import browsers
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def _client_info(request: HttpRequest) -> ClientInfo:
     """Return who calls. Sessions and cookies mean nothing here, so impersonation cannot be at work."""
     return ClientInfo(
         ip_address=client_address(request),
-        user_agent=useragents.stated(request.headers),
+        user_agent=browsers.stated(request.headers),
         request=request,
     )
 

@@ -12,9 +12,10 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import Signal
 
-from trusted_devices import conf, useragents
+from trusted_devices import conf
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import ClientInfo, EventAction
+from trusted_devices.words import browsers
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +61,9 @@ def build(
         device_key=device.device_key if device else "",
         reason=reason,
         actor=actor if actor is not None and actor.pk is not None else None,
-        note=useragents.clean(note)[:255],
+        note=browsers.clean(note)[:255],
         ip_address=stored_ip(client.ip_address),
-        user_agent=useragents.clean(client.user_agent),
+        user_agent=browsers.clean(client.user_agent),
         created_at=now,
     )
 

@@ -29,6 +29,7 @@ from trusted_devices.backends.base import FirstFactor
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import BackendUnavailable, InvalidPeriod, SignInExpired, TrustNotAllowed
 from trusted_devices.models import Device
+from trusted_devices.policy import CLOCK_SKEW
 from trusted_devices.services import devices, second_factor, trust
 from trusted_devices.types import (
     ClientInfo,
@@ -44,7 +45,6 @@ from trusted_devices.types import (
     TrustOffer,
     VerifiedBy,
 )
-from trusted_devices.verification import CLOCK_SKEW
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from trusted_devices import signals, useragents
+from trusted_devices import signals
 from trusted_devices.backends import get_backend
 from trusted_devices.crypto.encoding import pad
 from trusted_devices.crypto.verifier import SrpVerifier
@@ -25,7 +25,7 @@ from trusted_devices.exceptions import AlreadyAnswered, DeviceNotFound
 from trusted_devices.models import Device
 from trusted_devices.policy import evaluate_trust, has_expired
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import activity, confirming, devices, trust
+from trusted_devices.services import activity, devices, registration, trust
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -42,6 +42,7 @@ from trusted_devices.types import (
     TrustLimits,
     TrustReason,
 )
+from trusted_devices.words import browsers
 
 ENDED_ON_PURPOSE = (StatusReason.USER_STOPPED, StatusReason.STAFF_STOPPED, StatusReason.COMPROMISED)
 """Why a device is not remembered again by the next MFA, even where every device is."""
@@ -152,7 +153,7 @@ def confirm(
         srp_verifier=pad(verifier.verifier),
         last_authenticated_at=now,
         last_ip=activity.stored_ip(client.ip_address),
-        user_agent=useragents.clean(client.user_agent),
+        user_agent=browsers.clean(client.user_agent),
         created_at=now,
         modified_at=now,
     )
@@ -160,7 +161,7 @@ def confirm(
     if Device.objects.filter(device_key=device_key).exists():
         raise AlreadyAnswered
     try:
-        with confirming.registering(device, backend=get_backend(), remembered=always, client=client, now=now):
+        with registration.registering(device, backend=get_backend(), remembered=always, client=client, now=now):
             if always:
                 reason = StatusReason.TRACKING_ALWAYS
                 _remember(device, user, terms, verification, reason, actor=user, client=client, now=now)
@@ -225,7 +226,7 @@ def authenticated(
         Device.objects.filter(pk=stored.pk).update(
             last_authenticated_at=now,
             last_ip=activity.stored_ip(client.ip_address),
-            user_agent=useragents.clean(client.user_agent) or stored.user_agent,
+            user_agent=browsers.clean(client.user_agent) or stored.user_agent,
             modified_at=now,
         )
         if not renewed or not _renews(stored, terms):

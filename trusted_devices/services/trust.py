@@ -19,14 +19,14 @@ from django.db import Error, IntegrityError, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from trusted_devices import conf, signals, useragents
+from trusted_devices import conf, signals
 from trusted_devices.backends import get_backend
 from trusted_devices.backends.base import BaseDeviceBackend
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, evaluate_trust
-from trusted_devices.services import activity, confirming, devices, sessions
+from trusted_devices.services import activity, devices, registration, sessions
 from trusted_devices.types import (
     Binding,
     ClientInfo,
@@ -45,6 +45,7 @@ from trusted_devices.types import (
     TrustReason,
     VerifiedBy,
 )
+from trusted_devices.words import browsers
 
 logger = logging.getLogger(__name__)
 
@@ -410,7 +411,7 @@ def _seen(device: Device, client: ClientInfo, now: datetime) -> dict[str, Any]:
     return {
         "last_authenticated_at": now,
         "last_ip": activity.stored_ip(client.ip_address),
-        "user_agent": useragents.clean(client.user_agent) or device.user_agent,
+        "user_agent": browsers.clean(client.user_agent) or device.user_agent,
         "modified_at": now,
     }
 
@@ -444,8 +445,8 @@ def _grant(
             device, credential = revived
             backend.update_device_status(device, DeviceStatus.REMEMBERED)
             return _remember(device, credential, user, wish, client, now)
-        device, credential = confirming.draft(user=user, client=client, name=wish.name, backend=backend, now=now)
-        with confirming.registering(device, backend=backend, remembered=True, client=client, now=now):
+        device, credential = registration.draft(user=user, client=client, name=wish.name, backend=backend, now=now)
+        with registration.registering(device, backend=backend, remembered=True, client=client, now=now):
             return _remember(device, credential, user, wish, client, now)
 
 

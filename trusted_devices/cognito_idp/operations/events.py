@@ -15,7 +15,7 @@ from trusted_devices.exceptions import CodeMismatch
 from trusted_devices.models import DeviceEvent
 from trusted_devices.querysets import DeviceEventQuerySet
 from trusted_devices.types import EventAction, VerifiedBy
-from trusted_devices.useragents import describe
+from trusted_devices.words.browsers import describe
 
 PAGE = 60
 ACTIONS = (EventAction.SIGNED_IN, EventAction.SIGN_IN_FAILED)

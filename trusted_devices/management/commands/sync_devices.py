@@ -12,13 +12,13 @@ from django.utils import timezone
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.management import arguments
 from trusted_devices.management.progress import Progress
-from trusted_devices.services import sync
+from trusted_devices.services import comparison
 
 WORDS = {
-    sync.Drift.UNKNOWN_THERE: "unknown to the owner, forgotten here",
-    sync.Drift.UNKNOWN_HERE: "unknown here, taken into the list",
-    sync.Drift.REMEMBERED_HERE_ONLY: "remembered here only, not remembered any more",
-    sync.Drift.REMEMBERED_THERE_ONLY: "remembered by the owner only, not remembered any more",
+    comparison.Drift.UNKNOWN_THERE: "unknown to the owner, forgotten here",
+    comparison.Drift.UNKNOWN_HERE: "unknown here, taken into the list",
+    comparison.Drift.REMEMBERED_HERE_ONLY: "remembered here only, not remembered any more",
+    comparison.Drift.REMEMBERED_THERE_ONLY: "remembered by the owner only, not remembered any more",
 }
 
 
@@ -39,10 +39,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now, verbosity = timezone.now(), options["verbosity"]
         since = options["since"] or now
-        total = sync.count(since=since)
+        total = comparison.count(since=since)
         if verbosity:
             self.stdout.write(f"Users to compare: {total} (if interrupted, go on with --since {since.isoformat()})")
-        drift: Counter[sync.Drift] = Counter()
+        drift: Counter[comparison.Drift] = Counter()
         progress = Progress(self.stderr, total=total, noun="users", verbosity=verbosity)
         try:
             compared = progress.count(self._run(since, now, drift, mend=not options["dry_run"], verbosity=verbosity))
@@ -55,8 +55,10 @@ class Command(BaseCommand):
             for kind, words in WORDS.items():
                 self.stdout.write(f"Devices {words if not options['dry_run'] else words.split(',')[0]}: {drift[kind]}")
 
-    def _run(self, since: Any, now: Any, drift: Counter[sync.Drift], *, mend: bool, verbosity: int) -> Iterator[int]:
-        for found in sync.compare(since=since, now=now, mend=mend):
+    def _run(
+        self, since: Any, now: Any, drift: Counter[comparison.Drift], *, mend: bool, verbosity: int
+    ) -> Iterator[int]:
+        for found in comparison.compare(since=since, now=now, mend=mend):
             drift.update(found.drift.values())
             if verbosity > 1:
                 for key, kind in found.drift.items():

@@ -68,7 +68,7 @@ def the_core_needs_no_extra() -> None:
     assert not [name for name in EXTRAS if find_spec(name)]
     names = [found.name for found in pkgutil.walk_packages(trusted_devices.__path__, onerror=lambda name: None)]
     core = [name for name in names if not name.startswith(NOT_CORE)]
-    assert {"checks", "receivers", "views", "admin"} <= set(core)
+    assert {"checks", "receivers", "web", "admin"} <= set(core)
     for found in pkgutil.walk_packages(trusted_devices.__path__, "trusted_devices.", onerror=lambda name: None):
         if not found.name.removeprefix("trusted_devices.").startswith(NOT_CORE):
             importlib.import_module(found.name)

@@ -1,0 +1,69 @@
+"""The place of a network address, read from a GeoIP2 database that is written for these tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.gis import geoip2
+
+from tests.geoip import write_database
+from trusted_devices.words import places
+
+
+@pytest.fixture
+def switched_on(settings: Any, tmp_path: Path) -> Path:
+    """A site that shows places; returns where its database lies."""
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"GEOIP": True}
+    settings.GEOIP_PATH = write_database(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("203.0.113.0", "Boxford, United Kingdom"),
+        ("203.0.113.77", "Boxford, United Kingdom"),
+        ("198.51.100.0", "Chile"),
+        ("2001:db8:1::", "Boxford, United Kingdom"),
+        ("10.0.0.1", ""),
+        ("no address", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_address_is_found_as_city_and_country(switched_on: Path, address: str | None, place: str) -> None:
+    assert places.find(address) == place
+
+
+def test_a_database_of_countries_will_do(switched_on: Path, settings: Any) -> None:
+    settings.GEOIP_PATH = write_database(switched_on, kind="GeoLite2-Country")
+    assert places.find("203.0.113.0") == "United Kingdom"
+
+
+def test_without_the_switch_nothing_is_looked_up(switched_on: Path, settings: Any) -> None:
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"GEOIP": False}
+    assert places.find("203.0.113.0") == ""
+
+
+def test_a_missing_package_is_no_error_but_no_place(switched_on: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(geoip2, "HAS_GEOIP2", False)
+    places.problem.cache_clear()
+    try:
+        assert places.find("203.0.113.0") == ""
+        assert places.problem() == "The package geoip2 is not installed."
+    finally:
+        places.problem.cache_clear()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"x" * 200])
+def test_a_database_that_cannot_be_read_is_no_error_but_no_place(
+    switched_on: Path, settings: Any, content: bytes | None
+) -> None:
+    path = switched_on / "other.mmdb"
+    if content is not None:
+        path.write_bytes(content)
+    settings.GEOIP_PATH = path
+    assert places.find("203.0.113.0") == ""
+    assert places.problem()

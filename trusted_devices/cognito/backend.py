@@ -1,0 +1,399 @@
+"""The Cognito backend: the interface of ``backends.base``, spoken to a user pool."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.signals import user_login_failed
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from trusted_devices.backends.base import Assess, BaseDeviceBackend, FirstFactor, NewDevice, OwnedDevice
+from trusted_devices.cognito import budget, conf, identities, session, tokens, translate
+from trusted_devices.cognito.client import PoolClient
+from trusted_devices.cognito.errors import UNCERTAIN, MalformedAnswer, Unacceptable, UserNotFound
+from trusted_devices.cognito.flow import Attempt, Flow, SignIn
+from trusted_devices.crypto.verifier import DeviceSecret, make_device_secret
+from trusted_devices.exceptions import (
+    ActionRequired,
+    AlreadyAnswered,
+    BackendUnavailable,
+    CodeMismatch,
+    DeviceNotFound,
+    InvalidCredentials,
+    PasswordRefused,
+    SignInExpired,
+    TooManyAttempts,
+    TrustedDevicesError,
+    TrustNotAllowed,
+    UnknownMethod,
+)
+from trusted_devices.mfa.codes import normalise
+from trusted_devices.types import (
+    Binding,
+    ClientInfo,
+    DeviceCredential,
+    DeviceStatus,
+    MfaMethod,
+    MfaVerification,
+    NewPassword,
+    ProofState,
+)
+
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
+
+    from trusted_devices.models import Device
+
+PAGE = 60
+"""Devices in one answer of AdminListDevices, at most."""
+_AUTHENTICATOR_CODE = re.compile(r"[0-9]{6}")
+
+
+class CognitoBackend(BaseDeviceBackend):
+    """``TRUSTED_DEVICES = {"BACKEND": "cognito", "COGNITO": {...}}``. The pool owns users, factors and devices."""
+
+    name = "cognito"
+    is_remote = True
+    verifies_anytime = False
+
+    def __init__(self, sign_in: SignIn | None = None, credential: DeviceCredential | None = None) -> None:
+        self._sign_in = sign_in
+        self._credential = credential
+        self._new: DeviceSecret | None = None
+
+    @property
+    def pool(self) -> PoolClient:
+        """The user pool."""
+        return PoolClient(conf.get_options())
+
+    def during(self, state: Mapping[str, str], credential: DeviceCredential | None = None) -> CognitoBackend:
+        return CognitoBackend(SignIn.load(state) if state else None, credential)
+
+    @sensitive_variables()
+    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, assess: Assess) -> FirstFactor:
+        def recall(username: str) -> DeviceCredential | None:
+            candidate = identities.candidate(username)
+            return assess.recall(candidate) if candidate is not None else None
+
+        username = credentials["username"]
+        try:
+            flow = Flow(self.pool, client)
+            return self._next(flow, flow.begin(username, credentials["password"], recall), assess)
+        except InvalidCredentials:
+            user_login_failed.send(sender=__name__, credentials={"username": username}, request=client.request)
+            raise InvalidCredentials from None
+        except (ActionRequired, BackendUnavailable, TooManyAttempts):
+            raise
+        except TrustedDevicesError as error:
+            raise BackendUnavailable("The user pool refused the password for no reason that a password has.") from error
+
+    def asks_new_password(self) -> NewPassword | None:
+        return self._sign_in.new_password if self._sign_in is not None else None
+
+    @sensitive_variables()
+    def new_password(
+        self,
+        user: Any,
+        password: str,
+        attributes: Mapping[str, str],
+        *,
+        state: Mapping[str, str],
+        client: ClientInfo,
+        assess: Assess,
+    ) -> FirstFactor:
+        sign_in, flow = SignIn.load(state), Flow(self.pool, client)
+        if sign_in.new_password is None:
+            raise SignInExpired
+        typed = {translate.ATTRIBUTE + name: attributes[name] for name in sign_in.attributes if name in attributes}
+        with _in_the_middle():
+            try:
+                answer = flow.respond(
+                    translate.NEW_PASSWORD, sign_in.username, {"NEW_PASSWORD": password, **typed}, sign_in.session
+                )
+            except Unacceptable as error:
+                raise PasswordRefused(error.reason) from None
+            except CodeMismatch as error:
+                raise MalformedAnswer("No code was given.") from error
+            first = self._next(flow, Attempt(username=sign_in.username, answer=answer), assess)
+        if first.user.pk != user.pk:
+            raise SignInExpired
+        return first
+
+    def _next(self, flow: Flow, attempt: Attempt, assess: Assess) -> FirstFactor:
+        if "AuthenticationResult" in attempt.answer:
+            return self._signed_in(attempt, assess)
+        return self._challenged(flow, attempt, assess)
+
+    def _signed_in(self, attempt: Attempt, assess: Assess) -> FirstFactor:
+        """The pool asks for nothing more: the device stood in for MFA, or MFA is not active for this user."""
+        proved = attempt.proof is ProofState.PASSED
+        found, user = self._tokens(attempt.answer)
+        if proved and (attempt.named is None or attempt.named.user_id != str(user.pk)):
+            raise MalformedAnswer("A device of one user signed another in.")
+        sign_in = SignIn(
+            username=attempt.username, device_key=attempt.named.device_key if attempt.named and proved else ""
+        )
+        return FirstFactor(
+            user=user,
+            mfa_active=proved,
+            decision=assess(user, proved, attempt.proof),
+            state=sign_in.finished(found, attempt.answer).dump(),
+            device_lost=attempt.lost,
+        )
+
+    def _challenged(self, flow: Flow, attempt: Attempt, assess: Assess) -> FirstFactor:
+        named = attempt.named.device_key if attempt.named else ""
+        sign_in = flow.wait(SignIn(username=attempt.username, device_key=named), attempt.answer)
+        # Whose a name is now only the pool can say, and here it is likely to have changed hands.
+        changes = sign_in.challenge in (translate.NEW_PASSWORD, translate.SET_UP)
+        user = None if changes else identities.candidate(attempt.username)
+        if user is None:
+            user = identities.resolve(translate.user_claims(self._record(attempt.username)))
+        elif not user.is_active:
+            raise InvalidCredentials
+        if (due := sign_in.new_password) is not None:
+            return FirstFactor(user=user, new_password=due, state=sign_in.dump(), device_lost=attempt.lost)
+        # A device that proved itself and is asked for a code nevertheless may not stand in for it.
+        proof = ProofState.FAILED if attempt.proof is ProofState.FAILED else ProofState.MISSING
+        decision = assess(user, mfa_active=True, proof=proof)
+        return FirstFactor(
+            user=user,
+            methods=sign_in.offered(),
+            mfa_active=True,
+            decision=decision,
+            state=sign_in.dump(),
+            device_lost=attempt.lost,
+        )
+
+    def methods(self, user: Any) -> Sequence[MfaMethod]:
+        if self._sign_in is not None:
+            return self._sign_in.offered()
+        sub = identities.sub_of(user.pk)
+        if sub is None:
+            return []
+        try:
+            return translate.user_methods(self._record(sub))
+        except UserNotFound:
+            return []
+
+    def send_code(
+        self, user: Any, method: MfaMethod, *, state: Mapping[str, str], client: ClientInfo
+    ) -> Mapping[str, str]:
+        sign_in = SignIn.load(state)
+        if sign_in.challenge == translate.SELECT:
+            try:
+                with _in_the_middle():
+                    answer = Flow(self.pool, client).respond(
+                        translate.SELECT, sign_in.username, {"ANSWER": method.id}, sign_in.session
+                    )
+            except (ActionRequired, CodeMismatch):
+                raise SignInExpired from None
+            if answer.get("ChallengeName") != method.id:
+                raise MalformedAnswer("The pool asks for another factor than was chosen.")
+            return dataclasses.replace(sign_in.waiting_for(answer), announced=True).dump()
+        if sign_in.challenge != method.id:
+            raise UnknownMethod
+        if sign_in.announced:
+            # The pool sends one code for each sign-in.
+            raise TooManyAttempts
+        return dataclasses.replace(sign_in, announced=True).dump()
+
+    @sensitive_variables()
+    def second_factor(
+        self, user: Any, method: MfaMethod, code: str, *, state: Mapping[str, str], client: ClientInfo
+    ) -> MfaVerification:
+        sign_in = SignIn.load(state)
+        if sign_in.challenge != method.id:
+            raise SignInExpired
+        flow, plain = Flow(self.pool, client), normalise(code)
+        if not plain or (method.kind == "totp" and not _AUTHENTICATOR_CODE.fullmatch(plain)):
+            # The pool complains of it in the words that it has for faults of this site's.
+            raise CodeMismatch
+        with _in_the_middle():
+            if method.id == translate.SET_UP:
+                answer = flow.set_up(sign_in, plain)
+            else:
+                typed = {translate.CODE_MEMBER[method.id]: plain}
+                answer = flow.respond(method.id, sign_in.username, typed, sign_in.session)
+            now = timezone.now()
+            if answer.get("ChallengeName") == translate.DEVICE:
+                answer = self._prove_late(flow, sign_in, answer)
+            if "AuthenticationResult" not in answer:
+                raise MalformedAnswer("A second factor after the second factor.")
+            found, signed_in = self._tokens(answer)
+        if signed_in.pk != user.pk:
+            # The name has become somebody else's; from now on it leads to them.
+            raise SignInExpired
+        return MfaVerification(
+            kind=method.kind,
+            factor_id=translate.TOTP if method.id == translate.SET_UP else method.id,
+            at=now,
+            backend_state=sign_in.finished(found, answer).dump(),
+        )
+
+    def session_data(self, device_key: str = "") -> Mapping[str, str]:
+        return session.pack(self._sign_in, device_key) if self._sign_in and conf.get_options().KEEP_TOKENS else {}
+
+    def new_device(self) -> NewDevice:
+        sign_in = self._sign_in
+        if sign_in is None or not sign_in.access or not sign_in.new_key or not sign_in.group_key:
+            raise TrustNotAllowed
+        self._new = make_device_secret(device_group_key=sign_in.group_key, device_key=sign_in.new_key)
+        return NewDevice(
+            device_key=sign_in.new_key,
+            group_key=sign_in.group_key,
+            secret=self._new.password,
+            binding=Binding.SRP,
+        )
+
+    def confirm_device(self, device: Device) -> None:
+        if self._sign_in is None or self._new is None or device.device_key != self._sign_in.new_key:
+            raise TrustNotAllowed
+        params = {"DeviceName": device.display_name[:1024]} if device.display_name else {}
+        try:
+            self._as_user(
+                "confirm_device",
+                DeviceKey=device.device_key,
+                DeviceSecretVerifierConfig=self._new.verifier.to_config(),
+                **params,
+            )
+        except UNCERTAIN:
+            # If it is confirmed all the same, nobody holds its secret.
+            with suppress(TrustedDevicesError):
+                self._forget_at_once(device)
+            raise
+
+    def update_device_status(self, device: Device, status: DeviceStatus) -> None:
+        if self._sign_in is not None and device.device_key in (self._sign_in.new_key, self._sign_in.device_key):
+            self._as_user("update_device_status", DeviceKey=device.device_key, DeviceRememberedStatus=status.value)
+            return
+        try:
+            self._as_staff("admin_update_device_status", device, DeviceRememberedStatus=status.value)
+        except DeviceNotFound:
+            if status is DeviceStatus.REMEMBERED:
+                raise
+
+    def forget_device(self, device: Device) -> None:
+        with suppress(DeviceNotFound):
+            self._as_staff("admin_forget_device", device)
+
+    def in_background(self, act: Callable[[], None], *, user_id: Any) -> None:
+        budget.in_background(act, conf.get_options(), user_id=user_id)
+
+    def background_rate(self) -> float | None:
+        return conf.get_options().WRITES_PER_SECOND
+
+    @property
+    def publishes_expiry(self) -> bool:
+        return conf.get_options().EXPIRY_ATTRIBUTE is not None
+
+    def publish_expiry(self, user_id: Any, dates: Mapping[str, datetime]) -> None:
+        options, sub = conf.get_options(), identities.sub_of(user_id)
+        if options.EXPIRY_ATTRIBUTE is None or sub is None:
+            return
+        value = translate.expiry_attribute(dates)
+        try:
+            if translate.user_attribute(self._record(sub), options.EXPIRY_ATTRIBUTE) == value:
+                return
+            budget.wait_to_publish(options)
+            attribute = {"Name": options.EXPIRY_ATTRIBUTE, "Value": value}
+            self._staff_call("admin_update_user_attributes", Username=sub, UserAttributes=[attribute])
+        except UserNotFound:
+            return
+
+    def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
+        sub = identities.sub_of(user.pk)
+        if sub is None:
+            raise DeviceNotFound
+        token: str | None = None
+        while True:
+            params = {"PaginationToken": token} if token else {}
+            call = partial(self._staff_call, "admin_list_devices", Username=sub, Limit=PAGE, **params)
+            try:
+                page = budget.in_background(call, conf.get_options(), user_id=user.pk, reading=True)
+            except UserNotFound:
+                raise DeviceNotFound from None
+            yield from map(translate.device, page.get("Devices") or ())
+            last, token = token, page.get("PaginationToken")
+            if not token:
+                return
+            if token == last:
+                raise MalformedAnswer("A list of devices that leads back to the same page.")
+
+    def check(self) -> list[CheckMessage]:
+        from trusted_devices.cognito import checks
+
+        return checks.check_options()
+
+    def check_deployment(self) -> list[CheckMessage]:
+        from trusted_devices.cognito import checks
+
+        return checks.check_pool()
+
+    def _tokens(self, answer: dict[str, Any]) -> tuple[tokens.Tokens, Any]:
+        found = tokens.verify(answer["AuthenticationResult"], conf.get_options(), now=timezone.now())
+        return found, identities.resolve(found.claims)
+
+    def _prove_late(self, flow: Flow, sign_in: SignIn, answer: dict[str, Any]) -> dict[str, Any]:
+        """Prove the device after a code, for a pool that wants to know it but does not let it skip MFA."""
+        credential = self._credential
+        if credential is None or credential.device_key != sign_in.device_key:
+            raise SignInExpired
+        return flow.prove(answer, sign_in.username, credential)
+
+    def _record(self, username: str) -> dict[str, Any]:
+        return self._staff_call("admin_get_user", Username=username)
+
+    def _as_user(self, operation: str, **params: Any) -> None:
+        """Call on behalf of the user who is signing in. Raises ``AlreadyAnswered``, ``BackendUnavailable``."""
+        assert self._sign_in is not None
+        try:
+            self.pool.call(operation, AccessToken=self._sign_in.access, **params)
+        except (AlreadyAnswered, BackendUnavailable):
+            raise
+        except TrustedDevicesError as error:
+            raise BackendUnavailable(f"{operation} was refused.") from error
+
+    def _as_staff(self, operation: str, device: Device, **params: Any) -> None:
+        """Call with the site's own credentials. Raises ``DeviceNotFound``, ``BackendUnavailable``."""
+        sub = identities.sub_of(device.user_id)
+        if sub is None:
+            raise DeviceNotFound
+        try:
+            self._staff_call(operation, Username=sub, DeviceKey=device.device_key, **params)
+        except UserNotFound:
+            raise DeviceNotFound from None
+
+    def _forget_at_once(self, device: Device) -> None:
+        """Try once: the pool may be away, and a user is waiting."""
+        options = conf.get_options()
+        PoolClient(options, attempts=1).call(
+            "admin_forget_device",
+            UserPoolId=options.USER_POOL_ID,
+            Username=identities.sub_of(device.user_id),
+            DeviceKey=device.device_key,
+        )
+
+    def _staff_call(self, operation: str, **params: Any) -> dict[str, Any]:
+        try:
+            return self.pool.call(operation, UserPoolId=conf.get_options().USER_POOL_ID, **params)
+        except (BackendUnavailable, DeviceNotFound, UserNotFound):
+            raise
+        except TrustedDevicesError as error:
+            raise BackendUnavailable(f"{operation} was refused.") from error
+
+
+@contextmanager
+def _in_the_middle() -> Iterator[None]:
+    """The password was right a moment ago: whoever may not sign in now was disabled or deleted meanwhile."""
+    try:
+        yield
+    except (DeviceNotFound, InvalidCredentials):
+        raise SignInExpired from None

@@ -1,0 +1,31 @@
+"""What a request tells of whoever sent it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from trusted_devices import conf
+from trusted_devices.types import ClientInfo
+from trusted_devices.words import browsers
+
+IMPERSONATION_SESSION_KEYS = ("hijack_history", "_impersonate", "loginas_from_user")
+"""Where django-hijack, django-impersonate and django-loginas note that staff act as somebody else."""
+
+
+def client_info(request: HttpRequest) -> ClientInfo:
+    """Return the client behind ``request``. The address is ``REMOTE_ADDR`` unless ``CLIENT_IP`` names a function."""
+    session = getattr(request, "session", None)
+    return ClientInfo(
+        ip_address=client_address(request),
+        user_agent=browsers.stated(request.headers),
+        impersonated=session is not None and any(session.get(key) for key in IMPERSONATION_SESSION_KEYS),
+        request=request,
+    )
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the network address behind ``request``, ``None`` where it is not known."""
+    resolver = conf.get_settings().CLIENT_IP
+    address = import_string(resolver)(request) if resolver else request.META.get("REMOTE_ADDR")
+    return address or None

@@ -1,0 +1,108 @@
+"""Turning a finished sign-in into a Django session, the same way behind every door that has sessions."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+from django.contrib import auth
+from django.http import HttpRequest
+from django.utils import timezone
+
+from trusted_devices.mfa import get_provider
+from trusted_devices.models import Device
+from trusted_devices.services import sessions, trust
+from trusted_devices.services.sign_in import SignedIn
+from trusted_devices.types import MfaVerification, VerifiedBy
+from trusted_devices.web import session_note
+from trusted_devices.web.client import client_info
+from trusted_devices.web.jar import get_jar
+from trusted_devices.web.session_note import Verification
+
+STATE_SESSION_KEY = "_trusted_devices_sign_in"
+
+
+def finish(request: HttpRequest, outcome: SignedIn) -> None:
+    """Sign ``outcome.user`` in: a new session key, the note of how they were verified, the device's credential."""
+    client = client_info(request)
+    request.session.pop(STATE_SESSION_KEY, None)
+    auth.login(request, outcome.user, backend=outcome.auth_backend or None)
+    jar = get_jar(request)
+    jar.tidy()
+    if outcome.credential is not None:
+        jar.keep(outcome.credential)
+    elif outcome.device_lost:
+        jar.discard(outcome.user)
+    request.session.update(outcome.session_data)
+    if outcome.verification is not None:
+        get_provider().on_verified(request, outcome.user, outcome.verification)
+    at = outcome.verification.at if outcome.verification else None
+    session_key = note_verification(request, outcome.user, by=outcome.by, device=outcome.device, at=at)
+    trust.signed_in(user=outcome.user, by=outcome.by, device=outcome.device, session_key=session_key, client=client)
+
+
+def note_verification(
+    request: HttpRequest, user: Any, *, by: VerifiedBy, device: Device | None, at: datetime | None = None
+) -> str:
+    """Write the session's note for ``user``, who was verified ``at`` that time (now); return the session's key."""
+    if not request.session.session_key:
+        request.session.save()
+    session_key: str = request.session.session_key or ""
+    session_note.write(
+        request.session,
+        Verification(
+            user_id=str(user.pk),
+            by=by,
+            at=at or timezone.now(),
+            device_key=device.device_key if device else "",
+            session_digest=sessions.digest(session_key) if device else "",
+        ),
+    )
+    return session_key
+
+
+def renew_verification(request: HttpRequest, user: Any, verified: MfaVerification) -> None:
+    """Note that a signed-in user has just used a second factor again; the device of the session stays the same."""
+    earlier = session_note.read(request.session, str(user.pk))
+    session_note.write(
+        request.session,
+        Verification(
+            user_id=str(user.pk),
+            by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
+            at=verified.at,
+            device_key=earlier.device_key if earlier else "",
+            session_digest=earlier.session_digest if earlier else "",
+        ),
+    )
+    get_provider().on_verified(request, user, verified)
+
+
+def moved_session(request: HttpRequest) -> Verification | None:
+    """Return the note of a session that came from a device and has been given a new key since; costs no query.
+
+    Django gives a session a new key when a password changes, among others.
+    """
+    session = getattr(request, "session", None)
+    # A session that was never read cannot have moved, and reading it now would cost a query.
+    if session is None or not session.modified or not session.accessed or not session.session_key:
+        return None
+    if not sessions.can_end():
+        return None
+    raw = session.get(session_note.SESSION_KEY)
+    note = session_note.read(session, raw["user"]) if isinstance(raw, dict) and "user" in raw else None
+    if note is None or not note.device_key or note.session_digest == sessions.digest(session.session_key):
+        return None
+    return note
+
+
+def follow_session(request: HttpRequest, note: Verification) -> None:
+    """Attach the session's new key to the device that it came from."""
+    device = Device.objects.filter(device_key=note.device_key).first()
+    if device is None or str(device.user_id) != note.user_id:
+        return
+    session_key = request.session.session_key or ""
+    now = timezone.now()
+    sessions.attach(device=device, session_key=session_key, replaces=note.session_digest, now=now)
+    moved = dataclasses.replace(note, session_digest=sessions.digest(session_key))
+    session_note.write(request.session, moved)

@@ -1,0 +1,1 @@
+"""Browsers, places and times in people's words."""
