@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
 
 
 class DeviceStatus(StrEnum):
@@ -129,6 +132,24 @@ class ClientInfo:
     user_agent: str = ""
     impersonated: bool = False
     request: Any = field(default=None, repr=False, compare=False)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who did something, why, from where and when.
+
+    ``actor`` is ``None`` where nobody asked for it, as in the sweep. ``note`` is the reason that staff gave. ``at`` is
+    aware; doors and tests may leave it to the clock.
+    """
+
+    actor: AbstractBaseUser | None = None
+    note: str = ""
+    client: ClientInfo = field(default_factory=ClientInfo)
+    at: datetime = field(default_factory=_now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
