@@ -33,7 +33,7 @@ from trusted_devices.types import Binding
 # Not skipped: a strict run takes a skip for a failure.
 collect_ignore = [] if os.environ.get("COGNITO_TEST_USER_POOL_ID") else ["test_real_pool.py"]
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
 
 

@@ -20,7 +20,7 @@ from trusted_devices.cognito import budget, client, conf
 from trusted_devices.cognito.errors import Throttled
 from trusted_devices.exceptions import BackendUnavailable
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 GIVEN = {"USER_POOL_ID": "eu-central-1_AbCdEf123", "CLIENT_ID": "1example23456789"}
 
 

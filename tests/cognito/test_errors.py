@@ -1,4 +1,8 @@
-"""Every declared error of every call, by botocore's Stubber: what becomes of it, and what the user is told."""
+"""Every declared error once, and at every step one of each kind: what becomes of it, and what the user is told.
+
+They come from botocore's Stubber. An error is translated without regard to the call, and what happens next depends on
+what it was translated to: that is its kind.
+"""
 
 from __future__ import annotations
 
@@ -77,6 +81,8 @@ EXPECTED: dict[str, type[TrustedDevicesError]] = {
 }
 """What an error becomes; everything else becomes ``BackendUnavailable``."""
 AGAIN = {"ConcurrentModificationException", "TooManyRequestsException"}
+"""Refusals for load: every call is repeated after these, and after ``BROKEN`` those that may be done twice."""
+BROKEN = "InternalErrorException"
 START_AGAIN = {
     "ExpiredCodeException",
     "MFAMethodNotFoundException",
@@ -87,6 +93,7 @@ START_AGAIN = {
 }
 """In the middle of a sign-in these mean that there is none any more."""
 UNKNOWN = "SomethingNewException"
+GONE = errors.DEVICE_GONE
 UNAVAILABLE = (503, "Signing in is not possible right now. Nothing is wrong with your account; try again in a minute.")
 NO_MATCH = (400, "User name and password do not match.")
 
@@ -96,31 +103,49 @@ def browser(db: None) -> Browser:
     return Browser()
 
 
-def table(*operations: str) -> list[tuple[str, str]]:
-    return [(name, error) for name in operations for error in (*declared_errors(name), UNKNOWN)]
+def kinds(operation: str, message: str = "Words.") -> list[str]:
+    """Return one of the call's declared errors for each kind, where the pool says it in those words."""
+    meant = {error: errors.TRANSLATIONS[error](message) for error in declared_errors(operation)}
+    return list({(type(meant), getattr(meant, "action", "")): error for error, meant in meant.items()}.values())
+
+
+def table(*operations: str, message: str = "Words.") -> list[tuple[str, str]]:
+    return [(name, error) for name in operations for error in kinds(name, message)]
+
+
+def each_once() -> list[tuple[str, str]]:
+    """Return every error at one call, and of every call those errors that it may be repeated after."""
+    declared = [(name, error) for name in CONTEXT for error in dict.fromkeys(declared_errors(name))]
+    once = {error: (name, error) for name, error in declared}
+    repeated = [case for case in declared if case[1] in AGAIN or case[1] == BROKEN]
+    return [*dict.fromkeys([*once.values(), *repeated]), ("initiate_auth", UNKNOWN)]
 
 
 def times_called(operation: str, error: str) -> int:
     """How often a call is made that fails in this way every time."""
     safe = client.SAFE_TO_REPEAT.fullmatch(operation) is not None
-    return client.ATTEMPTS if error in AGAIN or (error == "InternalErrorException" and safe) else 1
+    return client.ATTEMPTS if error in AGAIN or (error == BROKEN and safe) else 1
 
 
 def status_of(error: str) -> int:
-    return 500 if error == "InternalErrorException" else 400
+    return 500 if error == BROKEN else 400
 
 
 def test_these_are_all_the_calls_that_the_backend_makes() -> None:
     named = {
         node.value
-        for path in (ROOT / "trusted_devices/backends/cognito").glob("*.py")
+        for path in (ROOT / "trusted_devices/cognito").glob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value in operations()
     }
     assert named == set(CONTEXT)
 
 
-@pytest.mark.parametrize(("operation", "error"), table(*CONTEXT))
+def test_every_declared_error_has_a_line_in_the_table() -> None:
+    assert {error for name in CONTEXT for error in declared_errors(name)} <= set(errors.TRANSLATIONS)
+
+
+@pytest.mark.parametrize(("operation", "error"), each_once())
 def test_every_error_has_a_word_of_this_app(pool: StubbedPool, operation: str, error: str) -> None:
     calls = times_called(operation, error)
     pool.refuses(operation, error, "Some words.", status=status_of(error), times=calls)
@@ -130,7 +155,6 @@ def test_every_error_has_a_word_of_this_app(pool: StubbedPool, operation: str, e
         client.PoolClient(pool.options).call(operation, **where, **CONTEXT[operation])
     assert isinstance(raised.value, EXPECTED.get(error, BackendUnavailable))
     assert "Some words" not in str(raised.value)
-    assert error == UNKNOWN or error in errors.TRANSLATIONS
     pool.is_done()
 
 
@@ -205,7 +229,7 @@ def test_whatever_keeps_a_sign_in_from_beginning_is_said_on_its_page(
 FORM = {"username": "maria", "password": "correct horse battery"}
 
 
-@pytest.mark.parametrize("error", [*declared_errors("respond_to_auth_challenge"), UNKNOWN])
+@pytest.mark.parametrize("error", kinds("respond_to_auth_challenge"))
 def test_whatever_is_said_against_the_password_s_proof_is_said_on_its_page(
     pool: StubbedPool, browser: Browser, error: str
 ) -> None:
@@ -230,9 +254,7 @@ def up_to_the_code(
     assert at(browser.http.post(reverse("trusted_devices:sign_in"), FORM)) == "sign_in_code"
 
 
-@pytest.mark.parametrize(
-    "error", [*declared_errors("respond_to_auth_challenge"), "TooManyFailedAttemptsException", UNKNOWN]
-)
+@pytest.mark.parametrize("error", [*kinds("respond_to_auth_challenge"), "TooManyFailedAttemptsException"])
 def test_whatever_is_said_against_a_code_leads_on(pool: StubbedPool, browser: Browser, maria: Any, error: str) -> None:
     up_to_the_code(pool, browser)
     pool.refuses(
@@ -259,7 +281,7 @@ def test_whatever_is_said_against_a_code_leads_on(pool: StubbedPool, browser: Br
     pool.is_done()
 
 
-@pytest.mark.parametrize("error", [*declared_errors("respond_to_auth_challenge"), UNKNOWN])
+@pytest.mark.parametrize("error", kinds("respond_to_auth_challenge"))
 def test_whatever_is_said_against_a_choice_of_factor_leads_on(
     pool: StubbedPool, browser: Browser, maria: Any, error: str
 ) -> None:
@@ -280,7 +302,7 @@ def up_to_the_question(pool: StubbedPool, browser: Browser) -> None:
     assert at(browser.code("123456")) == "sign_in_trust"
 
 
-@pytest.mark.parametrize("error", [*declared_errors("confirm_device"), UNKNOWN])
+@pytest.mark.parametrize("error", kinds("confirm_device"))
 def test_a_device_that_cannot_be_confirmed_is_not_trusted_and_keeps_nobody_out(
     pool: StubbedPool, browser: Browser, maria: Any, error: str
 ) -> None:
@@ -288,7 +310,7 @@ def test_a_device_that_cannot_be_confirmed_is_not_trusted_and_keeps_nobody_out(
     pool.refuses(
         "confirm_device", error, "Words.", status=status_of(error), times=times_called("confirm_device", error)
     )
-    if error == "InternalErrorException":
+    if error == BROKEN:
         pool.refuses("admin_forget_device", "ResourceNotFoundException", "Device does not exist.")
     response = browser.trust()
     assert at(response) == "home"
@@ -301,7 +323,7 @@ def test_a_device_that_cannot_be_confirmed_is_not_trusted_and_keeps_nobody_out(
     pool.is_done()
 
 
-@pytest.mark.parametrize("error", [*declared_errors("update_device_status"), UNKNOWN])
+@pytest.mark.parametrize("error", kinds("update_device_status"))
 def test_a_device_that_cannot_be_remembered_is_forgotten_there_and_here(
     pool: StubbedPool, browser: Browser, maria: Any, error: str
 ) -> None:
@@ -332,12 +354,14 @@ def test_the_list_of_devices_is_there_while_the_pool_is_not(pool: StubbedPool, b
     pool.is_done()
 
 
-@pytest.mark.parametrize(("operation", "error"), table("admin_update_device_status", "admin_forget_device"))
+@pytest.mark.parametrize(
+    ("operation", "error"), table("admin_update_device_status", "admin_forget_device", message=GONE)
+)
 def test_what_staff_cannot_do_in_the_pool_is_not_done_here(
     pool: StubbedPool, device: Device, operation: str, error: str
 ) -> None:
     calls = times_called(operation, error)
-    pool.refuses(operation, error, "Device does not exist.", status=status_of(error), times=calls)
+    pool.refuses(operation, error, GONE, status=status_of(error), times=calls)
     stop = operation == "admin_update_device_status"
 
     def act() -> None:
@@ -357,10 +381,10 @@ def test_what_staff_cannot_do_in_the_pool_is_not_done_here(
     pool.is_done()
 
 
-@pytest.mark.parametrize("error", [*declared_errors("admin_list_devices"), UNKNOWN])
+@pytest.mark.parametrize("error", kinds("admin_list_devices"))
 def test_devices_that_cannot_be_listed_are_left_as_they_are(pool: StubbedPool, device: Device, error: str) -> None:
     calls = times_called("admin_list_devices", error)
-    if error in ("TooManyRequestsException", "InternalErrorException"):
+    if error in AGAIN or error == BROKEN:
         calls = budget.ATTEMPTS  # each at the cost of a turn
     pool.refuses("admin_list_devices", error, "Words.", status=status_of(error), times=calls)
     now = timezone.now()
@@ -370,7 +394,7 @@ def test_devices_that_cannot_be_listed_are_left_as_they_are(pool: StubbedPool, d
     pool.is_done()
 
 
-@pytest.mark.parametrize("error", [*declared_errors("get_tokens_from_refresh_token"), UNKNOWN])
+@pytest.mark.parametrize("error", kinds("get_tokens_from_refresh_token"))
 def test_tokens_that_cannot_be_refreshed_mean_signing_in_again_or_later(pool: StubbedPool, error: str) -> None:
     calls = times_called("get_tokens_from_refresh_token", error)
     pool.refuses("get_tokens_from_refresh_token", error, "Words.", status=status_of(error), times=calls)
@@ -403,7 +427,7 @@ def test_a_pool_that_cannot_be_asked_how_it_is_set_up_is_a_warning(
     pool.is_done()
 
 
-@pytest.mark.parametrize("error", [*declared_errors("admin_get_user"), UNKNOWN])
+@pytest.mark.parametrize("error", kinds("admin_get_user"))
 def test_a_stranger_whose_record_cannot_be_read_is_not_let_in(pool: StubbedPool, browser: Browser, error: str) -> None:
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.answers("respond_to_auth_challenge", pool.challenge())
