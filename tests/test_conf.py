@@ -9,7 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from trusted_devices import conf
-from trusted_devices.conf import Problem, Settings, get_settings, problems
+from trusted_devices.cognito.conf import Options as CognitoOptions
+from trusted_devices.cognito_idp.conf import Options as WireOptions
+from trusted_devices.conf import Problem, Settings, get_settings
 from trusted_devices.policy import TrustPolicy
 from trusted_devices.types import TrackingMode
 
@@ -91,7 +93,7 @@ CASES = [(name, value) for name, values in WRONG.items() for value in values]
 
 
 def found(**raw):
-    return [problem.key for problem in problems(raw)]
+    return [problem.key for problem in Settings.problems(raw)]
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
@@ -102,13 +104,13 @@ def test_each_option_has_its_documented_default(settings, name):
 
 def test_a_site_without_the_setting_has_the_defaults(settings):
     del settings.TRUSTED_DEVICES
-    conf.get_settings.cache_clear()
+    conf.read_anew()
     assert get_settings() == Settings()
 
 
 def test_the_defaults_are_good_values_without_contradictions():
     assert found() == []
-    assert found(**{option.name: getattr(Settings(), option.name) for option in conf.options()}) == []
+    assert found(**{option.name: getattr(Settings(), option.name) for option in Settings.options()}) == []
 
 
 @pytest.mark.parametrize(("name", "value"), CASES, ids=[f"{name}={value!r:.40}" for name, value in CASES])
@@ -118,8 +120,8 @@ def test_a_wrong_value_is_refused_under_its_options_name(name, value):
 
 def test_every_option_has_wrong_values_tried_and_a_sentence_of_help():
     elsewhere = {"COGNITO_IDP"}
-    assert {option.name for option in conf.options()} - elsewhere == set(WRONG) == set(DEFAULTS)
-    assert all(option.metadata["help"].endswith(".") for option in conf.options())
+    assert {option.name for option in Settings.options()} - elsewhere == set(WRONG) == set(DEFAULTS)
+    assert all(option.metadata["help"].endswith(".") for option in Settings.options())
 
 
 GOOD = [
@@ -148,7 +150,7 @@ def test_a_good_value_is_taken(settings, name, value):
 
 
 def test_an_unknown_key_is_told_from_a_wrong_value():
-    assert list(problems({"PERIOD": 7, "TRACKING": "x"})) == [
+    assert list(Settings.problems({"PERIOD": 7, "TRACKING": "x"})) == [
         Problem("PERIOD", "is not an option", unknown=True),
         Problem("TRACKING", "must be one of 'off', 'always', 'opt_in'"),
     ]
@@ -156,7 +158,7 @@ def test_an_unknown_key_is_told_from_a_wrong_value():
 
 @pytest.mark.parametrize("raw", [None, [], "text", 7])
 def test_a_setting_that_is_no_dict_is_refused(raw):
-    assert list(problems(raw)) == [Problem("TRUSTED_DEVICES", "must be a dict")]
+    assert list(Settings.problems(raw)) == [Problem("TRUSTED_DEVICES", "must be a dict")]
 
 
 CONTRADICTIONS = [
@@ -244,3 +246,62 @@ def test_the_tracking_mode_may_be_given_as_text_or_as_the_enum(settings):
     for value in ("always", TrackingMode.ALWAYS):
         settings.TRUSTED_DEVICES = {"TRACKING": value}
         assert TrustPolicy(get_settings()).tracking(object()) is TrackingMode.ALWAYS
+
+
+POOL = {"USER_POOL_ID": "eu-central-1_AbCdEf123", "CLIENT_ID": "1example23456789"}
+SECTIONS = [
+    (Settings, {"REGION": "here"}, {"REGION": "there"}),
+    (CognitoOptions, {"COGNITO": {**POOL, "REGION": "here"}}, {"COGNITO": {**POOL, "REGION": "there"}}),
+    (WireOptions, {"COGNITO_IDP": {"REGION": "here"}}, {"COGNITO_IDP": {"REGION": "there"}}),
+]
+each_section = pytest.mark.parametrize(("section", "first", "second"), SECTIONS, ids=["site", "cognito", "wire"])
+
+
+@each_section
+def test_a_section_is_validated_once_until_the_setting_changes(monkeypatch, section, first, second):
+    asked = []
+    problems = section.problems
+
+    def counted(raw):
+        asked.append(raw)
+        return problems(raw)
+
+    with override_settings(TRUSTED_DEVICES=first):
+        monkeypatch.setattr(section, "problems", counted)
+        conf.read_anew()
+        options = section.get()
+        assert all(section.get() is options for _ in range(3))
+        assert (options.REGION, len(asked)) == ("here", 1)
+        with override_settings(TRUSTED_DEVICES=second):
+            assert (section.get().REGION, section.get().REGION, len(asked)) == ("there", "there", 2)
+        assert (section.get().REGION, section.get().REGION, len(asked)) == ("here", "here", 3)
+
+
+@each_section
+def test_a_section_that_is_wrong_is_refused_at_each_use(section, first, second):
+    wrong = {**first, "TYPO": 1} if section is Settings else {section.key: {**first[section.key], "TYPO": 1}}
+    with override_settings(TRUSTED_DEVICES=wrong):
+        for _ in range(2):
+            with pytest.raises(ImproperlyConfigured, match="TYPO is not an option"):
+                section.get()
+
+
+@each_section
+def test_a_misspelt_option_is_refused_with_the_name_that_was_meant(section, first, second):
+    (problem,) = section.problems({**POOL, "REGOIN": "x"} if section is CognitoOptions else {"REGOIN": "x"})
+    assert (problem.unknown, problem.hint) == (True, "Did you mean 'REGION'?")
+    assert str(problem) == "REGOIN is not an option (Did you mean 'REGION'?)"
+
+
+def test_what_is_wrong_with_the_whole_setting_stops_its_sections_too():
+    with override_settings(TRUSTED_DEVICES={"TRACKING": "x", "COGNITO_IDP": {}, "COGNITO": POOL}):
+        for section in (CognitoOptions, WireOptions):
+            with pytest.raises(ImproperlyConfigured, match="TRUSTED_DEVICES: TRACKING"):
+                section.get()
+
+
+def test_the_wire_endpoints_region_follows_the_sites_unless_it_has_its_own():
+    with override_settings(TRUSTED_DEVICES={"REGION": "here"}):
+        assert WireOptions.get().REGION == "here"
+        with override_settings(TRUSTED_DEVICES={"REGION": "there", "COGNITO_IDP": {"REGION": None}}):
+            assert WireOptions.get().REGION == "there"

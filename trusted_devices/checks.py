@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import metadata
@@ -50,17 +49,14 @@ def register() -> None:
 
 def check_options(**_: Any) -> list[CheckMessage]:
     """E001, E002: the setting holds known options with good values."""
-    names = [option.name for option in conf.options()]
     found: list[CheckMessage] = []
-    for problem in conf.problems(getattr(settings, conf.NAME, {})):
+    for problem in conf.Settings.problems(conf.Settings.raw()):
+        where = conf.NAME if problem.key == conf.NAME else f"{conf.NAME}[{problem.key!r}]"
         if problem.unknown:
-            close = difflib.get_close_matches(problem.key.upper(), names, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else "The reference of settings lists all options."
-            found.append(Error(f"{conf.NAME}[{problem.key!r}] is not an option.", hint=hint, id="trusted_devices.E001"))
+            hint = problem.hint or "The reference of settings lists all options."
+            found.append(Error(f"{where} is not an option.", hint=hint, id="trusted_devices.E001"))
         else:
-            where = conf.NAME if problem.key == conf.NAME else f"{conf.NAME}[{problem.key!r}]"
-            help_text = next((option.metadata["help"] for option in conf.options() if option.name == problem.key), None)
-            found.append(Error(f"{where} {problem.message}.", hint=help_text, id="trusted_devices.E002"))
+            found.append(Error(f"{where} {problem.message}.", hint=problem.hint or None, id="trusted_devices.E002"))
     return found
 
 

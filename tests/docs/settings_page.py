@@ -33,7 +33,7 @@ TRUSTED_DEVICES = {
 
 def render() -> str:
     """Return the whole page."""
-    return HEAD + "".join(map(_row, conf.options()))
+    return HEAD + "".join(map(_row, conf.Settings.options()))
 
 
 def _row(option: Field[Any]) -> str:
