@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -12,7 +13,6 @@ from django.utils import timezone
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from trusted_devices.backends.base import FirstFactor
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import DeviceNotFound, InvalidCredentials, InvalidPeriod
 from trusted_devices.mfa.base import BaseMfaProvider
@@ -27,7 +27,7 @@ from trusted_devices.testing import (
     make_device,
     trust_device,
 )
-from trusted_devices.types import MfaMethod, MfaVerification, VerifiedBy
+from trusted_devices.types import MfaMethod, MfaVerification, ProofState, VerifiedBy
 from trusted_devices.web.session_note import read
 
 
@@ -183,23 +183,23 @@ class TestProviderContract:
 
 
 class _Leaking(LocalBackend):
-    def first_factor(self, *, credentials, client, assess):
-        first = super().first_factor(credentials=credentials, client=client, assess=assess)
-        return FirstFactor(
-            user=first.user,
-            methods=first.methods,
-            mfa_active=first.mfa_active,
-            decision=first.decision,
-            state=MappingProxyType(dict(credentials)),
-        )
+    def first_factor(self, *, credentials, client, recall):
+        first = super().first_factor(credentials=credentials, client=client, recall=recall)
+        return replace(first, state=MappingProxyType(dict(credentials)))
 
 
 class _Telling(LocalBackend):
-    def first_factor(self, *, credentials, client, assess):
+    def first_factor(self, *, credentials, client, recall):
         try:
-            return super().first_factor(credentials=credentials, client=client, assess=assess)
+            return super().first_factor(credentials=credentials, client=client, recall=recall)
         except InvalidCredentials:
             raise InvalidCredentials(f"{credentials['username']} has another password") from None
+
+
+class _Lenient(LocalBackend):
+    def first_factor(self, *, credentials, client, recall):
+        first = super().first_factor(credentials=credentials, client=client, recall=recall)
+        return replace(first, methods=(), proof=ProofState.PASSED)
 
 
 class _Trusting(LocalBackend):
@@ -226,6 +226,8 @@ class TestBackendContract:
         [
             (_Leaking, "test_its_state_can_be_stored_and_holds_no_password"),
             (_Telling, "test_a_wrong_password_and_an_unknown_user_are_refused_alike"),
+            (_Lenient, "test_without_a_recalled_device_a_factor_is_due_and_no_proof_has_passed"),
+            (_Lenient, "test_a_recalled_device_proves_itself_where_the_backend_asks_for_that"),
             (_Trusting, "test_a_wrong_code_is_a_mismatch"),
             (_Touchy, "test_a_device_is_confirmed_remembered_and_forgotten_twice"),
         ],

@@ -23,7 +23,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from trusted_devices import cookies
-from trusted_devices.backends.base import BaseDeviceBackend
+from trusted_devices.backends.base import BaseDeviceBackend, FirstFactor
 from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, SignInExpired, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import BaseMfaProvider
@@ -37,8 +37,6 @@ from trusted_devices.types import (
     MfaVerification,
     Presented,
     ProofState,
-    TrustDecision,
-    TrustReason,
     VerifiedBy,
 )
 from trusted_devices.web import logins
@@ -271,32 +269,24 @@ class DeviceBackendContract(_Contract):
         assert not first.mfa_active
         assert not self.make_backend().methods(user)
 
-    def test_trust_is_assessed_once_with_the_user_and_whether_mfa_is_active(self) -> None:
-        user = self.make_user()
-        self.add_factor(user)
-        assess = _Assess(_REFUSED)
-        self.make_backend().first_factor(credentials=self.credentials(user), client=self.make_client(), assess=assess)
-        assert assess.asked == [(user, True)]
-
-    def test_without_trust_a_factor_is_due(self) -> None:
+    def test_without_a_recalled_device_a_factor_is_due_and_no_proof_has_passed(self) -> None:
         user = self.make_user()
         self.add_factor(user)
         first = self._first_factor(user)
+        assert first.user == user
         assert first.mfa_active
         assert first.methods
-        assert first.decision == _REFUSED
+        assert first.proof is not ProofState.PASSED
 
-    def test_with_trust_nothing_is_due(self) -> None:
+    def test_a_recalled_device_proves_itself_where_the_backend_asks_for_that(self) -> None:
         user = self.make_user()
         self.add_factor(user)
-        trusted = TrustDecision(allowed=True, reason=TrustReason.TRUSTED)
-        assess = _Assess(trusted, self.make_trusted_device(user))
-        first = self.make_backend().first_factor(
-            credentials=self.credentials(user), client=self.make_client(), assess=assess
-        )
-        assert not first.methods
+        held = self.make_trusted_device(user)
+        first = self._first_factor(user, held)
         assert first.mfa_active
-        assert first.decision == trusted
+        assert (first.proof, bool(first.methods)) == (
+            (ProofState.NOT_NEEDED, True) if held is None else (ProofState.PASSED, False)
+        )
 
     def test_a_wrong_password_and_an_unknown_user_are_refused_alike(self) -> None:
         user = self.make_user()
@@ -306,7 +296,7 @@ class DeviceBackendContract(_Contract):
                 self.make_backend().first_factor,
                 credentials=credentials,
                 client=self.make_client(),
-                assess=_Assess(_REFUSED),
+                recall=lambda _: None,
             )
             assert str(_raised(sign_in, (InvalidCredentials,))) == ""
 
@@ -349,7 +339,6 @@ class DeviceBackendContract(_Contract):
             {},
             state=state,
             client=self.make_client(),
-            assess=_Assess(_REFUSED),
         )
         _raised(new_password, (SignInExpired,))
 
@@ -366,29 +355,10 @@ class DeviceBackendContract(_Contract):
     def test_its_check_tells_of_its_options(self) -> None:
         assert all(isinstance(message, CheckMessage) for message in self.make_backend().check())
 
-    def _first_factor(self, user: Any) -> Any:
+    def _first_factor(self, user: Any, held: DeviceCredential | None = None) -> FirstFactor:
         return self.make_backend().first_factor(
-            credentials=self.credentials(user), client=self.make_client(), assess=_Assess(_REFUSED)
+            credentials=self.credentials(user), client=self.make_client(), recall=lambda _: held
         )
-
-
-_REFUSED = TrustDecision(allowed=False, reason=TrustReason.NO_DEVICE)
-
-
-class _Assess:
-    """Answers what it is told to, and notes what it was asked."""
-
-    def __init__(self, decision: TrustDecision, held: DeviceCredential | None = None) -> None:
-        self.decision = decision
-        self.held = held
-        self.asked: list[tuple[Any, bool]] = []
-
-    def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
-        self.asked.append((user, mfa_active))
-        return self.decision
-
-    def recall(self, user: Any) -> DeviceCredential | None:
-        return self.held
 
 
 def _raised(call: Any, expected: tuple[type[Exception], ...]) -> Exception:

@@ -11,7 +11,7 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from trusted_devices.backends import get_backend
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import InvalidCredentials
-from trusted_devices.types import ClientInfo, TrustDecision, TrustReason
+from trusted_devices.types import ClientInfo
 
 CREDENTIALS = {"username": "maria", "password": "correct horse"}
 
@@ -21,11 +21,11 @@ def client_info():
     return ClientInfo(request=RequestFactory().post("/"))
 
 
-def first_factor(client, *, allowed=False, **changes):
-    def assess(user, mfa_active):
-        return TrustDecision(allowed, TrustReason.TRUSTED if allowed else TrustReason.NO_DEVICE)
+def first_factor(client, **changes):
+    def recall(user):
+        raise AssertionError("no device is named together with the password")
 
-    return LocalBackend().first_factor(credentials={**CREDENTIALS, **changes}, client=client, assess=assess)
+    return LocalBackend().first_factor(credentials={**CREDENTIALS, **changes}, client=client, recall=recall)
 
 
 def test_it_is_the_backend_of_a_site_that_names_none(settings):
@@ -52,18 +52,9 @@ def test_it_has_nothing_of_its_own_to_check():
     assert LocalBackend().check() == []
 
 
-def test_trust_lets_a_user_off_the_second_factor_only(user, totp, client_info):
-    assert first_factor(client_info, allowed=True).methods == ()
+def test_a_wrong_password_is_refused(user, totp, client_info):
     with pytest.raises(InvalidCredentials):
-        first_factor(client_info, allowed=True, password="wrong")
-
-
-def test_nothing_is_assessed_before_the_password_is_right(user, totp, client_info):
-    def assess(user, mfa_active):
-        raise AssertionError("trust was looked at")
-
-    with pytest.raises(InvalidCredentials):
-        LocalBackend().first_factor(credentials={**CREDENTIALS, "password": "wrong"}, client=client_info, assess=assess)
+        first_factor(client_info, password="wrong")
 
 
 def test_the_user_remembers_which_authentication_backend_let_them_in(user, client_info):

@@ -114,7 +114,7 @@ def test_names_that_the_pool_would_not_take_are_refused_like_wrong_ones(
 ) -> None:
     with pytest.raises(InvalidCredentials):
         CognitoBackend().first_factor(
-            credentials={"username": username, "password": "x"}, client=ClientInfo(), assess=None
+            credentials={"username": username, "password": "x"}, client=ClientInfo(), recall=lambda user: None
         )
 
 

@@ -19,7 +19,6 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.broken_database import broken
 from tests.conftest import NOW
-from trusted_devices.backends.base import FirstFactor
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import (
@@ -326,9 +325,9 @@ class AwayBackend(LocalBackend):
 class CarelessBackend(LocalBackend):
     """Asks nobody for a second factor, whatever was decided."""
 
-    def first_factor(self, *, credentials, client, assess):
-        first = super().first_factor(credentials=credentials, client=client, assess=assess)
-        return FirstFactor(user=first.user, mfa_active=first.mfa_active, decision=first.decision)
+    def first_factor(self, *, credentials, client, recall):
+        first = super().first_factor(credentials=credentials, client=client, recall=recall)
+        return replace(first, methods=())
 
 
 class TestWhatGoesWrong:
@@ -376,10 +375,10 @@ class TestATrustedDevice:
         assert outcome.verification is None, "trust is no fresh second factor"
 
     def test_it_helps_nobody_who_does_not_know_the_password(self, cookie, begin):
-        before = Device.objects.values().get()
+        before = Device.objects.values().get(), list(DeviceEvent.objects.values())
         with pytest.raises(InvalidCredentials):
             begin(cookie, password="wrong")
-        assert Device.objects.values().get() == before
+        assert (Device.objects.values().get(), list(DeviceEvent.objects.values())) == before
 
     @pytest.mark.parametrize(
         "held",

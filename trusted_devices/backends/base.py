@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trusted_devices.exceptions import SignInExpired
 from trusted_devices.types import (
@@ -23,31 +23,21 @@ from trusted_devices.types import (
     MfaVerification,
     NewPassword,
     ProofState,
-    TrustDecision,
 )
 
 if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
     from django.core.checks import CheckMessage
 
     from trusted_devices.models import Device
 
 
-class Assess(Protocol):
-    """What a backend asks about the device in front of the user."""
+Recall = Callable[["AbstractBaseUser"], DeviceCredential | None]
+"""Returns what the device of a user holds that may stand in for MFA once it has proved itself; ``None`` without one.
 
-    def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
-        """Return whether the device may stand in for MFA.
-
-        Called once, as soon as the backend knows the user, whether MFA is active, and whether the device has proved
-        itself where its binding demands that.
-        """
-
-    def recall(self, user: Any) -> DeviceCredential | None:
-        """Return what a device that may stand in for MFA, once it has proved itself, holds; ``None`` without one.
-
-        For backends that are told of the device together with the password: it leaves no trace, and nothing of it
-        may be shown to anybody before the password has been verified.
-        """
+For backends that name the device together with the password: asking leaves no trace, and nothing of the answer may be
+shown before the password has been verified.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +65,17 @@ class OwnedDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstFactor:
-    """A first factor that was accepted. ``methods`` are the second factors now due; none when nothing is due.
+    """A first factor that was accepted. ``methods`` are the second factors due unless the device is trusted.
 
-    ``new_password`` is set where the user must choose one first; what is due then is not known yet. ``state`` is what
-    the backend needs at the next step, small and JSON-able, and never a password. ``device_lost`` says that the device
-    that was recalled exists no longer.
+    ``proof`` is where the proof of the device stands, for backends that ask for one. ``new_password`` is set where the
+    user must choose one first; what is due then is not known yet. ``state`` is what the backend needs at the next step,
+    small and JSON-able, and never a password. ``device_lost`` says that the recalled device exists no longer.
     """
 
     user: Any
     methods: Sequence[MfaMethod] = ()
     mfa_active: bool = False
-    decision: TrustDecision | None = None
+    proof: ProofState = ProofState.NOT_NEEDED
     new_password: NewPassword | None = None
     state: Mapping[str, str] = field(default_factory=dict, repr=False)
     device_lost: bool = False
@@ -107,7 +97,7 @@ class BaseDeviceBackend(ABC):
         return self
 
     @abstractmethod
-    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, assess: Assess) -> FirstFactor:
+    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, recall: Recall) -> FirstFactor:
         """Verify user name and password. Raises ``InvalidCredentials``, ``TooManyAttempts``, ``BackendUnavailable``."""
 
     def asks_new_password(self) -> NewPassword | None:
@@ -122,7 +112,6 @@ class BaseDeviceBackend(ABC):
         *,
         state: Mapping[str, str],
         client: ClientInfo,
-        assess: Assess,
     ) -> FirstFactor:
         """Set the password that ``FirstFactor.new_password`` asked for; return how the sign-in goes on.
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.utils import timezone
 
-from trusted_devices.backends.base import Assess, BaseDeviceBackend, FirstFactor
+from trusted_devices.backends.base import BaseDeviceBackend, FirstFactor, Recall
 from trusted_devices.exceptions import InvalidCredentials
 from trusted_devices.mfa import get_provider
 from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
@@ -19,18 +19,12 @@ class LocalBackend(BaseDeviceBackend):
 
     name = "local"
 
-    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, assess: Assess) -> FirstFactor:
+    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, recall: Recall) -> FirstFactor:
         user = authenticate(client.request, **credentials)
         if user is None:
             raise InvalidCredentials
         methods = self.methods(user)
-        decision = assess(user, bool(methods))
-        return FirstFactor(
-            user=user,
-            methods=() if decision.allowed else methods,
-            mfa_active=bool(methods),
-            decision=decision,
-        )
+        return FirstFactor(user=user, methods=methods, mfa_active=bool(methods))
 
     def methods(self, user: Any) -> Sequence[MfaMethod]:
         return get_provider().methods(user)

@@ -14,7 +14,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.backends.base import Assess, BaseDeviceBackend, FirstFactor, NewDevice, OwnedDevice
+from trusted_devices.backends.base import BaseDeviceBackend, FirstFactor, NewDevice, OwnedDevice, Recall
 from trusted_devices.cognito import budget, conf, identities, session, tokens, translate
 from trusted_devices.cognito.client import PoolClient
 from trusted_devices.cognito.errors import UNCERTAIN, MalformedAnswer, Unacceptable, UserNotFound
@@ -77,15 +77,15 @@ class CognitoBackend(BaseDeviceBackend):
         return CognitoBackend(SignIn.load(state) if state else None, credential)
 
     @sensitive_variables()
-    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, assess: Assess) -> FirstFactor:
-        def recall(username: str) -> DeviceCredential | None:
+    def first_factor(self, *, credentials: Mapping[str, str], client: ClientInfo, recall: Recall) -> FirstFactor:
+        def recall_by_name(username: str) -> DeviceCredential | None:
             candidate = identities.candidate(username)
-            return assess.recall(candidate) if candidate is not None else None
+            return recall(candidate) if candidate is not None else None
 
         username = credentials["username"]
         try:
             flow = Flow(self.pool, client)
-            return self._next(flow, flow.begin(username, credentials["password"], recall), assess)
+            return self._next(flow, flow.begin(username, credentials["password"], recall_by_name))
         except InvalidCredentials:
             user_login_failed.send(sender=__name__, credentials={"username": username}, request=client.request)
             raise InvalidCredentials from None
@@ -106,7 +106,6 @@ class CognitoBackend(BaseDeviceBackend):
         *,
         state: Mapping[str, str],
         client: ClientInfo,
-        assess: Assess,
     ) -> FirstFactor:
         sign_in, flow = SignIn.load(state), Flow(self.pool, client)
         if sign_in.new_password is None:
@@ -121,17 +120,17 @@ class CognitoBackend(BaseDeviceBackend):
                 raise PasswordRefused(error.reason) from None
             except CodeMismatch as error:
                 raise MalformedAnswer("No code was given.") from error
-            first = self._next(flow, Attempt(username=sign_in.username, answer=answer), assess)
+            first = self._next(flow, Attempt(username=sign_in.username, answer=answer))
         if first.user.pk != user.pk:
             raise SignInExpired
         return first
 
-    def _next(self, flow: Flow, attempt: Attempt, assess: Assess) -> FirstFactor:
+    def _next(self, flow: Flow, attempt: Attempt) -> FirstFactor:
         if "AuthenticationResult" in attempt.answer:
-            return self._signed_in(attempt, assess)
-        return self._challenged(flow, attempt, assess)
+            return self._signed_in(attempt)
+        return self._challenged(flow, attempt)
 
-    def _signed_in(self, attempt: Attempt, assess: Assess) -> FirstFactor:
+    def _signed_in(self, attempt: Attempt) -> FirstFactor:
         """The pool asks for nothing more: the device stood in for MFA, or MFA is not active for this user."""
         proved = attempt.proof is ProofState.PASSED
         found, user = self._tokens(attempt.answer)
@@ -143,12 +142,12 @@ class CognitoBackend(BaseDeviceBackend):
         return FirstFactor(
             user=user,
             mfa_active=proved,
-            decision=assess(user, proved, attempt.proof),
+            proof=attempt.proof,
             state=sign_in.finished(found, attempt.answer).dump(),
             device_lost=attempt.lost,
         )
 
-    def _challenged(self, flow: Flow, attempt: Attempt, assess: Assess) -> FirstFactor:
+    def _challenged(self, flow: Flow, attempt: Attempt) -> FirstFactor:
         named = attempt.named.device_key if attempt.named else ""
         sign_in = flow.wait(SignIn(username=attempt.username, device_key=named), attempt.answer)
         # Whose a name is now only the pool can say, and here it is likely to have changed hands.
@@ -160,14 +159,12 @@ class CognitoBackend(BaseDeviceBackend):
             raise InvalidCredentials
         if (due := sign_in.new_password) is not None:
             return FirstFactor(user=user, new_password=due, state=sign_in.dump(), device_lost=attempt.lost)
-        # A device that proved itself and is asked for a code nevertheless may not stand in for it.
-        proof = ProofState.FAILED if attempt.proof is ProofState.FAILED else ProofState.MISSING
-        decision = assess(user, mfa_active=True, proof=proof)
         return FirstFactor(
             user=user,
             methods=sign_in.offered(),
             mfa_active=True,
-            decision=decision,
+            # A device that proved itself and is asked for a code nevertheless may not stand in for it.
+            proof=ProofState.FAILED if attempt.proof is ProofState.FAILED else ProofState.MISSING,
             state=sign_in.dump(),
             device_lost=attempt.lost,
         )

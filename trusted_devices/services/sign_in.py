@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import Error
 from django.utils import timezone
@@ -37,8 +38,6 @@ from trusted_devices.types import (
     MfaMethod,
     MfaVerification,
     NewPassword,
-    Presented,
-    ProofState,
     StatusReason,
     TrackingMode,
     TrustDecision,
@@ -156,9 +155,12 @@ def begin(
 ) -> Challenge | SignedIn:
     """Take the first factor. Raises ``InvalidCredentials``, ``TooManyAttempts``, ``BackendUnavailable``."""
     now = now or timezone.now()
-    assess = _Assessor(cookie, client, now)
-    first = get_backend().first_factor(credentials=credentials, client=client, assess=assess)
-    return _after_first_factor(first, assess)
+
+    def recall(user: AbstractBaseUser) -> DeviceCredential | None:
+        return trust.recall(user=user, presented=cookie.present(str(user.pk)), client=client, now=now)
+
+    first = get_backend().first_factor(credentials=credentials, client=client, recall=recall)
+    return _after_first_factor(first, cookie, client, now)
 
 
 @sensitive_variables("password")
@@ -179,23 +181,29 @@ def answer_new_password(
     user = _user(state, now)
     if state.step is not Step.NEW_PASSWORD:
         raise SignInExpired
-    assess = _Assessor(cookie, client, now)
     backend = get_backend().during(state.backend_state)
-    first = backend.new_password(user, password, attributes, state=state.backend_state, client=client, assess=assess)
-    return _after_first_factor(first, assess)
+    first = backend.new_password(user, password, attributes, state=state.backend_state, client=client)
+    return _after_first_factor(first, cookie, client, now)
 
 
-def _after_first_factor(first: FirstFactor, assess: _Assessor) -> Challenge | SignedIn:
-    user, now = first.user, assess.now
+def _after_first_factor(
+    first: FirstFactor, cookie: DeviceCookie, client: ClientInfo, now: datetime
+) -> Challenge | SignedIn:
+    user, checked = first.user, None
+    presented = cookie.present(str(user.pk))
+    if first.new_password is None:
+        checked = trust.check(
+            user=user, presented=presented, client=client, mfa_active=first.mfa_active, proof=first.proof, now=now
+        )
     if first.device_lost:
-        trust.lose(user=user, credential=assess.presented(user).credential, client=assess.client, now=now)
+        trust.lose(user=user, credential=presented.credential, client=client, now=now)
     if first.new_password is not None:
         # Whoever manages the account has set the password: it has changed already.
         devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, end_sessions=True, now=now)
     elif any(method.set_up_key for method in first.methods):
         devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, now=now)
-    elif not first.methods:
-        return _signed_in_at_once(first, assess)
+    elif checked is not None and (checked.decision.allowed or not first.methods):
+        return _signed_in_at_once(first, checked, cookie)
     method = first.methods[0] if first.methods else None
     state = SignInState(
         id=secrets.token_hex(16),
@@ -217,50 +225,22 @@ def _after_first_factor(first: FirstFactor, assess: _Assessor) -> Challenge | Si
     )
 
 
-def _signed_in_at_once(first: FirstFactor, assess: _Assessor) -> SignedIn:
-    checked = assess.checked
-    trusted = checked is not None and checked.decision.allowed
+def _signed_in_at_once(first: FirstFactor, checked: trust.TrustCheck, cookie: DeviceCookie) -> SignedIn:
+    trusted = checked.decision.allowed
     if first.mfa_active and not trusted:
         raise BackendUnavailable("The backend asked for no second factor where one was due.")
-    device = checked.device if checked and trusted else _known(first.user, assess.cookie)
+    device = checked.device if trusted else _known(first.user, cookie)
     return SignedIn(
         user=first.user,
         by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
         auth_backend=getattr(first.user, "backend", ""),
         device=device,
-        credential=checked.credential if checked else None,
-        decision=first.decision,
+        credential=checked.credential,
+        decision=checked.decision,
         mfa_active=first.mfa_active,
         device_lost=first.device_lost,
         session_data=get_backend().during(first.state).session_data(device.device_key if device else ""),
     )
-
-
-@dataclass(slots=True)
-class _Assessor:
-    """Answers what a backend asks about the device in front of the user (``backends.base.Assess``)."""
-
-    cookie: DeviceCookie
-    client: ClientInfo
-    now: datetime
-    checked: trust.TrustCheck | None = None
-
-    def __call__(self, user: Any, mfa_active: bool, proof: ProofState = ProofState.NOT_NEEDED) -> TrustDecision:
-        self.checked = trust.check(
-            user=user,
-            presented=self.presented(user),
-            client=self.client,
-            mfa_active=mfa_active,
-            proof=proof,
-            now=self.now,
-        )
-        return self.checked.decision
-
-    def recall(self, user: Any) -> DeviceCredential | None:
-        return trust.recall(user=user, presented=self.presented(user), client=self.client, now=self.now)
-
-    def presented(self, user: Any) -> Presented:
-        return self.cookie.present(str(user.pk))
 
 
 def resume(state: SignInState, *, client: ClientInfo, cookie: DeviceCookie, now: datetime | None = None) -> Challenge:
