@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, models
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
 
+import trusted_devices
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 
 MODELS = (Device, DeviceSession, DeviceEvent)
+APPS = ("trusted_devices", "trusted_devices_cognito_idp")
+PACKAGE = Path(trusted_devices.__file__).parent
 
 
 def tables() -> set[str]:
@@ -19,6 +28,49 @@ def tables() -> set[str]:
 
 def test_no_change_of_a_model_is_without_its_migration(db):
     call_command("makemigrations", "--check", "--dry-run", "--verbosity", "0")
+
+
+def changes_of_models() -> dict[str, list[object]]:
+    """What makemigrations would write for our apps."""
+    loader = MigrationLoader(None)
+    detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
+    return detector.changes(loader.graph, trim_to_apps=set(APPS))
+
+
+def columns_of_words() -> list[models.Field]:
+    return [
+        field
+        for app in APPS
+        for model in apps.get_app_config(app).get_models()
+        for field in model._meta.fields
+        if field.choices
+    ]
+
+
+def test_a_new_reason_action_or_other_word_needs_no_migration(monkeypatch):
+    columns = columns_of_words()
+    assert {"status", "status_reason", "binding", "action"} <= {field.name for field in columns}
+    for field in columns:
+        monkeypatch.setattr(field, "choices", [*field.choices, ("new", "New")])
+    assert changes_of_models() == {}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, a relative one with its dots."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def test_migrations_import_nothing_of_the_package():
+    """What they name has to stay where it is and as it is for as long as anybody upgrades over them."""
+    written = [path for path in PACKAGE.glob("**/migrations/*.py") if path.name != "__init__.py"]
+    assert {path.parent.parent.name for path in written} == {"trusted_devices", "cognito_idp"}
+    names = {name for path in written for name in imported(path)}
+    assert [name for name in names if name.startswith((".", "trusted_devices"))] == []
+    assert "django.db" in names
 
 
 @pytest.fixture

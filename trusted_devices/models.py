@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -11,6 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from trusted_devices.querysets import DeviceEventQuerySet, DeviceQuerySet
 from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason, TrustReason, VerifiedBy
 from trusted_devices.words import browsers
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str, str]
+else:
+    _CharField = models.CharField
 
 DIGEST_LENGTH = 64
 
@@ -83,6 +90,22 @@ REASON_LABELS = {
 """Whatever an entry of the activity log may give as its reason."""
 
 
+class PlainCharField(_CharField):
+    """A ``CharField`` that migrations know as Django's own.
+
+    Its choices, and the function that makes a default, are no part of the table: they may grow, move and be worded
+    anew without a migration, and no migration needs this package.
+    """
+
+    def deconstruct(self) -> Any:
+        """Return what migrations keep: nothing that lives in this package."""
+        name, _path, args, kwargs = super().deconstruct()
+        kwargs.pop("choices", None)
+        if callable(kwargs.get("default")):
+            del kwargs["default"]
+        return name, "django.db.models.CharField", args, kwargs
+
+
 class Device(models.Model):
     """One user's browser or app installation.
 
@@ -101,15 +124,15 @@ class Device(models.Model):
     device_key = models.CharField(_("device key"), max_length=55, unique=True, editable=False)
     device_group_key = models.CharField(_("device group key"), max_length=16, editable=False)
     name = models.CharField(_("name"), max_length=1024, blank=True)
-    binding = models.CharField(
-        _("binding"), max_length=8, choices=BINDING_LABELS, default=Binding.COOKIE, editable=False
+    binding = PlainCharField(
+        _("binding"), max_length=8, choices=BINDING_LABELS, default=Binding.COOKIE.value, editable=False
     )
 
-    status = models.CharField(
-        _("status"), max_length=16, choices=STATUS_LABELS, default=DeviceStatus.NOT_REMEMBERED, editable=False
+    status = PlainCharField(
+        _("status"), max_length=16, choices=STATUS_LABELS, default=DeviceStatus.NOT_REMEMBERED.value, editable=False
     )
-    status_reason = models.CharField(
-        _("why"), max_length=20, choices=STATUS_REASON_LABELS, default=StatusReason.CONFIRMED, editable=False
+    status_reason = PlainCharField(
+        _("why"), max_length=32, choices=STATUS_REASON_LABELS, default=StatusReason.CONFIRMED.value, editable=False
     )
     status_changed_at = models.DateTimeField(_("status since"), default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, editable=False)
@@ -146,7 +169,7 @@ class Device(models.Model):
             models.Index(
                 fields=["status", "trust_expires_at"],
                 name="td_device_due",
-                condition=Q(status=DeviceStatus.REMEMBERED),
+                condition=Q(status=DeviceStatus.REMEMBERED.value),
             ),
         ]
 
@@ -222,7 +245,7 @@ class DeviceEvent(models.Model):
         Device, models.SET_NULL, null=True, related_name="events", verbose_name=_("device"), db_index=False
     )
     device_key = models.CharField(_("device key"), max_length=55, blank=True)
-    action = models.CharField(_("action"), max_length=20, choices=ACTION_LABELS)
+    action = PlainCharField(_("action"), max_length=32, choices=ACTION_LABELS)
     reason = models.CharField(_("reason"), max_length=32, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")

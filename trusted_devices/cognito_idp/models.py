@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.cognito_idp import conf
-from trusted_devices.models import DeviceEvent
+from trusted_devices.models import DeviceEvent, PlainCharField
 from trusted_devices.services.srp_devices import Terms
 from trusted_devices.types import MfaVerification, TrackingMode
 
@@ -88,7 +88,7 @@ class MfaConfiguration(models.TextChoices):
 class UserPool(models.Model):
     """A door for clients of Cognito to the site's users: how their devices are tracked and when MFA is asked."""
 
-    pool_id = models.CharField(
+    pool_id = PlainCharField(
         _("user pool id"),
         max_length=MAX_POOL_ID_LENGTH,
         unique=True,
@@ -96,8 +96,8 @@ class UserPool(models.Model):
         validators=[RegexValidator(re.compile(r"\A[A-Za-z0-9-]{1,18}_[0-9a-zA-Z]{1,36}\Z"))],
     )
     name = models.CharField(_("name"), max_length=128)
-    device_group_key = models.CharField(max_length=16, unique=True, default=new_group_key, editable=False)
-    tracking = models.CharField(
+    device_group_key = PlainCharField(max_length=16, unique=True, default=new_group_key, editable=False)
+    tracking = PlainCharField(
         _("device tracking"),
         max_length=8,
         choices=[
@@ -119,7 +119,7 @@ class UserPool(models.Model):
         validators=TRUST_PERIOD_RANGE,
         help_text=_("For how long a remembered device skips MFA, as “60 00:00:00”. Empty: the site's default."),
     )
-    mfa = models.CharField(
+    mfa = PlainCharField(
         _("MFA"), max_length=8, choices=MfaConfiguration.choices, default=MfaConfiguration.OPTIONAL.value
     )
     software_token_mfa = models.BooleanField(_("codes from authenticator apps"), default=True)
@@ -195,12 +195,12 @@ class UserPoolClient(models.Model):
     """An app that signs users in to a pool. A client with a secret proves it at every step."""
 
     pool = models.ForeignKey(UserPool, models.CASCADE, related_name="clients", verbose_name=_("user pool"))
-    client_id = models.CharField(_("client id"), max_length=128, unique=True, default=new_client_id, editable=False)
+    client_id = PlainCharField(_("client id"), max_length=128, unique=True, default=new_client_id, editable=False)
     name = models.CharField(_("name"), max_length=128)
     sealed_secret = models.TextField(blank=True, editable=False)
     auth_flows = models.JSONField(
         _("sign-in flows"),
-        default=default_auth_flows,
+        default=list,
         help_text=_('A list such as ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"].'),
     )
     access_token_validity = models.DurationField(
@@ -335,7 +335,7 @@ class SigningKey(models.Model):
     """An RSA key of one pool for one sort of token. It is published before it signs and after it has stopped."""
 
     pool = models.ForeignKey(UserPool, models.CASCADE, related_name="signing_keys")
-    token_use = models.CharField(max_length=8, choices=TokenUse.choices, editable=False)
+    token_use = PlainCharField(max_length=8, choices=TokenUse.choices, editable=False)
     kid = models.CharField(max_length=64, unique=True, editable=False)
     sealed_private_key = models.TextField(editable=False)
     public_jwk = models.JSONField(editable=False)
@@ -352,7 +352,7 @@ class SigningKey(models.Model):
 class AccessKey(models.Model):
     """A key with which a program signs Admin calls (AWS Signature Version 4). Staff make it; its secret is sealed."""
 
-    access_key_id = models.CharField(
+    access_key_id = PlainCharField(
         _("access key id"), max_length=32, unique=True, default=new_access_key_id, editable=False
     )
     sealed_secret = models.TextField(editable=False)
