@@ -28,7 +28,7 @@ from tests.cognito.stubs import (
     service,
     stubbed_settings,
 )
-from trusted_devices.cognito import CognitoBackend, budget, checks, client, errors, sealed, session
+from trusted_devices.cognito import CognitoBackend, budget, checks, client, errors, session
 from trusted_devices.exceptions import (
     ActionRequired,
     AlreadyAnswered,
@@ -399,7 +399,7 @@ def test_tokens_that_cannot_be_refreshed_mean_signing_in_again_or_later(pool: St
     calls = times_called("get_tokens_from_refresh_token", error)
     pool.refuses("get_tokens_from_refresh_token", error, "Words.", status=status_of(error), times=calls)
     record = {"access": "a", "identity": "i", "refresh": "r", "expires_at": int(time.time()), "device_key": DEVICE_KEY}
-    kept = {session.SESSION_KEY: sealed.seal("session", record)}
+    kept = {session.SESSION_KEY: session._KEPT.seal(record)}
     before = dict(kept)
     later = EXPECTED.get(error) is None
     with pytest.raises(BackendUnavailable if later else SignInExpired):

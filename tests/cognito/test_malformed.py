@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from tests.cognito.conftest import Browser, at, trusts_the_device
 from tests.cognito.stubs import DEVICE_KEY, SUB, StubbedPool
-from trusted_devices.cognito import CognitoBackend, flow, identities, sealed, session, translate
+from trusted_devices.cognito import CognitoBackend, flow, identities, session, translate
 from trusted_devices.cognito.errors import MalformedAnswer
 from trusted_devices.exceptions import (
     DeviceNotFound,
@@ -167,7 +167,7 @@ def test_factors_of_a_user_come_with_the_preferred_one_first() -> None:
 class TestTheBackend:
     def test_takes_no_state_but_its_own(self, pool: StubbedPool, maria: Any) -> None:
         method = translate.method("SOFTWARE_TOKEN_MFA")
-        for state in ({}, {"sealed": "x"}, {"sealed": sealed.seal("session", {})}):
+        for state in ({}, {"sealed": "x"}, {"sealed": session._KEPT.seal({})}):
             with pytest.raises(SignInExpired):
                 CognitoBackend().second_factor(maria, method, "123456", state=state, client=ClientInfo())
 
@@ -227,17 +227,17 @@ class TestSessions:
     def test_without_a_refresh_token_end_with_their_first(self, pool: StubbedPool) -> None:
         record = {"access": "a", "identity": "i", "refresh": "", "expires_at": 0, "device_key": ""}
         with pytest.raises(SignInExpired):
-            session.get_tokens({session.SESSION_KEY: sealed.seal("session", record)})
+            session.get_tokens({session.SESSION_KEY: session._KEPT.seal(record)})
 
     def test_name_no_device_but_the_one_that_signed_in(self, pool: StubbedPool) -> None:
         finished = flow.SignIn(username="maria", access="a", device_key="k_1", new_key="k_2")
         for key, named in (("k_1", "k_1"), ("k_2", "k_2"), ("k_3", ""), ("", "")):
             packed = session.pack(finished, key)
-            assert sealed.unseal("session", packed[session.SESSION_KEY])["device_key"] == named
+            assert session._KEPT.open(packed[session.SESSION_KEY])["device_key"] == named
 
     def test_take_over_a_refresh_token_that_was_rotated(self, pool: StubbedPool) -> None:
         record = {"access": "a", "identity": "i", "refresh": "old", "expires_at": 0, "device_key": "k_1"}
-        kept = {session.SESSION_KEY: sealed.seal("session", record)}
+        kept = {session.SESSION_KEY: session._KEPT.seal(record)}
         pool.answers("get_tokens_from_refresh_token", {"AuthenticationResult": pool.tokens()})
         assert session.get_tokens(kept).refresh == "r" * 20
         assert session.get_tokens(kept).refresh == "r" * 20

@@ -11,7 +11,6 @@ from joserfc.jwk import RSAKey
 
 from trusted_devices.cognito_idp import accounts, signing, sigv4
 from trusted_devices.cognito_idp.models import AUTH_FLOWS, AccessKey, SigningKey, TokenUse, UserPool, UserPoolClient
-from trusted_devices.cognito_idp.sealed import seal
 
 SECRET = "0123456789abcdef0123456789abcdef"
 KEY_SECRET = "an-access-key-secret"
@@ -27,7 +26,7 @@ def make_pool(**fields: Any) -> UserPool:
             pool=pool,
             token_use=use,
             kid=material["kid"],
-            sealed_private_key=seal(signing.PURPOSE, material),
+            sealed_private_key=signing.PRIVATE_KEY.seal(material),
             public_jwk={name: material[name] for name in ("kty", "kid", "use", "alg", "n", "e")},
             signs_from=datetime(2020, 1, 1, tzinfo=UTC),
         )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trusted_devices.crypto.sealing import OVERHEAD, VERSION, Opened, Sealer, Unsealable
+from trusted_devices.crypto.sealing import OVERHEAD, VERSION, Opened, Record, Sealer, Unsealable
 
 KEY = b"the first key"
 SEALER = Sealer(keys=[KEY], context="tests v1")
@@ -127,3 +127,41 @@ def test_a_sealer_without_a_key_or_with_an_empty_one_is_refused(keys):
 def test_neither_key_nor_plaintext_is_in_a_repr():
     assert "first key" not in repr(SEALER)
     assert "plain" not in repr(SEALER.open(SEALER.seal(b"plain"))).replace("plaintext", "")
+
+
+def record(purpose="tests v1", keys=(KEY,), longest=None):
+    return Record(purpose, keys=lambda: keys, longest=longest)
+
+
+def test_a_record_is_opened_as_it_was_sealed():
+    values = {"text": "käse", "number": 2**70, "none": None, "list": [1, {"a": True}]}
+    assert record().open(record().seal(values)) == values
+
+
+def test_a_record_of_another_purpose_is_not_opened():
+    with pytest.raises(Unsealable):
+        record("tests v2").open(record().seal({"a": 1}))
+
+
+def test_a_record_asks_for_its_keys_at_each_use():
+    keys = [KEY]
+    rotating = record(keys=keys)
+    sealed = rotating.seal({"a": 1})
+    keys.insert(0, b"the second key")
+    assert rotating.open(sealed) == {"a": 1}
+    fresh = rotating.seal({"a": 2})
+    assert record(keys=[b"the second key"]).open(fresh) == {"a": 2}
+    keys.pop()
+    with pytest.raises(Unsealable):
+        rotating.open(sealed)
+
+
+def test_a_text_longer_than_a_record_may_be_is_not_opened():
+    sealed = record().seal({"a": 1})
+    assert record(longest=len(sealed)).open(sealed) == {"a": 1}
+    with pytest.raises(Unsealable, match="longer"):
+        record(longest=len(sealed) - 1).open(sealed)
+
+
+def test_a_record_shows_its_purpose_and_no_key():
+    assert repr(record()) == "<Record tests v1>"

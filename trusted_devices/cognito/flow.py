@@ -14,20 +14,23 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.cognito import sealed, translate
+from trusted_devices.cognito import translate
 from trusted_devices.cognito.client import PoolClient
 from trusted_devices.cognito.errors import MalformedAnswer
 from trusted_devices.cognito.tokens import Tokens
+from trusted_devices.conf import secret_keys
 from trusted_devices.crypto.encoding import format_timestamp
 from trusted_devices.crypto.errors import SrpError, TextError
+from trusted_devices.crypto.sealing import Record, Unsealable
 from trusted_devices.crypto.srp import ClientSession, Identity, device_identity, pool_name_of, user_identity
-from trusted_devices.exceptions import CodeMismatch, DeviceNotFound, InvalidCredentials
+from trusted_devices.exceptions import CodeMismatch, DeviceNotFound, InvalidCredentials, SignInExpired
 from trusted_devices.types import ClientInfo, DeviceCredential, MfaMethod, NewPassword, ProofState
 
 Recall = Callable[[str], DeviceCredential | None]
 Answer = dict[str, Any]
 LONGEST_USERNAME = 128
 STATE = "sealed"
+_WAITING = Record("cognito sign-in v1", keys=secret_keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,15 @@ class SignIn:
 
     def dump(self) -> dict[str, str]:
         """Return the backend's state."""
-        return {STATE: sealed.seal("sign-in", dataclasses.asdict(self))}
+        return {STATE: _WAITING.seal(dataclasses.asdict(self))}
 
     @classmethod
     def load(cls, state: Mapping[str, str]) -> SignIn:
         """Read what :meth:`dump` made. Raises ``SignInExpired`` for anything else."""
-        record = sealed.unseal("sign-in", state.get(STATE, ""))
+        try:
+            record = _WAITING.open(state.get(STATE, ""))
+        except Unsealable:
+            raise SignInExpired from None
         record["methods"] = tuple((name, where) for name, where in record["methods"])
         record["attributes"] = tuple(record["attributes"])
         return cls(**record)

@@ -13,13 +13,16 @@ from typing import Any
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.cognito import conf, sealed, tokens
+from trusted_devices.cognito import conf, tokens
 from trusted_devices.cognito.client import PoolClient
 from trusted_devices.cognito.flow import SignIn
 from trusted_devices.cognito.tokens import Tokens
+from trusted_devices.conf import secret_keys
+from trusted_devices.crypto.sealing import Record, Unsealable
 from trusted_devices.exceptions import BackendUnavailable, SignInExpired, TrustedDevicesError
 
 SESSION_KEY = "_trusted_devices_cognito"
+_KEPT = Record("cognito session v1", keys=secret_keys)
 EARLY = timedelta(minutes=2)
 """Tokens are refreshed so long before they end."""
 
@@ -36,7 +39,7 @@ def pack(sign_in: SignIn, device_key: str) -> dict[str, str]:
         "expires_at": sign_in.expires_at,
         "device_key": device_key if bound else "",
     }
-    return {SESSION_KEY: sealed.seal("session", record)}
+    return {SESSION_KEY: _KEPT.seal(record)}
 
 
 @sensitive_variables()
@@ -49,10 +52,13 @@ def get_tokens(session: MutableMapping[str, Any], *, now: datetime | None = None
     kept = session.get(SESSION_KEY)
     if not isinstance(kept, str):
         raise SignInExpired
-    record = sealed.unseal("session", kept)
+    try:
+        record = _KEPT.open(kept)
+    except Unsealable:
+        raise SignInExpired from None
     if now.timestamp() >= record["expires_at"] - EARLY.total_seconds():
         record = _refreshed(record, now)
-        session[SESSION_KEY] = sealed.seal("session", record)
+        session[SESSION_KEY] = _KEPT.seal(record)
     return Tokens(
         access=record["access"],
         identity=record["identity"],

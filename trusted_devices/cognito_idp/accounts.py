@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.cognito_idp import errors
 from trusted_devices.cognito_idp.models import PoolUser, SrpCredential, UserPool, UserPoolClient
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.conf import secret_keys
 from trusted_devices.crypto import srp
 from trusted_devices.crypto.encoding import encode_base64
@@ -23,7 +23,8 @@ from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.crypto.verifier import SrpVerifier, decoy_verifier, make_user_verifier
 from trusted_devices.services.trust import password_stamp
 
-PURPOSE = "srp verifier"
+CLIENT_SECRET = record("client secret")
+_VERIFIER = record("srp verifier")
 
 
 def find(pool: UserPool, username: str) -> Any:
@@ -118,7 +119,7 @@ def secret_hash(client: UserPoolClient, username: str) -> str:
 def client_secret(client: UserPoolClient) -> str:
     """Return the client's secret; raises ``WireError`` if it can no longer be read (``SECRET_KEY`` has changed)."""
     try:
-        secret: str = unseal("client secret", client.sealed_secret)["secret"]
+        secret: str = CLIENT_SECRET.open(client.sealed_secret)["secret"]
     except Unsealable:
         raise errors.internal() from None
     return secret
@@ -126,7 +127,7 @@ def client_secret(client: UserPoolClient) -> str:
 
 def set_client_secret(client: UserPoolClient, secret: str) -> None:
     """Give the client a secret; the caller saves it."""
-    client.sealed_secret = seal("client secret", {"secret": secret})
+    client.sealed_secret = CLIENT_SECRET.seal({"secret": secret})
 
 
 @sensitive_variables("password")
@@ -151,7 +152,7 @@ def keep_verifier(member: PoolUser, password: str) -> None:
     SrpCredential.objects.update_or_create(
         pool_user=member,
         defaults={
-            "sealed_verifier": seal(PURPOSE, {"salt": f"{made.salt:x}", "verifier": f"{made.verifier:x}"}),
+            "sealed_verifier": _VERIFIER.seal({"salt": f"{made.salt:x}", "verifier": f"{made.verifier:x}"}),
             "user_id_for_srp": username,
             "password_stamp": password_stamp(member.user),
         },
@@ -166,10 +167,10 @@ def verifier_of(member: PoolUser) -> SrpVerifier | None:
     if not hmac.compare_digest(kept.password_stamp, password_stamp(member.user)):
         return None
     try:
-        record = unseal(PURPOSE, kept.sealed_verifier)
+        verifier = _VERIFIER.open(kept.sealed_verifier)
     except Unsealable:
         return None
-    return SrpVerifier(salt=int(record["salt"], 16), verifier=int(record["verifier"], 16))
+    return SrpVerifier(salt=int(verifier["salt"], 16), verifier=int(verifier["verifier"], 16))
 
 
 def decoy(pool: UserPool, username: str) -> SrpVerifier:

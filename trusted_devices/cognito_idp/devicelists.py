@@ -8,13 +8,14 @@ from typing import Any
 
 from trusted_devices.cognito_idp import conf, errors
 from trusted_devices.cognito_idp.models import PoolUser
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import srp_devices
 from trusted_devices.types import DeviceStatus
 
+_PLACE = record("device page")
 PAGE = 60
 """The longest page, and the one where none is asked for."""
 
@@ -48,7 +49,7 @@ def _after(member: PoolUser, which: str, token: str | None) -> DeviceQuerySet:
     if token is None:
         return found
     try:
-        mark = unseal("device page", token)
+        mark = _PLACE.open(token)
     except Unsealable:
         mark = {}
     if mark.get("u") != member.pk or mark.get("w") != which:
@@ -61,7 +62,7 @@ def _page(
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {"Devices": [describe(device) for device in found[:limit]]}
     if len(found) > limit:
-        answer["PaginationToken"] = seal("device page", {"u": member.pk, "w": which, "a": found[limit - 1].pk})
+        answer["PaginationToken"] = _PLACE.seal({"u": member.pk, "w": which, "a": found[limit - 1].pk})
     return answer
 
 

@@ -12,8 +12,7 @@ from django.utils import timezone
 
 from trusted_devices.cognito_idp import accounts, conf, signing, sigv4
 from trusted_devices.cognito_idp.models import AUTH_FLOWS, AccessKey, MfaConfiguration, UserPool, UserPoolClient
-from trusted_devices.cognito_idp.sealed import unseal
-from trusted_devices.crypto.sealing import Unsealable
+from trusted_devices.crypto.sealing import Record, Unsealable
 from trusted_devices.types import TrackingMode
 
 NAME = "Demo"
@@ -64,7 +63,7 @@ def _client(pool: UserPool, name: str, *, with_secret: bool) -> tuple[UserPoolCl
     )
     if not with_secret:
         return client, ""
-    secret = _readable("client secret", client.sealed_secret)
+    secret = _readable(accounts.CLIENT_SECRET, client.sealed_secret)
     if not secret:
         secret = secrets.token_hex(26)
         accounts.set_client_secret(client, secret)
@@ -75,7 +74,7 @@ def _client(pool: UserPool, name: str, *, with_secret: bool) -> tuple[UserPoolCl
 def _access_key() -> tuple[AccessKey, str]:
     """Return a key for everything, also for making pools of one's own."""
     key, _created = AccessKey.objects.get_or_create(name=NAME, defaults={"operations": ["*"]})
-    secret = _readable(sigv4.PURPOSE, key.sealed_secret)
+    secret = _readable(sigv4.SECRET, key.sealed_secret)
     if not secret:
         secret = secrets.token_urlsafe(30)
         key.sealed_secret = sigv4.new_secret(secret)
@@ -83,8 +82,8 @@ def _access_key() -> tuple[AccessKey, str]:
     return key, secret
 
 
-def _readable(purpose: str, sealed: str) -> Any:
+def _readable(record: Record, sealed: str) -> Any:
     try:
-        return unseal(purpose, sealed)["secret"]
+        return record.open(sealed)["secret"]
     except Unsealable:
         return ""

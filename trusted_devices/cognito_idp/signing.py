@@ -19,9 +19,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from trusted_devices.cognito_idp.models import SigningKey, TokenUse, UserPool
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 
-PURPOSE = "signing key"
+PRIVATE_KEY = record("signing key")
 ALGORITHM = "RS256"
 KEY_BITS = 2048
 JWKS_MAX_AGE = timedelta(minutes=15)
@@ -103,7 +103,7 @@ def _create(pool: UserPool, use: TokenUse, *, signs_from: datetime) -> None:
         pool=pool,
         token_use=use,
         kid=kid,
-        sealed_private_key=seal(PURPOSE, key.as_dict(private=True)),
+        sealed_private_key=PRIVATE_KEY.seal(key.as_dict(private=True)),
         public_jwk=key.as_dict(private=False),
         signs_from=signs_from,
     )
@@ -111,4 +111,4 @@ def _create(pool: UserPool, use: TokenUse, *, signs_from: datetime) -> None:
 
 @lru_cache(maxsize=64)
 def _private_key(kid: str, sealed: str) -> RSAKey:
-    return RSAKey.import_key(unseal(PURPOSE, sealed))
+    return RSAKey.import_key(PRIVATE_KEY.open(sealed))

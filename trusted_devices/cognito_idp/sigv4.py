@@ -19,14 +19,14 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.cognito_idp import conf
 from trusted_devices.cognito_idp.errors import WireError, pool_not_found
 from trusted_devices.cognito_idp.models import AccessKey, UserPool
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "cognito-idp"
 MAX_SKEW = timedelta(minutes=15)
 REQUIRED_HEADERS = frozenset({"host", "x-amz-date", "x-amz-target"})
-PURPOSE = "access key"
+SECRET = record("access key")
 
 _AUTHORIZATION = re.compile(
     ALGORITHM + r" +Credential=(?P<key>[A-Za-z0-9]{1,128})/(?P<date>[0-9]{8})/(?P<region>[A-Za-z0-9-]{1,64})/"
@@ -53,13 +53,13 @@ class _Claim:
 
 def new_secret(secret: str) -> str:
     """Return ``secret`` in the form in which an access key keeps it."""
-    return seal(PURPOSE, {"secret": secret})
+    return SECRET.seal({"secret": secret})
 
 
 def secret_of(key: AccessKey) -> str:
     """Return the secret of ``key``. Raises ``WireError`` if it can no longer be read (``SECRET_KEY`` has changed)."""
     try:
-        secret: str = unseal(PURPOSE, key.sealed_secret)["secret"]
+        secret: str = SECRET.open(key.sealed_secret)["secret"]
     except Unsealable:
         raise WireError("UnrecognizedClientException", "This access key can no longer be read.") from None
     return secret

@@ -19,11 +19,14 @@ from django.db import IntegrityError, transaction
 
 from trusted_devices.cognito_idp import errors
 from trusted_devices.cognito_idp.models import PoolUser, SpentToken, UserPoolClient
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.crypto.srp import ServerEphemeral
 from trusted_devices.services.trust import password_stamp
 from trusted_devices.types import MfaVerification
+
+_SESSION = record("session")
+_SECRET_BLOCK = record("secret block")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ class Session:
 
     def dump(self) -> str:
         """Return it sealed, as ``Session`` travels."""
-        return seal("session", dataclasses.asdict(self))
+        return _SESSION.seal(dataclasses.asdict(self))
 
     def record(self) -> dict[str, Any]:
         """Return it as something to store."""
@@ -89,7 +92,7 @@ class Session:
         if not text:
             raise errors.missing_parameter("Session")
         try:
-            return cls(**unseal("session", text))
+            return cls(**_SESSION.open(text))
         except (Unsealable, TypeError):
             raise errors.invalid_session() from None
 
@@ -113,8 +116,7 @@ class SecretBlock:
 
     def dump(self) -> str:
         """Return it sealed, in standard base64 with padding, as SECRET_BLOCK travels."""
-        sealed = seal(
-            "secret block",
+        sealed = _SECRET_BLOCK.seal(
             {
                 "k": self.kind,
                 "c": self.client_id,
@@ -135,19 +137,19 @@ class SecretBlock:
         """Read what :meth:`dump` made. Raises ``WireError`` (NotAuthorizedException)."""
         try:
             raw = base64.b64decode(text, validate=True)
-            record = unseal("secret block", base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+            values = _SECRET_BLOCK.open(base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
         except (binascii.Error, ValueError):
             raise errors.incorrect() from None
         return cls(
-            kind=record["k"],
-            client_id=record["c"],
-            username=record["n"],
-            pool_user_id=record["u"],
-            device_key=record["d"],
-            client_public=_unpack(record["A"]),
-            ephemeral=ServerEphemeral(private=_unpack(record["b"]), public=_unpack(record["B"])),
-            session=record["s"],
-            expires=record["e"],
+            kind=values["k"],
+            client_id=values["c"],
+            username=values["n"],
+            pool_user_id=values["u"],
+            device_key=values["d"],
+            client_public=_unpack(values["A"]),
+            ephemeral=ServerEphemeral(private=_unpack(values["b"]), public=_unpack(values["B"])),
+            session=values["s"],
+            expires=values["e"],
         )
 
 

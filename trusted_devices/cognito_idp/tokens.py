@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.cognito_idp import accounts, errors, signing
 from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, TokenUse, UserPool, UserPoolClient
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.exceptions import DeviceNotFound
 from trusted_devices.services import srp_devices
@@ -30,7 +30,7 @@ from trusted_devices.types import MfaVerification
 logger = logging.getLogger(__name__)
 
 SCOPE = "aws.cognito.signin.user.admin"
-PURPOSE = "refresh token"
+_REFRESH_TOKEN = record("refresh token")
 JWKS_MAX_AGE = signing.JWKS_MAX_AGE
 published_keys = signing.published_keys
 
@@ -124,10 +124,10 @@ def owner(*, client: UserPoolClient, token: str) -> PoolUser:
 def revoke(*, client: UserPoolClient, token: str, now: datetime) -> None:
     """End the sign-in that a refresh token is from. Raises ``WireError`` for anything that is not one."""
     try:
-        record = unseal(PURPOSE, token)
+        opened = _REFRESH_TOKEN.open(token)
     except Unsealable:
         raise errors.WireError("UnsupportedTokenTypeException", "Only refresh tokens can be revoked") from None
-    found = RefreshToken.objects.filter(origin_jti=record["jti"], client=client, revoked_at=None)
+    found = RefreshToken.objects.filter(origin_jti=opened["jti"], client=client, revoked_at=None)
     found.update(revoked_at=now)
 
 
@@ -235,8 +235,8 @@ def attribute_texts(pool_user: PoolUser) -> dict[str, str]:
 
 def _new_refresh_token(sign_in: RefreshToken) -> str:
     """Return a refresh token for the sign-in's generation, and keep its digest there."""
-    token = seal(
-        PURPOSE, {"jti": str(sign_in.origin_jti), "gen": sign_in.generation, "secret": secrets.token_urlsafe(32)}
+    token = _REFRESH_TOKEN.seal(
+        {"jti": str(sign_in.origin_jti), "gen": sign_in.generation, "secret": secrets.token_urlsafe(32)}
     )
     sign_in.digest = _digest(token)
     return token
@@ -248,15 +248,15 @@ def _digest(token: str) -> str:
 
 def _open(client: UserPoolClient, token: str) -> tuple[RefreshToken, int]:
     try:
-        record = unseal(PURPOSE, token)
+        opened = _REFRESH_TOKEN.open(token)
     except Unsealable:
         raise errors.invalid_refresh_token() from None
     sign_in = (
-        RefreshToken.objects.select_related("pool_user__user").filter(origin_jti=record["jti"], client=client).first()
+        RefreshToken.objects.select_related("pool_user__user").filter(origin_jti=opened["jti"], client=client).first()
     )
     if sign_in is None:
         raise errors.invalid_refresh_token()
-    return sign_in, record["gen"]
+    return sign_in, opened["gen"]
 
 
 def _in_grace(client: UserPoolClient, sign_in: RefreshToken, generation: int, now: datetime) -> bool:

@@ -1,18 +1,21 @@
-"""Authenticated encryption of small texts, with a format version, a context label and key rotation.
+"""Authenticated encryption of small texts and records, with a format version, a context label and key rotation.
 
 AES-256-GCM under a key and nonce that HKDF-SHA256 (RFC 5869) derives afresh for every message from a random
 128-bit salt, so the number of messages under one secret is not bounded by GCM's 96-bit nonce.
-A sealed text is unpadded base64url of ``version (1) || salt (16) || ciphertext || tag (16)``.
+A sealed text is unpadded base64url of ``version (1) || salt (16) || ciphertext || tag (16)``. That is some 30 bytes
+less than ``MultiFernet`` makes of it, which knows no context and does not say whether the key has been rotated since.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -73,6 +76,36 @@ class Sealer:
     def _cipher(self, key: bytes, head: bytes) -> tuple[AESGCM, bytes]:
         material = HKDF(algorithm=SHA256(), length=44, salt=head[1:], info=self._info).derive(key)
         return AESGCM(material[:32]), material[32:]
+
+
+class Record:
+    """Seals mappings that JSON can hold, for one purpose: what was sealed for another is not opened.
+
+    ``keys`` is called at each use, so that it may lead to keys that are rotated meanwhile. ``longest`` is how long a
+    text may be that comes from outside.
+    """
+
+    def __init__(self, purpose: str, *, keys: Callable[[], Sequence[bytes]], longest: int | None = None) -> None:
+        self.purpose = purpose
+        self._keys = keys
+        self._longest = longest
+
+    def __repr__(self) -> str:
+        return f"<Record {self.purpose}>"
+
+    def seal(self, values: Mapping[str, Any]) -> str:
+        """Return ``values`` as URL- and cookie-safe text."""
+        return self._sealer().seal(json.dumps(values, separators=(",", ":")).encode())
+
+    def open(self, text: str) -> dict[str, Any]:
+        """Return what ``text`` seals. Raises :class:`Unsealable` for anything that :meth:`seal` did not make."""
+        if self._longest is not None and len(text) > self._longest:
+            raise Unsealable("longer than anything sealed for this purpose")
+        values: dict[str, Any] = json.loads(self._sealer().open(text).plaintext)
+        return values
+
+    def _sealer(self) -> Sealer:
+        return Sealer(keys=self._keys(), context=self.purpose)
 
 
 def _encode(data: bytes) -> str:

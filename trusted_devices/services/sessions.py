@@ -12,14 +12,14 @@ from django.conf import settings
 from django.db import transaction
 
 from trusted_devices import conf
-from trusted_devices.crypto.sealing import Sealer, Unsealable
+from trusted_devices.crypto.sealing import Record, Unsealable
 from trusted_devices.models import Device, DeviceSession
 
 logger = logging.getLogger(__name__)
 
-CONTEXT = "device session v1"
 BATCH_SIZE = 1000
 SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
+_KEPT = Record("device session v1", keys=conf.secret_keys)
 
 
 def digest(session_key: str) -> str:
@@ -40,7 +40,7 @@ def attach(*, device: Device, session_key: str, replaces: str = "", now: datetim
     """
     if not can_end():
         return True
-    sealed = _sealer().seal(session_key.encode())
+    sealed = _KEPT.seal({"key": session_key})
     values = {"device": device, "sealed_session_key": sealed, "created_at": now}
     with transaction.atomic():
         if replaces:
@@ -76,7 +76,7 @@ def end(devices: Iterable[Device], *, spare: str = "") -> int:
     ended = list(found)
     for session in ended:
         try:
-            _end(_sealer().open(session.sealed_session_key).plaintext.decode())
+            _end(_KEPT.open(session.sealed_session_key)["key"])
         except Unsealable:
             logger.warning("The key of a device session can no longer be read; the session was not ended.")
     DeviceSession.objects.filter(pk__in=[session.pk for session in ended]).delete()
@@ -99,7 +99,7 @@ def prune(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
 
 def _exists(session: DeviceSession) -> bool:
     try:
-        session_key = _sealer().open(session.sealed_session_key).plaintext.decode()
+        session_key = _KEPT.open(session.sealed_session_key)["key"]
     except Unsealable:
         return False  # nobody could end it any more
     exists: bool = import_module(settings.SESSION_ENGINE).SessionStore().exists(session_key)
@@ -108,7 +108,3 @@ def _exists(session: DeviceSession) -> bool:
 
 def _end(session_key: str) -> None:
     import_module(settings.SESSION_ENGINE).SessionStore(session_key).delete()
-
-
-def _sealer() -> Sealer:
-    return Sealer(keys=conf.secret_keys(), context=CONTEXT)

@@ -11,7 +11,7 @@ from trusted_devices.cognito_idp.models import UserPool, UserPoolClient, default
 from trusted_devices.cognito_idp.operations.admin import pool_of
 from trusted_devices.cognito_idp.operations.pools import page_mark
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.cognito_idp.sealed import seal
+from trusted_devices.cognito_idp.sealed import record
 
 PARTLY = "Flows, lifetimes, rotation, revocation and existence errors; nothing about OAuth and hosted pages."
 PAGE = 60
@@ -68,7 +68,7 @@ def list_user_pool_clients(call: Call) -> Answer:
         ]
     }
     if len(clients) > limit:
-        answer["NextToken"] = seal(purpose, {"a": clients[limit - 1].pk})
+        answer["NextToken"] = record(purpose).seal({"a": clients[limit - 1].pk})
     return answer
 
 

@@ -9,7 +9,7 @@ from trusted_devices.cognito_idp import accounts, errors
 from trusted_devices.cognito_idp.models import AuthEventFeedback, PoolUser, UserPool
 from trusted_devices.cognito_idp.operations.admin import member_of
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.exceptions import CodeMismatch
 from trusted_devices.models import DeviceEvent
@@ -19,7 +19,8 @@ from trusted_devices.words.browsers import describe
 
 PAGE = 60
 ACTIONS = (EventAction.SIGNED_IN, EventAction.SIGN_IN_FAILED)
-PURPOSE = "feedback"
+_FEEDBACK = record("feedback")
+_PLACE = record("event page")
 
 
 @operation(
@@ -38,7 +39,7 @@ def admin_list_user_auth_events(call: Call) -> Answer:
     feedback = {given.event_id: given for given in AuthEventFeedback.objects.filter(event__in=events[:limit])}
     answer: dict[str, Any] = {"AuthEvents": [_described(event, feedback.get(event.pk)) for event in events[:limit]]}
     if len(events) > limit:
-        answer["NextToken"] = seal("event page", {"u": member.pk, "b": events[limit - 1].pk})
+        answer["NextToken"] = _PLACE.seal({"u": member.pk, "b": events[limit - 1].pk})
     return answer
 
 
@@ -52,7 +53,7 @@ def admin_update_auth_event_feedback(call: Call) -> Answer:
 def update_auth_event_feedback(call: Call) -> Answer:
     params = call.params
     try:
-        told = unseal(PURPOSE, params["FeedbackToken"])
+        told = _FEEDBACK.open(params["FeedbackToken"])
     except Unsealable:
         raise errors.not_authorized("Invalid feedback token") from None
     if (told["pool"], told["event"]) != (params["UserPoolId"], params["EventId"]):
@@ -66,7 +67,7 @@ def update_auth_event_feedback(call: Call) -> Answer:
 
 def feedback_token(pool: UserPool, event: DeviceEvent) -> str:
     """Return what authorises its holder to say whether that sign-in was theirs: for a link in a mail."""
-    return seal(PURPOSE, {"pool": pool.pool_id, "event": _event_id(event)})
+    return _FEEDBACK.seal({"pool": pool.pool_id, "event": _event_id(event)})
 
 
 def _events(member: PoolUser) -> DeviceEventQuerySet:
@@ -133,7 +134,7 @@ def _event_id(event: DeviceEvent) -> str:
 
 def _opened(member: PoolUser, token: str) -> int:
     try:
-        mark = unseal("event page", token)
+        mark = _PLACE.open(token)
     except Unsealable:
         mark = {}
     if mark.get("u") != member.pk:

@@ -8,7 +8,7 @@ from trusted_devices.cognito_idp import conf, errors, housekeeping, signing, sig
 from trusted_devices.cognito_idp.models import MfaConfiguration, UserPool
 from trusted_devices.cognito_idp.operations.admin import pool_of
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.cognito_idp.sealed import seal, unseal
+from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.types import TrackingMode
 
@@ -61,7 +61,7 @@ def list_user_pools(call: Call) -> Answer:
     pools = list(found[: limit + 1])
     answer: dict[str, Any] = {"UserPools": [_summary(pool) for pool in pools[:limit]]}
     if len(pools) > limit:
-        answer["NextToken"] = seal("pool page", {"a": pools[limit - 1].pk})
+        answer["NextToken"] = record("pool page").seal({"a": pools[limit - 1].pk})
     return answer
 
 
@@ -92,7 +92,7 @@ def page_mark(purpose: str, token: str | None) -> int:
     if token is None:
         return 0
     try:
-        after: int = unseal(purpose, token)["a"]
+        after: int = record(purpose).open(token)["a"]
     except (Unsealable, KeyError):
         raise errors.invalid_parameter("The token is not of this list.") from None
     return after
