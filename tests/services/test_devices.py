@@ -8,8 +8,6 @@ from importlib import import_module
 
 import pytest
 from django.conf import settings as django_settings
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests import factories
 from tests.broken_database import interrupted
@@ -88,64 +86,11 @@ def actions():
     return list(DeviceEvent.objects.order_by("pk").values_list("action", flat=True))
 
 
-class TestNames:
-    @pytest.mark.parametrize(
-        ("typed", "stored"),
-        [
-            ("Work laptop", "Work laptop"),
-            ("  Work \t\r\n laptop ", "Work laptop"),
-            ("Cafe\u0301", "Caf\u00e9"),
-            ("Marías Gerät", "Marías Gerät"),
-            ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
-            (
-                "\U0001f469\u200d\U0001f4bb \U0001f3f3\ufe0f\u200d\U0001f308",
-                "\U0001f469\u200d\U0001f4bb \U0001f3f3\ufe0f\u200d\U0001f308",
-            ),
-            ("x" * 64, "x" * 64),
-            ("<b>bold</b>", "<b>bold</b>"),
-        ],
-    )
-    def test_a_name_is_stored_as_people_read_it(self, typed, stored):
-        assert devices.clean_name(typed) == stored
-
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "",
-            "   ",
-            "\u200d\u200c",
-            "x" * 65,
-            "x" * 5000,
-            " " * 5000,
-            "a\x00b",
-            "a\x1bb",
-            "a\u202eb",
-            "a\u2066b",
-            "\ud800",
-            "a\ue000b",
-            "a\u0378b",
-            "\ufeffb",
-        ],
-    )
-    def test_a_name_that_is_empty_too_long_or_cannot_be_shown_is_refused(self, name):
-        with pytest.raises(InvalidDeviceName):
-            devices.clean_name(name)
-
-    def test_how_long_a_name_may_be_is_the_sites_choice(self, settings):
-        settings.TRUSTED_DEVICES = {"MAX_NAME_LENGTH": 5}
-        assert devices.clean_name("12345") == "12345"
-        with pytest.raises(InvalidDeviceName):
-            devices.clean_name("123456")
-
-    @given(st.text(max_size=80))
-    def test_a_name_that_is_taken_is_clean_for_good(self, name):
-        try:
-            cleaned = devices.clean_name(name)
-        except InvalidDeviceName:
-            return
-        assert devices.clean_name(cleaned) == cleaned
-        assert 0 < len(cleaned) <= 64
-        assert cleaned.translate(dict.fromkeys((0x200C, 0x200D))).isprintable()
+def test_how_long_a_name_may_be_is_the_sites_choice(settings):
+    settings.TRUSTED_DEVICES = {"MAX_NAME_LENGTH": 5}
+    assert devices.clean_name("12345") == "12345"
+    with pytest.raises(InvalidDeviceName):
+        devices.clean_name("123456")
 
 
 class TestKeys:

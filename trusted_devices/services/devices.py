@@ -6,7 +6,6 @@ import dataclasses
 import re
 import secrets
 import string
-import unicodedata
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +16,7 @@ from django.utils import timezone
 
 from trusted_devices import conf, signals
 from trusted_devices.backends import get_backend
-from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName, InvalidExpiry
+from trusted_devices.exceptions import DeviceNotFound, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import activity, publishing, sessions, telling
 from trusted_devices.types import (
@@ -27,27 +26,15 @@ from trusted_devices.types import (
     EventAction,
     StatusReason,
 )
+from trusted_devices.words import names
 
 NOBODY = activity.NOBODY
 _KEY = re.compile(r"[\x21-\x7e]{1,55}")
-_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))
 
 
 def clean_name(name: str) -> str:
     """Return ``name`` in the form in which it is stored. Raises ``InvalidDeviceName``."""
-    if len(name) > 4 * conf.get_settings().MAX_NAME_LENGTH:
-        raise InvalidDeviceName("The name is too long.")
-    name = " ".join(unicodedata.normalize("NFC", name).split())
-    # Without the joiners that some scripts and emoji need. Cc and Cf hold control characters and the marks that turn
-    # the direction of text around.
-    visible = name.translate(_JOINERS)
-    if not visible:
-        raise InvalidDeviceName("The name is empty.")
-    if len(name) > conf.get_settings().MAX_NAME_LENGTH:
-        raise InvalidDeviceName("The name is too long.")
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in visible):
-        raise InvalidDeviceName("The name has characters that cannot be shown.")
-    return name
+    return names.clean(name, longest=conf.get_settings().MAX_NAME_LENGTH)
 
 
 def new_device_key() -> str:

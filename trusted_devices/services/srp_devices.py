@@ -8,7 +8,6 @@ is asked for MFA until it has been through one, and trusted from then on.
 from __future__ import annotations
 
 import dataclasses
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,15 +41,13 @@ from trusted_devices.types import (
     TrustLimits,
     TrustReason,
 )
-from trusted_devices.words import browsers
+from trusted_devices.words import browsers, names
 
 ENDED_ON_PURPOSE = (StatusReason.USER_STOPPED, StatusReason.STAFF_STOPPED, StatusReason.COMPROMISED)
 """Why a device is not remembered again by the next MFA, even where every device is."""
 
 LONGEST_NAME = 1024
 """How much of the name that a client gives is kept: all of what Cognito takes."""
-_UNSHOWN = ("Cc", "Cf", "Cs", "Co", "Cn")
-_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +142,7 @@ def confirm(
         user=user,
         device_key=device_key,
         device_group_key=group_key,
-        name=_shown(name),
+        name=names.shown(name, longest=LONGEST_NAME),
         binding=Binding.SRP,
         status_changed_at=now,
         confirmed_at=now,
@@ -233,15 +230,6 @@ def authenticated(
             return
         reason = StatusReason.TRACKING_ALWAYS if terms.tracking is TrackingMode.ALWAYS else StatusReason.USER_TRUSTED
         _remember(stored, stored.user, terms, verification, reason, actor=stored.user, client=client, now=now)
-
-
-def _shown(name: str) -> str:
-    """Return what a client calls its device, without what cannot be shown or turns the direction of text around."""
-    visible = (
-        " " if unicodedata.category(character) in _UNSHOWN and character not in _JOINERS else character
-        for character in name
-    )
-    return " ".join("".join(visible).split())[:LONGEST_NAME]
 
 
 def _renews(device: Device, terms: Terms) -> bool:
