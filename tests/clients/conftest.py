@@ -109,7 +109,7 @@ def site(served: str, settings: Any, no_ambient_credentials: None) -> Iterator[S
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     pool = make_pool()
     user = get_user_model().objects.create_user(USERNAME, "maria@example.com", PASSWORD)
-    accounts.keep_verifier(accounts.pool_user(pool, user), PASSWORD)
+    accounts.keep_verifier(accounts.get_pool_user(pool, user), PASSWORD)
     site = Site(
         endpoint=f"{served}/cognito-idp",
         region="us-east-1",

@@ -44,7 +44,7 @@ def wire() -> Wire:
 @pytest.fixture
 def srp_user(pool: UserPool, user: Any) -> Any:
     """The user, with an SRP verifier in the pool."""
-    accounts.keep_verifier(accounts.pool_user(pool, user), PASSWORD)
+    accounts.keep_verifier(accounts.get_pool_user(pool, user), PASSWORD)
     return user
 
 

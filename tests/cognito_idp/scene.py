@@ -59,12 +59,12 @@ class Scene:
         return {"ClientId": self.app.client.client_id}
 
     @property
-    def member(self) -> Params:
+    def pool_user(self) -> Params:
         return {"UserPoolId": self.pool.pool_id, "Username": self.app.username}
 
     @property
-    def member_device(self) -> Params:
-        return {"DeviceKey": self.device["DeviceKey"], **self.member}
+    def pool_user_device(self) -> Params:
+        return {"DeviceKey": self.device["DeviceKey"], **self.pool_user}
 
     @property
     def pool_client(self) -> Params:
@@ -94,8 +94,8 @@ class Scene:
     def event(self) -> Params:
         """A sign-in of the user's."""
         self.token  # noqa: B018 - signs in
-        event = self.admin.call("AdminListUserAuthEvents", **self.member)["AuthEvents"][0]
-        return {**self.member, "EventId": event["EventId"], "FeedbackValue": "Valid"}
+        event = self.admin.call("AdminListUserAuthEvents", **self.pool_user)["AuthEvents"][0]
+        return {**self.pool_user, "EventId": event["EventId"], "FeedbackValue": "Valid"}
 
     def feedback(self) -> Params:
         """The same, with the token that the user was sent."""
@@ -140,14 +140,14 @@ GOOD: dict[str, Callable[[Scene], Params]] = {
         "AuthParameters": s.password(),
     },
     "AdminRespondToAuthChallenge": lambda s: {"UserPoolId": s.pool.pool_id, **s.code()},
-    "AdminListDevices": lambda s: {**s.member, "Limit": 10},
-    "AdminGetDevice": lambda s: s.member_device,
-    "AdminUpdateDeviceStatus": lambda s: {**s.member_device, "DeviceRememberedStatus": "not_remembered"},
-    "AdminForgetDevice": lambda s: s.member_device,
-    "AdminGetUser": lambda s: s.member,
-    "AdminUserGlobalSignOut": lambda s: s.member,
-    "AdminSetUserMFAPreference": lambda s: {**s.member, "SoftwareTokenMfaSettings": {"PreferredMfa": True}},
-    "AdminListUserAuthEvents": lambda s: {**s.member, "MaxResults": 10},
+    "AdminListDevices": lambda s: {**s.pool_user, "Limit": 10},
+    "AdminGetDevice": lambda s: s.pool_user_device,
+    "AdminUpdateDeviceStatus": lambda s: {**s.pool_user_device, "DeviceRememberedStatus": "not_remembered"},
+    "AdminForgetDevice": lambda s: s.pool_user_device,
+    "AdminGetUser": lambda s: s.pool_user,
+    "AdminUserGlobalSignOut": lambda s: s.pool_user,
+    "AdminSetUserMFAPreference": lambda s: {**s.pool_user, "SoftwareTokenMfaSettings": {"PreferredMfa": True}},
+    "AdminListUserAuthEvents": lambda s: {**s.pool_user, "MaxResults": 10},
     "AdminUpdateAuthEventFeedback": Scene.event,
     "CreateUserPool": lambda _s: {"PoolName": "new"},
     "DescribeUserPool": lambda s: {"UserPoolId": s.pool.pool_id},
@@ -172,7 +172,7 @@ def new_password(scene: Scene) -> Params:
     user.first_name = ""
     user.set_password(scene.app.password)
     user.save()
-    accounts.pool_user(scene.pool, user)
+    accounts.get_pool_user(scene.pool, user)
     PoolUser.objects.update(must_change_password=True)
     session = scene.app.password_sign_in()["Session"]
     responses = {

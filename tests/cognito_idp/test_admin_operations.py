@@ -290,7 +290,7 @@ def test_a_recycled_user_name_inherits_nothing(
     admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str]
 ) -> None:
     mfa_app.remembered_device(totp)
-    sub = accounts.pool_user(mfa_app.pool, totp.user).sub
+    sub = accounts.get_pool_user(mfa_app.pool, totp.user).sub
     totp.user.delete()
     type(totp.user).objects.create_user("maria", "maria@example.com", "correct horse")
     with pytest.raises(Refused, match="Device does not exist\\."):

@@ -153,11 +153,11 @@ def test_an_access_key_for_an_operation_that_does_not_exist_is_refused(desk: Cli
 
 
 def test_a_user_is_given_a_phone_number(desk: Client, pool: UserPool, user: Any) -> None:
-    member = accounts.pool_user(pool, user)
-    page = url("pooluser", "change", member.pk)
+    pool_user = accounts.get_pool_user(pool, user)
+    page = url("pooluser", "change", pool_user.pk)
     assert desk.post(page, {"phone_number": "+491701234567"}).status_code == 302
-    member.refresh_from_db()
-    assert member.phone_number == "+491701234567"
+    pool_user.refresh_from_db()
+    assert pool_user.phone_number == "+491701234567"
     assert desk.get(url("pooluser", "changelist") + "?q=maria").status_code == 200
     assert desk.get(url("pooluser", "add")).status_code == 403
 
@@ -171,14 +171,14 @@ def test_a_user_is_made_to_set_a_new_password_and_to_give_what_the_pool_requires
     assert desk.get(page).context["adminform"].form["required_attributes"].value() == ["given_name", "email"]
     pool.refresh_from_db()
     assert pool.required_attributes == ["given_name", "email"]
-    member = accounts.pool_user(pool, user)
-    assert desk.post(url("pooluser", "change", member.pk), {"must_change_password": "on"}).status_code == 302
+    pool_user = accounts.get_pool_user(pool, user)
+    assert desk.post(url("pooluser", "change", pool_user.pk), {"must_change_password": "on"}).status_code == 302
     listed = desk.get(url("pooluser", "changelist") + "?must_change_password__exact=1")
     assert listed.context["cl"].result_count == 1
     answer = app.password_sign_in()
     assert answer["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
     assert answer["ChallengeParameters"]["requiredAttributes"] == '["userAttributes.given_name"]'
-    assert desk.post(url("pooluser", "change", member.pk), {}).status_code == 302
+    assert desk.post(url("pooluser", "change", pool_user.pk), {}).status_code == 302
     assert "AuthenticationResult" in app.password_sign_in()
 
 

@@ -90,7 +90,7 @@ for name, known in operations().items():
         error = "UnauthorizedException" if name == "RevokeToken" else "ResourceNotFoundException"
         row(name, error, "User pool client nobody does not exist.", unusable(name))
     if known.access is Access.SIGNED and "DeviceKey" in members(name):
-        row(name, "ResourceNotFoundException", NO_DEVICE, lambda s: {**s.member, "DeviceKey": NO_SUCH_KEY})
+        row(name, "ResourceNotFoundException", NO_DEVICE, lambda s: {**s.pool_user, "DeviceKey": NO_SUCH_KEY})
     elif known.access is Access.TOKEN and "DeviceKey" in members(name) and name != "ConfirmDevice":
         row(name, "ResourceNotFoundException", NO_DEVICE, lambda s: {"AccessToken": s.token, "DeviceKey": NO_SUCH_KEY})
     if known.access is Access.SIGNED and "Username" in members(name):

@@ -774,5 +774,5 @@ def test_the_verifier_of_another_pool_is_another_one(wire: Wire, srp_user: Any) 
     other = make_pool()
     app = App(wire, make_client(other), "maria", "correct horse")
     assert refusal(app.srp_sign_in) == INCORRECT
-    accounts.keep_verifier(accounts.pool_user(other, srp_user), "correct horse")
+    accounts.keep_verifier(accounts.get_pool_user(other, srp_user), "correct horse")
     assert "AuthenticationResult" in app.srp_sign_in()

@@ -37,10 +37,10 @@ def email(pool: UserPool, user: Any) -> EmailDevice:
 @pytest.fixture
 def phone(pool: UserPool, user: Any) -> None:
     UserPool.objects.update(sms_mfa=True)
-    member = accounts.pool_user(pool, user)
-    member.phone_number = "+491701234567"
-    member.mfa_enabled = {"SMS_MFA": True}
-    member.save()
+    pool_user = accounts.get_pool_user(pool, user)
+    pool_user.phone_number = "+491701234567"
+    pool_user.mfa_enabled = {"SMS_MFA": True}
+    pool_user.save()
 
 
 def test_a_code_by_mail(app: App, email: EmailDevice) -> None:

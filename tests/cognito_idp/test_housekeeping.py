@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.cognito_idp.wire import App, Refused
 from trusted_devices.cognito_idp import housekeeping, signing, tasks
-from trusted_devices.cognito_idp.models import FailedAttempts, FirstFactor, RefreshToken, SigningKey, SpentToken
+from trusted_devices.cognito_idp.models import FailedAttempts, PendingDeviceProof, RefreshToken, SigningKey, SpentToken
 
 
 def test_what_has_expired_goes_and_the_rest_stays(mfa_app: App, totp: Any, srp_user: Any) -> None:
@@ -20,7 +20,7 @@ def test_what_has_expired_goes_and_the_rest_stays(mfa_app: App, totp: Any, srp_u
     mfa_app.username = "nobody"
     with pytest.raises(Refused):
         mfa_app.password_sign_in()
-    kept = (SpentToken, FirstFactor, FailedAttempts, RefreshToken)
+    kept = (SpentToken, PendingDeviceProof, FailedAttempts, RefreshToken)
     assert all(model.objects.count() == 1 for model in kept)
     assert sum(housekeeping.clear_expired(now=timezone.now())) == 0
     signing.rotate(mfa_app.pool, now=timezone.now())

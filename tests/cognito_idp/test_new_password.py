@@ -18,7 +18,7 @@ from tests.cognito_idp.factories import SECRET, make_client, make_pool
 from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Refused, Wire, totp_code
 from trusted_devices.cognito_idp import accounts
-from trusted_devices.cognito_idp.models import FirstFactor, PoolUser, RefreshToken, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import PendingDeviceProof, PoolUser, RefreshToken, UserPool, UserPoolClient
 from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device, DeviceEvent
 
@@ -44,7 +44,7 @@ def validators(settings: Any) -> None:
 @pytest.fixture
 def marked(app: App, user: Any) -> App:
     """An app of a user who has to set a new password."""
-    accounts.pool_user(app.pool, user)
+    accounts.get_pool_user(app.pool, user)
     PoolUser.objects.update(must_change_password=True)
     return app
 
@@ -56,7 +56,7 @@ def unnamed(marked: App) -> App:
     return marked
 
 
-def member() -> PoolUser:
+def pool_user() -> PoolUser:
     return PoolUser.objects.select_related("user", "pool").get()
 
 
@@ -73,10 +73,10 @@ def set_new(app: App, session: str, password: str = NEW, **more: str) -> dict[st
 
 def refusal(app: App, session: str, password: str = NEW, **more: str) -> tuple[str, str]:
     """What the new password or an attribute is refused with; the session stays good, and nothing is changed."""
-    before = member()
+    before = pool_user()
     with pytest.raises(Refused) as refused:
         set_new(app, session, password, **more)
-    after = member()
+    after = pool_user()
     assert (after.must_change_password, vars(after.user)["password"]) == (True, before.user.password)
     assert (after.user.email, after.user.first_name) == (before.user.email, before.user.first_name)
     return refused.value.name, refused.value.message
@@ -125,7 +125,7 @@ def test_a_server_asks_for_a_new_password_and_sees_who_has_to_set_one(admin: Adm
     )
     assert "AccessToken" in answer["AuthenticationResult"]
     assert admin.call("AdminGetUser", **names)["UserStatus"] == "CONFIRMED"
-    assert not member().must_change_password
+    assert not pool_user().must_change_password
 
 
 def test_whoever_does_not_know_the_old_password_is_told_nothing(marked: App) -> None:
@@ -197,7 +197,7 @@ def test_a_pool_is_told_the_attributes_that_it_requires_and_the_user_lacks(unnam
     similar = "Password did not conform with policy: The password is too similar to the last name."
     assert refusal(unnamed, session, "pérez garcía", **half) == ("InvalidPasswordException", similar)
     assert "AuthenticationResult" in set_new(unnamed, session, **half)
-    assert (member().user.first_name, member().user.last_name) == ("Maria", "Pérez García")
+    assert (pool_user().user.first_name, pool_user().user.last_name) == ("Maria", "Pérez García")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def unreachable(marked: App) -> App:
 def test_an_address_may_be_somebody_elses_where_nobody_signs_in_with_it(unreachable: App, other_user: Any) -> None:
     session = asked(unreachable.password_sign_in())
     set_new(unreachable, session, **{"userAttributes.email": "tom@example.com"})
-    assert member().user.email == "tom@example.com"
+    assert pool_user().user.email == "tom@example.com"
 
 
 def test_what_the_sites_users_do_not_have_is_not_asked_for(
@@ -251,7 +251,7 @@ def test_an_address_is_asked_for_and_is_nobody_elses_where_it_can_be_signed_in_w
     taken = ("AliasExistsException", "An account with the given email already exists.")
     assert refusal(unreachable, session, **{"userAttributes.email": "TOM@example.com"}) == taken
     set_new(unreachable, session, **{"userAttributes.email": "mia@example.com"})
-    assert member().user.email == "mia@example.com"
+    assert pool_user().user.email == "mia@example.com"
     unreachable.username, unreachable.password = "mia@example.com", NEW
     assert "AuthenticationResult" in unreachable.password_sign_in()
 
@@ -269,7 +269,7 @@ def test_trust_ends_with_the_old_password_and_the_second_factor_is_asked_for(
     assert not RefreshToken.objects.filter(revoked_at=None).exists()
     result = mfa_app.answer_mfa(answer, totp)["AuthenticationResult"]
     assert result["NewDeviceMetadata"]["DeviceKey"] != device
-    assert not FirstFactor.objects.exists()
+    assert not PendingDeviceProof.objects.exists()
     kept = Device.objects.get()
     assert (kept.status, kept.status_reason) == ("not_remembered", "password_changed")
     assert [(event.action, event.reason) for event in DeviceEvent.objects.order_by("pk")][-2:] == [
@@ -327,7 +327,7 @@ def test_setting_a_new_password_takes_minutes_at_most(marked: App) -> None:
 
 
 def set_on_the_site() -> None:
-    user = member().user
+    user = pool_user().user
     user.set_password("set on the site")
     user.save()
 
@@ -370,8 +370,8 @@ def test_a_database_that_fails_in_the_middle_leaves_everything_as_it_was(marked:
     with broken(f"^UPDATE .trusted_devices_cognito_idp_{table}.") as statements, pytest.raises(Refused, match="500"):
         set_new(marked, session)
     assert statements
-    assert member().must_change_password
-    assert member().user.check_password("correct horse")
+    assert pool_user().must_change_password
+    assert pool_user().user.check_password("correct horse")
     assert "AuthenticationResult" in set_new(marked, session)
 
 

@@ -103,7 +103,7 @@ def require_one_password(outcomes: list[Any], user: Any) -> None:
 @pytest.fixture
 def marked(app: App, user: Any) -> App:
     """An app of a user who has to set a new password."""
-    accounts.pool_user(app.pool, user)
+    accounts.get_pool_user(app.pool, user)
     PoolUser.objects.update(must_change_password=True)
     return app
 
@@ -143,9 +143,9 @@ def test_nobody_else_changes_a_user_whose_new_password_is_being_set(marked: App,
 
 def test_a_code_by_text_message_signs_in_once(app: App, user: Any, texts: list[tuple[str, str]]) -> None:
     UserPool.objects.update(sms_mfa=True)
-    member = accounts.pool_user(app.pool, user)
-    member.phone_number, member.mfa_enabled = "+491701234567", {"SMS_MFA": True}
-    member.save()
+    pool_user = accounts.get_pool_user(app.pool, user)
+    pool_user.phone_number, pool_user.mfa_enabled = "+491701234567", {"SMS_MFA": True}
+    pool_user.save()
     session = app.password_sign_in()["Session"]
     code = texts[-1][1][-7:-1]
     outcomes = at_once(*[lambda each=each: each.respond("SMS_MFA", session, SMS_MFA_CODE=code) for each in copies(app)])

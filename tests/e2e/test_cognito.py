@@ -42,7 +42,7 @@ STRICT = (
 NEWCOMER = (
     "from django.contrib.auth import get_user_model; from trusted_devices.cognito_idp import accounts;"
     "user = get_user_model().objects.create_user({person.username!r}, 'n@example.com', {person.password!r});"
-    "member = accounts.pool_user(UserPool.objects.get(), user); member.must_change_password = True; member.save();"
+    "member = accounts.get_pool_user(UserPool.objects.get(), user); member.must_change_password = True; member.save();"
     "accounts.keep_verifier(member, {person.password!r})"
 )
 SCREENS: dict[str, dict[str, Any]] = {

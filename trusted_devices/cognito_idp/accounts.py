@@ -40,7 +40,7 @@ def find(pool: UserPool, username: str) -> Any:
     return found[0] if len(found) == 1 else None
 
 
-def pool_user(pool: UserPool, user: Any) -> PoolUser:
+def get_pool_user(pool: UserPool, user: Any) -> PoolUser:
     """Return ``user`` as the pool knows them, made on first sight."""
     found, _created = PoolUser.objects.get_or_create(pool=pool, user=user)
     found.pool, found.user = pool, user
@@ -51,7 +51,7 @@ def find_for_admin(pool: UserPool, username: str) -> PoolUser | None:
     """Return the user whom an Admin call names by user name, ``sub`` or alias; ``None`` for nobody."""
     user = find(pool, username)
     if user is not None:
-        return pool_user(pool, user)
+        return get_pool_user(pool, user)
     try:
         sub = uuid.UUID(username)
     except ValueError:
@@ -84,87 +84,89 @@ def is_taken_alias(pool: UserPool, address: str) -> bool:
 
 
 @sensitive_variables()
-def require_secret_hash(client: UserPoolClient, given: str | None, *names: str) -> None:
+def require_secret_hash(app_client: UserPoolClient, given: str | None, *names: str) -> None:
     """Raise ``WireError`` unless ``given`` is the SECRET_HASH for one of ``names``, where the client has a secret."""
-    if not client.has_secret:
+    if not app_client.has_secret:
         return
     if not given:
         raise errors.not_authorized(
-            f"Client {client.client_id} is configured with secret but SECRET_HASH was not received"
+            f"Client {app_client.client_id} is configured with secret but SECRET_HASH was not received"
         )
-    expected = [secret_hash(client, name) for name in names]
+    expected = [secret_hash(app_client, name) for name in names]
     good = [hmac.compare_digest(given.encode(), candidate.encode()) for candidate in expected]
     if not any(good):
-        raise errors.not_authorized(f"Unable to verify secret hash for client {client.client_id}")
+        raise errors.not_authorized(f"Unable to verify secret hash for client {app_client.client_id}")
 
 
 @sensitive_variables()
-def require_secret(client: UserPoolClient, given: str | None) -> None:
+def require_secret(app_client: UserPoolClient, given: str | None) -> None:
     """Raise ``WireError`` unless ``given`` is the client's secret itself, where it has one."""
-    if not client.has_secret:
+    if not app_client.has_secret:
         return
     if given is None:
         raise errors.not_authorized(
-            f"Client {client.client_id} is configured with secret but CLIENT_SECRET was not received"
+            f"Client {app_client.client_id} is configured with secret but CLIENT_SECRET was not received"
         )
-    if not hmac.compare_digest(given.encode(), client_secret(client).encode()):
-        raise errors.not_authorized(f"Unable to verify secret for client {client.client_id}")
+    if not hmac.compare_digest(given.encode(), client_secret(app_client).encode()):
+        raise errors.not_authorized(f"Unable to verify secret for client {app_client.client_id}")
 
 
-def secret_hash(client: UserPoolClient, username: str) -> str:
+def secret_hash(app_client: UserPoolClient, username: str) -> str:
     """Return SECRET_HASH: base64 of HMAC-SHA256 (client secret, user name and client id)."""
-    return encode_base64(hmac.digest(client_secret(client).encode(), (username + client.client_id).encode(), "sha256"))
+    return encode_base64(
+        hmac.digest(client_secret(app_client).encode(), (username + app_client.client_id).encode(), "sha256")
+    )
 
 
-def client_secret(client: UserPoolClient) -> str:
+def client_secret(app_client: UserPoolClient) -> str:
     """Return the client's secret; raises ``WireError`` if it can no longer be read (``SECRET_KEY`` has changed)."""
     try:
-        secret: str = CLIENT_SECRET.open(client.sealed_secret)["secret"]
+        secret: str = CLIENT_SECRET.open(app_client.sealed_secret)["secret"]
     except Unsealable:
         raise errors.internal() from None
     return secret
 
 
-def set_client_secret(client: UserPoolClient, secret: str) -> None:
+def set_client_secret(app_client: UserPoolClient, secret: str) -> None:
     """Give the client a secret; the caller saves it."""
-    client.sealed_secret = CLIENT_SECRET.seal({"secret": secret})
+    app_client.sealed_secret = CLIENT_SECRET.seal({"secret": secret})
 
 
 @sensitive_variables("password")
 def keep_verifiers(*, user: Any, password: str) -> None:
     """Make and keep a verifier in every pool that wants one; drop those of the password that went before."""
     for pool in UserPool.objects.filter(keep_srp_verifiers=True):
-        keep_verifier(pool_user(pool, user), password)
+        keep_verifier(get_pool_user(pool, user), password)
     stale = SrpCredential.objects.filter(pool_user__user=user).exclude(password_stamp=password_stamp(user))
     stale.delete()
 
 
 @sensitive_variables("password", "made")
-def keep_verifier(member: PoolUser, password: str) -> None:
+def keep_verifier(pool_user: PoolUser, password: str) -> None:
     """Make and keep the verifier of ``password``, which the caller knows to be right, unless there is one already."""
-    if not member.pool.keep_srp_verifiers or verifier_of(member) is not None:
+    if not pool_user.pool.keep_srp_verifiers or verifier_of(pool_user) is not None:
         return
-    username = member.user.get_username()
+    username = pool_user.user.get_username()
     try:
-        made = make_user_verifier(pool_name=member.pool.pool_name, user_id=username, password=password)
+        made = make_user_verifier(pool_name=pool_user.pool.pool_name, user_id=username, password=password)
     except SrpError:
         return  # a password that has no UTF-8 form cannot be typed into a client either
     SrpCredential.objects.update_or_create(
-        pool_user=member,
+        pool_user=pool_user,
         defaults={
             "sealed_verifier": _VERIFIER.seal({"salt": f"{made.salt:x}", "verifier": f"{made.verifier:x}"}),
             "user_id_for_srp": username,
-            "password_stamp": password_stamp(member.user),
+            "password_stamp": password_stamp(pool_user.user),
         },
     )
 
 
-def verifier_of(member: PoolUser) -> SrpVerifier | None:
+def verifier_of(pool_user: PoolUser) -> SrpVerifier | None:
     """Return the user's verifier if there is one for the password and user name that they have now."""
-    kept = SrpCredential.objects.filter(pool_user=member).first()
-    if kept is None or kept.user_id_for_srp != member.user.get_username():
+    kept = SrpCredential.objects.filter(pool_user=pool_user).first()
+    if kept is None or kept.user_id_for_srp != pool_user.user.get_username():
         return None
-    if not hmac.compare_digest(kept.password_stamp, password_stamp(member.user)):
+    if not hmac.compare_digest(kept.password_stamp, password_stamp(pool_user.user)):
         return None
     try:
         verifier = _VERIFIER.open(kept.sealed_verifier)

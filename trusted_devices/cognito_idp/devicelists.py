@@ -20,56 +20,56 @@ PAGE = 60
 """The longest page, and the one where none is asked for."""
 
 
-def own_page(member: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
+def own_page(pool_user: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
     """Return the remembered devices as their user lists them, three attributes each. Raises ``WireError``."""
-    counts = srp_devices.remembered_at(now, user=member.user, terms=member.pool.terms)
-    found = [device for device in _after(member, "own", token).remembered() if counts(device)]
+    counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
+    found = [device for device in _after(pool_user, "own", token).remembered() if counts(device)]
     return _page(
-        member, "own", found, limit or PAGE, lambda device: _described(device, _common(device) + _last_ip(device))
+        pool_user, "own", found, limit or PAGE, lambda device: _described(device, _common(device) + _last_ip(device))
     )
 
 
-def full_page(member: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
+def full_page(pool_user: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
     """Return all confirmed devices as staff see them, seven attributes each. Raises ``WireError``."""
     limit = limit or PAGE
-    counts = srp_devices.remembered_at(now, user=member.user, terms=member.pool.terms)
-    found = list(_after(member, "all", token)[: limit + 1])
-    return _page(member, "all", found, limit, lambda device: _full(member, device, remembered=counts(device)))
+    counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
+    found = list(_after(pool_user, "all", token)[: limit + 1])
+    return _page(pool_user, "all", found, limit, lambda device: _full(pool_user, device, remembered=counts(device)))
 
 
-def full(member: PoolUser, device: Device, *, now: datetime) -> dict[str, Any]:
+def full(pool_user: PoolUser, device: Device, *, now: datetime) -> dict[str, Any]:
     """Return one device as it stands at ``now``, whether or not the sweep has been by."""
-    counts = srp_devices.remembered_at(now, user=member.user, terms=member.pool.terms)
-    return _full(member, device, remembered=counts(device))
+    counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
+    return _full(pool_user, device, remembered=counts(device))
 
 
-def _after(member: PoolUser, which: str, token: str | None) -> DeviceQuerySet:
+def _after(pool_user: PoolUser, which: str, token: str | None) -> DeviceQuerySet:
     """Return the devices behind those that ``token`` ended with. Raises ``WireError`` for another list's token."""
-    found = srp_devices.of_pool(user=member.user, group_key=member.pool.device_group_key).order_by("pk")
+    found = srp_devices.of_pool(user=pool_user.user, group_key=pool_user.pool.device_group_key).order_by("pk")
     if token is None:
         return found
     try:
         mark = _PLACE.open(token)
     except Unsealable:
         mark = {}
-    if mark.get("u") != member.pk or mark.get("w") != which:
+    if mark.get("u") != pool_user.pk or mark.get("w") != which:
         raise errors.invalid_parameter("The pagination token is not of this list.")
     return found.filter(pk__gt=mark["a"])
 
 
 def _page(
-    member: PoolUser, which: str, found: list[Device], limit: int, describe: Callable[[Device], dict[str, Any]]
+    pool_user: PoolUser, which: str, found: list[Device], limit: int, describe: Callable[[Device], dict[str, Any]]
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {"Devices": [describe(device) for device in found[:limit]]}
     if len(found) > limit:
-        answer["PaginationToken"] = _PLACE.seal({"u": member.pk, "w": which, "a": found[limit - 1].pk})
+        answer["PaginationToken"] = _PLACE.seal({"u": pool_user.pk, "w": which, "a": found[limit - 1].pk})
     return answer
 
 
-def _full(member: PoolUser, device: Device, *, remembered: bool) -> dict[str, Any]:
+def _full(pool_user: PoolUser, device: Device, *, remembered: bool) -> dict[str, Any]:
     options = conf.get_options()
-    pool = member.pool
-    owner = f"{member.user.get_username()}.{pool.pool_id}"
+    pool = pool_user.pool
+    owner = f"{pool_user.user.get_username()}.{pool.pool_id}"
     arn = f"arn:aws:cognito-idp:{pool.region}:{options.ACCOUNT_ID}:owner/{owner}/device/{device.device_key}"
     attributes = [
         *_common(device),

@@ -44,35 +44,35 @@ class Factor:
     methods: tuple[MfaMethod, ...] = ()
 
 
-def available(member: PoolUser) -> list[Factor]:
+def available(pool_user: PoolUser) -> list[Factor]:
     """Return the challenges that the pool knows and the user can answer, in Cognito's order."""
-    pool = member.pool
-    methods = second_factor.methods(member.user)
+    pool = pool_user.pool
+    methods = second_factor.methods(pool_user.user)
     found = []
-    if pool.sms_mfa and member.phone_number and member.mfa_enabled.get(SMS) and senders.get_sender() is not None:
+    if pool.sms_mfa and pool_user.phone_number and pool_user.mfa_enabled.get(SMS) and senders.get_sender() is not None:
         found.append(Factor(challenge=SMS))
     for challenge, wanted in ((TOTP, pool.software_token_mfa), (EMAIL, pool.email_mfa)):
         fitting = tuple(method for method in methods if KINDS.get(method.kind) == challenge)
-        if wanted and fitting and member.mfa_enabled.get(challenge, True):
+        if wanted and fitting and pool_user.mfa_enabled.get(challenge, True):
             found.append(Factor(challenge=challenge, methods=fitting))
     return found
 
 
-def preferred(member: PoolUser, found: list[Factor]) -> Factor | None:
+def preferred(pool_user: PoolUser, found: list[Factor]) -> Factor | None:
     """Return the one to ask for without a choice, ``None`` where the user has to choose."""
     if len(found) == 1:
         return found[0]
-    return next((factor for factor in found if factor.challenge == member.preferred_mfa), None)
+    return next((factor for factor in found if factor.challenge == pool_user.preferred_mfa), None)
 
 
 def ask(
-    member: PoolUser, factor: Factor, session: Session, *, client_info: ClientInfo
+    pool_user: PoolUser, factor: Factor, session: Session, *, client_info: ClientInfo
 ) -> tuple[Session, dict[str, str]]:
     """Send a code where one has to be sent; return the session to go on with and the ChallengeParameters.
 
     Raises ``WireError`` (TooManyRequestsException).
     """
-    user = member.user
+    user = pool_user.user
     parameters = {"USER_ID_FOR_SRP": user.get_username()}
     if factor.challenge == TOTP:
         return session.waiting_for(TOTP), {**parameters, "FRIENDLY_DEVICE_NAME": _friendly_name(factor)}
@@ -81,9 +81,9 @@ def ask(
         code = f"{secrets.randbelow(1_000_000):06}"
         sender = senders.get_sender()
         assert sender is not None  # available() offers no text messages without
-        sender(member.phone_number, _("Your sign-in code is %(code)s.") % {"code": code})
-        session = session.waiting_for(SMS, code=_digest(member, code))
-        return session, {**parameters, **_delivery("SMS", "+*******" + member.phone_number[-4:])}
+        sender(pool_user.phone_number, _("Your sign-in code is %(code)s.") % {"code": code})
+        session = session.waiting_for(SMS, code=_digest(pool_user, code))
+        return session, {**parameters, **_delivery("SMS", "+*******" + pool_user.phone_number[-4:])}
     try:
         second_factor.send(user, factor.methods[0], state={}, client=client_info)
     except TooManyAttempts:
@@ -93,16 +93,16 @@ def ask(
 
 
 def verify(
-    member: PoolUser, factor: Factor, session: Session, code: str, *, client_info: ClientInfo, now: datetime
+    pool_user: PoolUser, factor: Factor, session: Session, code: str, *, client_info: ClientInfo, now: datetime
 ) -> MfaVerification:
     """Verify ``code`` and use it up. Raises ``WireError`` (CodeMismatchException, NotAuthorizedException)."""
-    subject = attempts.code_subject(member.pool, str(member.user.pk))
+    subject = attempts.code_subject(pool_user.pool, str(pool_user.user.pk))
     attempts.require_allowed(subject, now=now)
     try:
         if factor.challenge == SMS:
-            verified = _verify_sms(member, session, code, client_info, now)
+            verified = _verify_sms(pool_user, session, code, client_info, now)
         else:
-            verified = _verify(member, factor, code, client_info, now)
+            verified = _verify(pool_user, factor, code, client_info, now)
     except CodeMismatch:
         attempts.failed(subject, now=now)
         raise errors.WireError("CodeMismatchException", MISMATCH[factor.challenge]) from None
@@ -112,13 +112,13 @@ def verify(
     return verified
 
 
-def set_preference(member: PoolUser, settings: dict[str, dict[str, Any]]) -> None:
+def set_preference(pool_user: PoolUser, settings: dict[str, dict[str, Any]]) -> None:
     """Enable, disable and prefer factors; ends the trust in all devices where that takes one away or adds one.
 
     ``settings`` maps challenges to ``{"Enabled": ..., "PreferredMfa": ...}``. Raises ``WireError``.
     """
-    before = {factor.challenge for factor in available(member)}
-    enabled, chosen = dict(member.mfa_enabled), member.preferred_mfa
+    before = {factor.challenge for factor in available(pool_user)}
+    enabled, chosen = dict(pool_user.mfa_enabled), pool_user.preferred_mfa
     for challenge, wanted in settings.items():
         if "Enabled" in wanted:
             enabled[challenge] = wanted["Enabled"]
@@ -126,31 +126,33 @@ def set_preference(member: PoolUser, settings: dict[str, dict[str, Any]]) -> Non
             chosen = challenge
         elif chosen == challenge and wanted.get("PreferredMfa") is False:
             chosen = ""
-    member.mfa_enabled, member.preferred_mfa = enabled, chosen
-    after = {factor.challenge for factor in available(member)}
+    pool_user.mfa_enabled, pool_user.preferred_mfa = enabled, chosen
+    after = {factor.challenge for factor in available(pool_user)}
     for challenge, wanted in settings.items():
         if (wanted.get("Enabled") or wanted.get("PreferredMfa")) and challenge not in after:
             raise _not_set_up(challenge)
     if chosen not in after:
-        member.preferred_mfa = ""
-    member.save(update_fields=["mfa_enabled", "preferred_mfa"])
+        pool_user.preferred_mfa = ""
+    pool_user.save(update_fields=["mfa_enabled", "preferred_mfa"])
     if before != after:
-        devices.end_trust(user=member.user, reason=StatusReason.MFA_CHANGED, actor=member.user)
+        devices.end_trust(user=pool_user.user, reason=StatusReason.MFA_CHANGED, actor=pool_user.user)
 
 
-def begin_setup(member: PoolUser) -> tuple[str, str]:
+def begin_setup(pool_user: PoolUser) -> tuple[str, str]:
     """Return the id and the base32 key of a new software token that is not in use yet. Raises ``WireError``."""
     model = _totp_model()
-    model.objects.filter(user=member.user, confirmed=False, name=_pending_name(member)).delete()
-    token = model.objects.create(user=member.user, confirmed=False, name=_pending_name(member))
+    model.objects.filter(user=pool_user.user, confirmed=False, name=_pending_name(pool_user)).delete()
+    token = model.objects.create(user=pool_user.user, confirmed=False, name=_pending_name(pool_user))
     return token.persistent_id, base64.b32encode(token.bin_key).decode().rstrip("=")
 
 
-def finish_setup(member: PoolUser, code: str, *, setup: str = "", friendly_name: str, now: datetime) -> MfaVerification:
+def finish_setup(
+    pool_user: PoolUser, code: str, *, setup: str = "", friendly_name: str, now: datetime
+) -> MfaVerification:
     """Take the first code of a software token that is being set up, and put it into use. Raises ``WireError``."""
-    subject = attempts.code_subject(member.pool, str(member.user.pk))
+    subject = attempts.code_subject(pool_user.pool, str(pool_user.user.pk))
     attempts.require_allowed(subject, now=now)
-    pending = _totp_model().objects.filter(user=member.user, confirmed=False, name=_pending_name(member)).first()
+    pending = _totp_model().objects.filter(user=pool_user.user, confirmed=False, name=_pending_name(pool_user)).first()
     if pending is None or (setup and pending.persistent_id != setup):
         raise errors.software_token_not_found()
     if not pending.verify_token(code):
@@ -158,9 +160,9 @@ def finish_setup(member: PoolUser, code: str, *, setup: str = "", friendly_name:
         raise errors.WireError("EnableSoftwareTokenMFAException", "Code mismatch")
     pending.name, pending.confirmed = friendly_name[:64], True
     pending.save()
-    enabled = {**member.mfa_enabled, TOTP: True}
-    member.mfa_enabled = enabled
-    member.save(update_fields=["mfa_enabled"])
+    enabled = {**pool_user.mfa_enabled, TOTP: True}
+    pool_user.mfa_enabled = enabled
+    pool_user.save(update_fields=["mfa_enabled"])
     attempts.succeeded(subject)
     return MfaVerification(kind="totp", factor_id=pending.persistent_id, at=now)
 
@@ -180,32 +182,32 @@ def mask(address: str) -> str:
     return f"{local[:1]}***@{domain[:1]}***"
 
 
-def _verify(member: PoolUser, factor: Factor, code: str, client_info: ClientInfo, now: datetime) -> MfaVerification:
+def _verify(pool_user: PoolUser, factor: Factor, code: str, client_info: ClientInfo, now: datetime) -> MfaVerification:
     """Try ``code`` on each of the methods: the wire does not say which app it is from."""
     for method in factor.methods[:-1]:
         try:
-            return second_factor.verify(member.user, method, code, state={}, client=client_info, now=now)
+            return second_factor.verify(pool_user.user, method, code, state={}, client=client_info, now=now)
         except (CodeMismatch, TooManyAttempts):
             continue
-    return second_factor.verify(member.user, factor.methods[-1], code, state={}, client=client_info, now=now)
+    return second_factor.verify(pool_user.user, factor.methods[-1], code, state={}, client=client_info, now=now)
 
 
 def _verify_sms(
-    member: PoolUser, session: Session, code: str, client_info: ClientInfo, now: datetime
+    pool_user: PoolUser, session: Session, code: str, client_info: ClientInfo, now: datetime
 ) -> MfaVerification:
-    if not session.code or not hmac.compare_digest(_digest(member, code), session.code):
+    if not session.code or not hmac.compare_digest(_digest(pool_user, code), session.code):
         activity.record(
-            EventAction.SIGN_IN_FAILED, user=member.user, reason=CodeMismatch.code, client=client_info, now=now
+            EventAction.SIGN_IN_FAILED, user=pool_user.user, reason=CodeMismatch.code, client=client_info, now=now
         )
         user_login_failed.send(
-            sender=__name__, credentials={"username": member.user.get_username()}, request=client_info.request
+            sender=__name__, credentials={"username": pool_user.user.get_username()}, request=client_info.request
         )
         raise CodeMismatch
-    return MfaVerification(kind="sms", factor_id=f"sms/{member.pk}", at=now)
+    return MfaVerification(kind="sms", factor_id=f"sms/{pool_user.pk}", at=now)
 
 
-def _digest(member: PoolUser, code: str) -> str:
-    return hashlib.sha256(f"{member.sub}:{code}".encode()).hexdigest()
+def _digest(pool_user: PoolUser, code: str) -> str:
+    return hashlib.sha256(f"{pool_user.sub}:{code}".encode()).hexdigest()
 
 
 def _delivery(medium: str, destination: str) -> dict[str, str]:
@@ -231,8 +233,8 @@ def _not_set_up(challenge: str) -> errors.WireError:
     return errors.invalid_parameter(words[challenge])
 
 
-def _pending_name(member: PoolUser) -> str:
-    return f"setup {member.sub}"[:64]
+def _pending_name(pool_user: PoolUser) -> str:
+    return f"setup {pool_user.sub}"[:64]
 
 
 def _totp_model() -> Any:

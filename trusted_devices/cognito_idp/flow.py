@@ -22,7 +22,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.cognito_idp import accounts, attempts, errors, factors, passwords, tokens
-from trusted_devices.cognito_idp.models import FirstFactor, MfaConfiguration, PoolUser, UserPoolClient
+from trusted_devices.cognito_idp.models import MfaConfiguration, PendingDeviceProof, PoolUser, UserPoolClient
 from trusted_devices.cognito_idp.states import SecretBlock, Session, is_spent, spend
 from trusted_devices.crypto import srp
 from trusted_devices.crypto.encoding import parse_signed, parse_timestamp
@@ -46,7 +46,7 @@ class Step:
     ``answers`` are AuthParameters or ChallengeResponses without nulls; ``key_withdrawn`` says that DEVICE_KEY was null.
     """
 
-    client: UserPoolClient
+    app_client: UserPoolClient
     client_info: ClientInfo
     now: datetime
     answers: dict[str, str] = field(repr=False)
@@ -61,7 +61,7 @@ class Step:
 
     def require_secret_hash(self, *names: str) -> None:
         """Raise ``WireError`` unless the client with a secret proved it for one of ``names``."""
-        accounts.require_secret_hash(self.client, self.answers.get("SECRET_HASH"), *names)
+        accounts.require_secret_hash(self.app_client, self.answers.get("SECRET_HASH"), *names)
 
 
 @sensitive_variables("password")
@@ -69,12 +69,12 @@ def begin_with_password(step: Step) -> dict[str, Any]:
     """USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH."""
     username, password = step.require("USERNAME"), step.require("PASSWORD")
     step.require_secret_hash(username)
-    pool = step.client.pool
+    pool = step.app_client.pool
     known = accounts.find(pool, username)
     name = known.get_username() if known is not None else username
     subject = attempts.password_subject(pool, name)
     attempts.require_allowed(subject, now=step.now)
-    if known is None and not step.client.prevent_user_existence_errors:
+    if known is None and not step.app_client.prevent_user_existence_errors:
         raise errors.user_not_found()
     if known is not None and not known.is_active:
         # One hash is computed here, as in the other case: inactive users take as long as anybody.
@@ -88,30 +88,30 @@ def begin_with_password(step: Step) -> dict[str, Any]:
         _log_failure(step, known, InvalidCredentials.code)
         raise errors.incorrect()
     attempts.succeeded(subject)
-    member = accounts.pool_user(pool, user)
-    accounts.keep_verifier(member, password)
-    return _after_first_factor(step, member, step.answers.get("DEVICE_KEY", ""))
+    pool_user = accounts.get_pool_user(pool, user)
+    accounts.keep_verifier(pool_user, password)
+    return _after_first_factor(step, pool_user, step.answers.get("DEVICE_KEY", ""))
 
 
 def begin_with_srp(step: Step) -> dict[str, Any]:
     """USER_SRP_AUTH: the server's half of the exchange. It looks the same for users who do not exist."""
     username, srp_a = step.require("USERNAME"), step.require("SRP_A")
     step.require_secret_hash(username)
-    pool = step.client.pool
+    pool = step.app_client.pool
     known = accounts.find(pool, username)
-    member = accounts.pool_user(pool, known) if known is not None else None
-    verifier = accounts.verifier_of(member) if member is not None else None
-    if not step.client.prevent_user_existence_errors:
-        if member is None:
+    pool_user = accounts.get_pool_user(pool, known) if known is not None else None
+    verifier = accounts.verifier_of(pool_user) if pool_user is not None else None
+    if not step.app_client.prevent_user_existence_errors:
+        if pool_user is None:
             raise errors.user_not_found()
         if verifier is None:
             raise errors.WireError("PasswordResetRequiredException", "Password reset required for the user")
-    name = member.user.get_username() if member is not None else username
+    name = pool_user.user.get_username() if pool_user is not None else username
     parameters = _exchange(
         step,
         kind=USER,
         username=name,
-        member=member if verifier is not None else None,
+        pool_user=pool_user if verifier is not None else None,
         verifier=verifier or accounts.decoy(pool, name),
         srp_a=srp_a,
         device_key=step.answers.get("DEVICE_KEY", ""),
@@ -127,55 +127,55 @@ def answer_password_verifier(step: Step) -> dict[str, Any]:
     username = step.require("USERNAME")
     block, text = _load_block(step, USER)
     step.require_secret_hash(username)
-    pool = step.client.pool
+    pool = step.app_client.pool
     known = accounts.find(pool, username)
     name = known.get_username() if known is not None else username
     if name != block.username:
         raise errors.incorrect()
     subject = attempts.password_subject(pool, name)
     attempts.require_allowed(subject, now=step.now)
-    member = _member(block.pool_user_id) if block.pool_user_id is not None else None
-    verifier = accounts.verifier_of(member) if member is not None else None
+    pool_user = _pool_user(block.pool_user_id) if block.pool_user_id is not None else None
+    verifier = accounts.verifier_of(pool_user) if pool_user is not None else None
     identity = srp.user_identity(pool_name=pool.pool_name, user_id=block.username)
-    if not _proved(step, block, text, identity, verifier or accounts.decoy(pool, name)) or member is None:
+    if not _proved(step, block, text, identity, verifier or accounts.decoy(pool, name)) or pool_user is None:
         _use_up(step, block, text)
         attempts.failed(subject, now=step.now)
-        _log_failure(step, member.user if member else known, InvalidCredentials.code)
+        _log_failure(step, pool_user.user if pool_user else known, InvalidCredentials.code)
         user_login_failed.send(sender=__name__, credentials={"username": name}, request=step.client_info.request)
         raise errors.incorrect()
-    if not member.user.is_active:
+    if not pool_user.user.is_active:
         raise errors.user_disabled()
     # A later step that names the key, or takes it back, wins over the earlier one.
     device_key = "" if step.key_withdrawn else step.answers.get("DEVICE_KEY", block.device_key)
-    _find_device(member, device_key)
+    _find_device(pool_user, device_key)
     if not _use_up(step, block, text):
         raise errors.incorrect()
     attempts.succeeded(subject)
-    return _after_first_factor(step, member, device_key)
+    return _after_first_factor(step, pool_user, device_key)
 
 
 def answer_code(step: Step, challenge: str, session_text: str | None) -> dict[str, Any]:
     """SMS_MFA, SOFTWARE_TOKEN_MFA, EMAIL_OTP. A wrong code leaves the session as it is."""
     code = step.require(factors.CODE_MEMBER[challenge])
-    session, member = _load_session(step, challenge, session_text)
-    factor = next((factor for factor in factors.available(member) if factor.challenge == challenge), None)
+    session, pool_user = _load_session(step, challenge, session_text)
+    factor = next((factor for factor in factors.available(pool_user) if factor.challenge == challenge), None)
     if factor is None:
         raise errors.software_token_not_found() if challenge == factors.TOTP else errors.mfa_method_not_found()
-    verified = factors.verify(member, factor, session, code, client_info=step.client_info, now=step.now)
+    verified = factors.verify(pool_user, factor, session, code, client_info=step.client_info, now=step.now)
     _spend_session(step, session, session_text)
-    return _after_second_factor(step, member, session.after(verified))
+    return _after_second_factor(step, pool_user, session.after(verified))
 
 
 def answer_choice(step: Step, session_text: str | None) -> dict[str, Any]:
     """SELECT_MFA_TYPE."""
     answer = step.require("ANSWER")
-    session, member = _load_session(step, "SELECT_MFA_TYPE", session_text)
+    session, pool_user = _load_session(step, "SELECT_MFA_TYPE", session_text)
     wanted = factors.ALIASES.get(answer, answer)
-    factor = next((factor for factor in factors.available(member) if factor.challenge == wanted), None)
+    factor = next((factor for factor in factors.available(pool_user) if factor.challenge == wanted), None)
     if factor is None:
         raise errors.mfa_method_not_found()
     _spend_session(step, session, session_text)
-    return _ask(step, member, session, factor)
+    return _ask(step, pool_user, session, factor)
 
 
 @sensitive_variables("password")
@@ -185,26 +185,26 @@ def answer_new_password(step: Step, session_text: str | None) -> dict[str, Any]:
     Trust ends with the old password, so that what follows is a sign-in without a device.
     """
     password = step.require("NEW_PASSWORD")
-    session, member = _load_session(step, NEW_PASSWORD, session_text)
-    changed = passwords.assign(member, password, step.answers)
+    session, pool_user = _load_session(step, NEW_PASSWORD, session_text)
+    changed = passwords.assign(pool_user, password, step.answers)
     with transaction.atomic():
         _spend_session(step, session, session_text)
         # Another sign-in, the site's own pages or staff may have been faster.
-        stored = type(member.user)._base_manager.select_for_update().filter(pk=member.user.pk).first()
-        marked = PoolUser.objects.filter(pk=member.pk, must_change_password=True)
+        stored = type(pool_user.user)._base_manager.select_for_update().filter(pk=pool_user.user.pk).first()
+        marked = PoolUser.objects.filter(pk=pool_user.pk, must_change_password=True)
         if stored is None or not _still_good(stored, session) or not marked.update(must_change_password=False):
             raise errors.invalid_session()
-        member.user.save(update_fields=changed)
-    return _after_password(step, member, None)
+        pool_user.user.save(update_fields=changed)
+    return _after_password(step, pool_user, None)
 
 
 def answer_setup(step: Step, session_text: str | None) -> dict[str, Any]:
     """MFA_SETUP, with the session that VerifySoftwareToken gave."""
-    session, member = _load_session(step, "MFA_SETUP", session_text)
+    session, pool_user = _load_session(step, "MFA_SETUP", session_text)
     if session.verification is None:
         raise errors.invalid_parameter("The software token has not been verified.")
     _spend_session(step, session, session_text)
-    return _after_second_factor(step, member, session)
+    return _after_second_factor(step, pool_user, session)
 
 
 def begin_device_proof(step: Step, session_text: str | None) -> dict[str, Any]:
@@ -212,32 +212,32 @@ def begin_device_proof(step: Step, session_text: str | None) -> dict[str, Any]:
     username, device_key = step.require("USERNAME"), step.require("DEVICE_KEY")
     srp_a = step.require("SRP_A")
     step.require_secret_hash(username)
-    known = accounts.find(step.client.pool, username)
-    member = accounts.pool_user(step.client.pool, known) if known is not None else None
+    known = accounts.find(step.app_client.pool, username)
+    pool_user = accounts.get_pool_user(step.app_client.pool, known) if known is not None else None
     if session_text:
         # Some clients send the session of an earlier step: whose it is counts, not which one.
         session = Session.load(session_text)
-        if member is None or session.pool_user_id != member.pk or session.client_id != step.client.client_id:
+        if pool_user is None or session.pool_user_id != pool_user.pk or session.client_id != step.app_client.client_id:
             raise errors.invalid_session()
-    if member is None:
+    if pool_user is None:
         raise errors.incorrect()
-    record = _recorded_first_factor(step, member, device_key)
+    record = _recorded_first_factor(step, pool_user, device_key)
     if record is None:
         raise errors.incorrect()
-    device = _find_device(member, device_key)
+    device = _find_device(pool_user, device_key)
     if device is None:
         raise errors.incorrect()
     parameters = _exchange(
         step,
         kind=DEVICE,
         username=known.get_username(),
-        member=member,
+        pool_user=pool_user,
         verifier=_device_verifier(device),
         srp_a=srp_a,
         device_key=device_key,
         session=record.state,
     )
-    if not FirstFactor.objects.filter(pk=record.pk, used_at=None).update(used_at=step.now):
+    if not PendingDeviceProof.objects.filter(pk=record.pk, used_at=None).update(used_at=step.now):
         raise errors.incorrect()
     return {
         "ChallengeName": "DEVICE_PASSWORD_VERIFIER",
@@ -250,10 +250,10 @@ def answer_device_verifier(step: Step) -> dict[str, Any]:
     username, device_key = step.require("USERNAME"), step.require("DEVICE_KEY")
     block, text = _load_block(step, DEVICE)
     step.require_secret_hash(username)
-    member = _member(block.pool_user_id)
-    if member is None or block.device_key != device_key or not _is_user(step, member, username):
+    pool_user = _pool_user(block.pool_user_id)
+    if pool_user is None or block.device_key != device_key or not _is_user(step, pool_user, username):
         raise errors.incorrect()
-    device = _find_device(member, device_key)
+    device = _find_device(pool_user, device_key)
     if device is None:
         raise errors.incorrect()
     identity = srp.device_identity(device_group_key=device.device_group_key, device_key=device_key)
@@ -264,93 +264,93 @@ def answer_device_verifier(step: Step) -> dict[str, Any]:
     if not proved:
         # A device that fails its proof never counts against the user's guesses.
         srp_devices.refused(
-            user=member.user, device=device, reason=TrustReason.PROOF_FAILED, client=step.client_info, now=step.now
+            user=pool_user.user, device=device, reason=TrustReason.PROOF_FAILED, client=step.client_info, now=step.now
         )
         raise errors.incorrect()
-    if not _still_good(member.user, session):
+    if not _still_good(pool_user.user, session):
         raise errors.incorrect()
-    found = factors.available(member)
-    if session.verification is None and _mfa_due(member, found) and not _trusted(step, member, device):
-        return _second_factor(step, member, session, found)
+    found = factors.available(pool_user)
+    if session.verification is None and _mfa_due(pool_user, found) and not _trusted(step, pool_user, device):
+        return _second_factor(step, pool_user, session, found)
     try:
         srp_devices.authenticated(
             device,
-            terms=member.pool.terms,
+            terms=pool_user.pool.terms,
             verification=session.verification,
             client=step.client_info,
             now=step.now,
         )
     except DeviceNotFound:
         raise errors.device_not_found() from None
-    return _finish(step, member, session, device)
+    return _finish(step, pool_user, session, device)
 
 
 def setup_session(text: str, *, now: datetime) -> tuple[Session, PoolUser]:
     """Return the session of a sign-in that has to set up a factor, and whose it is. Raises ``WireError``."""
     session = Session.load(text)
-    member = _member(session.pool_user_id)
-    if member is None or session.challenge != "MFA_SETUP" or not _still_good(member.user, session):
+    pool_user = _pool_user(session.pool_user_id)
+    if pool_user is None or session.challenge != "MFA_SETUP" or not _still_good(pool_user.user, session):
         raise errors.invalid_session()
     if now.timestamp() >= session.expires:
         raise errors.session_expired()
     if is_spent(text):
         raise errors.session_used()
-    return session, member
+    return session, pool_user
 
 
-def _after_first_factor(step: Step, member: PoolUser, device_key: str) -> dict[str, Any]:
-    device = _find_device(member, device_key)
-    if member.must_change_password:
-        session = Session.start(step.client, member, device_key="", now=step.now).waiting_for(NEW_PASSWORD)
-        parameters = passwords.challenge_parameters(member)
+def _after_first_factor(step: Step, pool_user: PoolUser, device_key: str) -> dict[str, Any]:
+    device = _find_device(pool_user, device_key)
+    if pool_user.must_change_password:
+        session = Session.start(step.app_client, pool_user, device_key="", now=step.now).waiting_for(NEW_PASSWORD)
+        parameters = passwords.challenge_parameters(pool_user)
         return {"ChallengeName": NEW_PASSWORD, "Session": session.dump(), "ChallengeParameters": parameters}
-    return _after_password(step, member, device)
+    return _after_password(step, pool_user, device)
 
 
-def _after_password(step: Step, member: PoolUser, device: Device | None) -> dict[str, Any]:
+def _after_password(step: Step, pool_user: PoolUser, device: Device | None) -> dict[str, Any]:
     """Go on with a password that may stay."""
-    session = Session.start(step.client, member, device_key=device.device_key if device else "", now=step.now)
-    found = factors.available(member)
-    if _mfa_due(member, found) and (device is None or not _trusted(step, member, device)):
-        return _second_factor(step, member, session, found)
-    return _after_second_factor(step, member, session)
+    session = Session.start(step.app_client, pool_user, device_key=device.device_key if device else "", now=step.now)
+    found = factors.available(pool_user)
+    if _mfa_due(pool_user, found) and (device is None or not _trusted(step, pool_user, device)):
+        return _second_factor(step, pool_user, session, found)
+    return _after_second_factor(step, pool_user, session)
 
 
-def _second_factor(step: Step, member: PoolUser, session: Session, found: list[factors.Factor]) -> dict[str, Any]:
+def _second_factor(step: Step, pool_user: PoolUser, session: Session, found: list[factors.Factor]) -> dict[str, Any]:
     if not found:
-        if not factors.can_set_up(member.pool):
+        if not factors.can_set_up(pool_user.pool):
             raise errors.WireError(
                 "InvalidUserPoolConfigurationException", "MFA is required and cannot be set up here."
             )
         session = session.waiting_for("MFA_SETUP")
         setup = {"MFAS_CAN_SETUP": json.dumps([factors.TOTP])}
         return {"ChallengeName": "MFA_SETUP", "Session": session.dump(), "ChallengeParameters": setup}
-    factor = factors.preferred(member, found)
+    factor = factors.preferred(pool_user, found)
     if factor is not None:
-        return _ask(step, member, session, factor)
+        return _ask(step, pool_user, session, factor)
     session = session.waiting_for("SELECT_MFA_TYPE")
     choices = json.dumps([factor.challenge for factor in found], separators=(",", ":"))
     return {
         "ChallengeName": "SELECT_MFA_TYPE",
         "Session": session.dump(),
-        "ChallengeParameters": {"MFAS_CAN_CHOOSE": choices, "USER_ID_FOR_SRP": member.user.get_username()},
+        "ChallengeParameters": {"MFAS_CAN_CHOOSE": choices, "USER_ID_FOR_SRP": pool_user.user.get_username()},
     }
 
 
-def _ask(step: Step, member: PoolUser, session: Session, factor: factors.Factor) -> dict[str, Any]:
-    session, parameters = factors.ask(member, factor, session, client_info=step.client_info)
+def _ask(step: Step, pool_user: PoolUser, session: Session, factor: factors.Factor) -> dict[str, Any]:
+    session, parameters = factors.ask(pool_user, factor, session, client_info=step.client_info)
     return {"ChallengeName": factor.challenge, "Session": session.dump(), "ChallengeParameters": parameters}
 
 
-def _after_second_factor(step: Step, member: PoolUser, session: Session) -> dict[str, Any]:
+def _after_second_factor(step: Step, pool_user: PoolUser, session: Session) -> dict[str, Any]:
     """Ask a known device for its proof, so that the tokens are bound to it; otherwise finish."""
-    if not session.device_key or not member.pool.is_tracking:
-        return _finish(step, member, session, None)
-    lifetime = timedelta(minutes=step.client.auth_session_validity)
+    if not session.device_key or not pool_user.pool.is_tracking:
+        return _finish(step, pool_user, session, None)
+    lifetime = timedelta(minutes=step.app_client.auth_session_validity)
     session = session.waiting_for("DEVICE_SRP_AUTH", expires=(step.now + lifetime).timestamp())
-    FirstFactor.objects.create(
-        client=step.client,
-        pool_user=member,
+    PendingDeviceProof.objects.create(
+        app_client=step.app_client,
+        pool_user=pool_user,
         device_key=session.device_key,
         state=session.record(),
         expires_at=step.now + lifetime,
@@ -358,24 +358,24 @@ def _after_second_factor(step: Step, member: PoolUser, session: Session) -> dict
     return {"ChallengeName": "DEVICE_SRP_AUTH", "Session": session.dump(), "ChallengeParameters": {}}
 
 
-def _finish(step: Step, member: PoolUser, session: Session, device: Device | None) -> dict[str, Any]:
+def _finish(step: Step, pool_user: PoolUser, session: Session, device: Device | None) -> dict[str, Any]:
     """Sign in: log it and issue tokens; give an unknown device the key under which it may be confirmed."""
-    pool, verification = member.pool, session.verification
+    pool, verification = pool_user.pool, session.verification
     by = VerifiedBy.MFA if verification is not None else VerifiedBy.PASSWORD
-    if verification is None and device is not None and _mfa_due(member, factors.available(member)):
+    if verification is None and device is not None and _mfa_due(pool_user, factors.available(pool_user)):
         by = VerifiedBy.TRUSTED_DEVICE
     event = activity.record(
-        EventAction.SIGNED_IN, user=member.user, device=device, reason=by, client=step.client_info, now=step.now
+        EventAction.SIGNED_IN, user=pool_user.user, device=device, reason=by, client=step.client_info, now=step.now
     )
-    update_last_login(type(member.user), member.user)
+    update_last_login(type(pool_user.user), pool_user.user)
     metadata: dict[str, Any] = {}
     device_key = device.device_key if device is not None else ""
     if device is None and pool.is_tracking:
         device_key = f"{pool.region}_{uuid.uuid4()}"
         metadata = {"NewDeviceMetadata": {"DeviceKey": device_key, "DeviceGroupKey": pool.device_group_key}}
     result = tokens.start(
-        client=step.client,
-        pool_user=member,
+        app_client=step.app_client,
+        pool_user=pool_user,
         device_key=device_key,
         device_confirmed=device is not None,
         verification=verification,
@@ -385,12 +385,12 @@ def _finish(step: Step, member: PoolUser, session: Session, device: Device | Non
     return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **metadata}}
 
 
-def _trusted(step: Step, member: PoolUser, device: Device) -> bool:
+def _trusted(step: Step, pool_user: PoolUser, device: Device) -> bool:
     """Return whether the device's proof, given or to come, lets this sign-in skip MFA."""
     decision = srp_devices.check(
-        user=member.user,
+        user=pool_user.user,
         device=device,
-        terms=member.pool.terms,
+        terms=pool_user.pool.terms,
         proof=ProofState.PASSED,
         client=step.client_info,
         now=step.now,
@@ -398,31 +398,35 @@ def _trusted(step: Step, member: PoolUser, device: Device) -> bool:
     return decision.allowed
 
 
-def _mfa_due(member: PoolUser, found: list[factors.Factor]) -> bool:
-    if member.pool.mfa == MfaConfiguration.OFF:
+def _mfa_due(pool_user: PoolUser, found: list[factors.Factor]) -> bool:
+    if pool_user.pool.mfa == MfaConfiguration.OFF:
         return False
-    return bool(found) or member.pool.mfa == MfaConfiguration.ON
+    return bool(found) or pool_user.pool.mfa == MfaConfiguration.ON
 
 
-def _find_device(member: PoolUser, device_key: str) -> Device | None:
+def _find_device(pool_user: PoolUser, device_key: str) -> Device | None:
     """Return the device that a sign-in named, ``None`` if it named none. Raises ``WireError``."""
-    if not device_key or not member.pool.is_tracking:
+    if not device_key or not pool_user.pool.is_tracking:
         return None
     try:
-        return srp_devices.find(user=member.user, group_key=member.pool.device_group_key, device_key=device_key)
+        return srp_devices.find(user=pool_user.user, group_key=pool_user.pool.device_group_key, device_key=device_key)
     except DeviceNotFound:
         raise errors.device_not_found() from None
 
 
-def _recorded_first_factor(step: Step, member: PoolUser, device_key: str) -> FirstFactor | None:
+def _recorded_first_factor(step: Step, pool_user: PoolUser, device_key: str) -> PendingDeviceProof | None:
     record = (
-        FirstFactor.objects.filter(
-            client=step.client, pool_user=member, device_key=device_key, used_at=None, expires_at__gt=step.now
+        PendingDeviceProof.objects.filter(
+            app_client=step.app_client,
+            pool_user=pool_user,
+            device_key=device_key,
+            used_at=None,
+            expires_at__gt=step.now,
         )
         .order_by("-pk")
         .first()
     )
-    if record is None or not _still_good(member.user, Session(**record.state)):
+    if record is None or not _still_good(pool_user.user, Session(**record.state)):
         return None
     return record
 
@@ -432,7 +436,7 @@ def _exchange(
     *,
     kind: str,
     username: str,
-    member: PoolUser | None,
+    pool_user: PoolUser | None,
     verifier: SrpVerifier,
     srp_a: str,
     device_key: str,
@@ -446,14 +450,14 @@ def _exchange(
     ephemeral = srp.server_ephemeral(verifier=verifier.verifier, client_public=client_public)
     block = SecretBlock(
         kind=kind,
-        client_id=step.client.client_id,
+        client_id=step.app_client.client_id,
         username=username,
-        pool_user_id=member.pk if member is not None else None,
+        pool_user_id=pool_user.pk if pool_user is not None else None,
         device_key=device_key,
         client_public=client_public,
         ephemeral=ephemeral,
         session=session or {},
-        expires=(step.now + timedelta(minutes=step.client.auth_session_validity)).timestamp(),
+        expires=(step.now + timedelta(minutes=step.app_client.auth_session_validity)).timestamp(),
     )
     return {"SALT": verifier.salt_hex, "SRP_B": ephemeral.srp_b, "SECRET_BLOCK": block.dump()}
 
@@ -464,7 +468,7 @@ def _load_block(step: Step, kind: str) -> tuple[SecretBlock, str]:
     step.require("PASSWORD_CLAIM_SIGNATURE")
     step.require("TIMESTAMP")
     block = SecretBlock.load(text)
-    if block.kind != kind or block.client_id != step.client.client_id or step.now.timestamp() >= block.expires:
+    if block.kind != kind or block.client_id != step.app_client.client_id or step.now.timestamp() >= block.expires:
         raise errors.incorrect()
     if is_spent(text):
         raise errors.incorrect()
@@ -499,8 +503,8 @@ def _load_session(step: Step, challenge: str, text: str | None) -> tuple[Session
     username = step.require("USERNAME")
     session = Session.load(text)
     step.require_secret_hash(username)
-    member = _member(session.pool_user_id)
-    if member is None or session.client_id != step.client.client_id or not _is_user(step, member, username):
+    pool_user = _pool_user(session.pool_user_id)
+    if pool_user is None or session.client_id != step.app_client.client_id or not _is_user(step, pool_user, username):
         raise errors.invalid_session()
     if session.challenge != challenge:
         raise errors.invalid_session()
@@ -508,11 +512,11 @@ def _load_session(step: Step, challenge: str, text: str | None) -> tuple[Session
         raise errors.session_expired()
     if is_spent(text or ""):
         raise errors.session_used()
-    if not member.user.is_active:
+    if not pool_user.user.is_active:
         raise errors.user_disabled()
-    if not _still_good(member.user, session):
+    if not _still_good(pool_user.user, session):
         raise errors.invalid_session()
-    return session, member
+    return session, pool_user
 
 
 def _spend_session(step: Step, session: Session, text: str | None) -> None:
@@ -520,15 +524,15 @@ def _spend_session(step: Step, session: Session, text: str | None) -> None:
         raise errors.session_used()
 
 
-def _is_user(step: Step, member: PoolUser, username: str) -> bool:
+def _is_user(step: Step, pool_user: PoolUser, username: str) -> bool:
     """Return whether ``username``, as typed or as the server named it, means this user."""
-    if username == member.user.get_username():
+    if username == pool_user.user.get_username():
         return True
-    known = accounts.find(step.client.pool, username)
-    return known is not None and known.pk == member.user_id
+    known = accounts.find(step.app_client.pool, username)
+    return known is not None and known.pk == pool_user.user_id
 
 
-def _member(pk: int | None) -> PoolUser | None:
+def _pool_user(pk: int | None) -> PoolUser | None:
     return PoolUser.objects.select_related("user", "pool").filter(pk=pk or 0).first()
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from trusted_devices.cognito_idp.attempts import LONGEST_WAIT
 from trusted_devices.cognito_idp.models import (
     FailedAttempts,
-    FirstFactor,
+    PendingDeviceProof,
     RefreshToken,
     SigningKey,
     SpentToken,
@@ -31,7 +31,7 @@ def clear_expired(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[in
     over = Q(expires_at__lte=now) | Q(revoked_at__lte=now - KEPT_AFTER_REVOCATION)
     useless: list[QuerySet[Any]] = [
         SpentToken.objects.filter(expires_at__lte=now),
-        FirstFactor.objects.filter(expires_at__lte=now),
+        PendingDeviceProof.objects.filter(expires_at__lte=now),
         FailedAttempts.objects.filter(last_failed_at__lte=now - LONGEST_WAIT),
         RefreshToken.objects.filter(over),
         SigningKey.objects.filter(published_until__lte=now),

@@ -289,7 +289,7 @@ class RefreshToken(models.Model):
     device that the sign-in carried or was given a key for, ``device_confirmed`` whether that was ever confirmed.
     """
 
-    client = models.ForeignKey(UserPoolClient, models.CASCADE, related_name="+")
+    app_client = models.ForeignKey(UserPoolClient, models.CASCADE, related_name="+")
     pool_user = models.ForeignKey(PoolUser, models.CASCADE, related_name="refresh_tokens")
     origin_jti = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     digest = models.CharField(max_length=DIGEST_LENGTH, editable=False)
@@ -309,7 +309,7 @@ class RefreshToken(models.Model):
         indexes = [models.Index(fields=["pool_user", "revoked_at"], name="td_idp_token_user")]
 
     def __str__(self) -> str:
-        return f"sign-in {self.origin_jti}"
+        return f"refresh token {self.origin_jti}"
 
     @property
     def user(self) -> Any:
@@ -384,14 +384,14 @@ class AccessKey(models.Model):
         return self.access_key_id
 
 
-class FirstFactor(models.Model):
-    """A record that a user's first factor was passed in a sign-in that now waits for its device to prove itself.
+class PendingDeviceProof(models.Model):
+    """A sign-in that waits for its device to prove itself; ``state`` is what is known of it so far.
 
-    Several clients begin that step without a session, so nothing in their request would say so. Good for once, for
-    minutes, for one user, client and device.
+    Several clients begin that step without a session, so that nothing in their request says that the first factor
+    was passed. Good once, for minutes, for one user, app client and device.
     """
 
-    client = models.ForeignKey(UserPoolClient, models.CASCADE, related_name="+")
+    app_client = models.ForeignKey(UserPoolClient, models.CASCADE, related_name="+")
     pool_user = models.ForeignKey(PoolUser, models.CASCADE, related_name="+")
     device_key = models.CharField(max_length=55, editable=False)
     state = models.JSONField(default=dict, editable=False)
@@ -399,10 +399,10 @@ class FirstFactor(models.Model):
     used_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
-        indexes = [models.Index(fields=["pool_user", "device_key"], name="td_idp_first_factor")]
+        indexes = [models.Index(fields=["pool_user", "device_key"], name="td_idp_device_proof")]
 
     def __str__(self) -> str:
-        return f"first factor {self.pk}"
+        return f"device proof {self.pk}"
 
 
 class SpentToken(models.Model):

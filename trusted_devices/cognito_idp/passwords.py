@@ -19,50 +19,50 @@ MAX_LENGTH = 256
 PATTERN = r"^[\S]+.*[\S]+$"
 
 
-def missing(member: PoolUser) -> dict[str, str]:
+def missing(pool_user: PoolUser) -> dict[str, str]:
     """Return the attributes that the pool requires and the user lacks, with the fields of the user that hold them."""
     known = {field.name for field in get_user_model()._meta.get_fields()}
     return {
         attribute: field
         for attribute, field in accounts.attribute_fields().items()
-        if attribute in member.pool.required_attributes and field in known and not getattr(member.user, field)
+        if attribute in pool_user.pool.required_attributes and field in known and not getattr(pool_user.user, field)
     }
 
 
-def challenge_parameters(member: PoolUser) -> dict[str, str]:
+def challenge_parameters(pool_user: PoolUser) -> dict[str, str]:
     """Return the ChallengeParameters of NEW_PASSWORD_REQUIRED; what is required and missing has an empty value."""
-    lacking = missing(member)
-    present = {**dict.fromkeys(lacking, ""), **tokens.attribute_texts(member)}
+    lacking = missing(pool_user)
+    present = {**dict.fromkeys(lacking, ""), **tokens.attribute_texts(pool_user)}
     return {
-        "USER_ID_FOR_SRP": member.user.get_username(),
+        "USER_ID_FOR_SRP": pool_user.user.get_username(),
         "requiredAttributes": json.dumps([PREFIX + name for name in lacking], separators=(",", ":")),
         "userAttributes": json.dumps(present, separators=(",", ":")),
     }
 
 
 @sensitive_variables("password")
-def assign(member: PoolUser, password: str, answers: Mapping[str, str]) -> list[str]:
+def assign(pool_user: PoolUser, password: str, answers: Mapping[str, str]) -> list[str]:
     """Put the new password and the attributes among ``answers`` on the user; return the fields that are to be saved.
 
     Raises ``WireError`` for what cannot be taken: InvalidPasswordException, InvalidParameterException,
     NotAuthorizedException or AliasExistsException.
     """
     given = {name.removeprefix(PREFIX): value for name, value in answers.items() if name.startswith(PREFIX)}
-    changed = _assign_attributes(member, given)
+    changed = _assign_attributes(pool_user, given)
     _require_shape(password)
     try:
-        validate_password(password, member.user)
+        validate_password(password, pool_user.user)
     except ValidationError as error:
         raise errors.invalid_password(" ".join(error.messages)) from None
-    member.user.set_password(password)
+    pool_user.user.set_password(password)
     return ["password", *changed]
 
 
-def _assign_attributes(member: PoolUser, given: Mapping[str, str]) -> list[str]:
-    wanted, user = missing(member), member.user
+def _assign_attributes(pool_user: PoolUser, given: Mapping[str, str]) -> list[str]:
+    wanted, user = missing(pool_user), pool_user.user
     for name in given:
         if name not in wanted:
-            raise errors.attribute_provided(name) if name in tokens.attributes(member) else errors.attribute_denied()
+            raise errors.attribute_provided(name) if name in tokens.attributes(pool_user) else errors.attribute_denied()
     absent = [name for name in wanted if not given.get(name, "").strip()]
     if absent:
         raise errors.attributes_missing(absent)
@@ -73,7 +73,7 @@ def _assign_attributes(member: PoolUser, given: Mapping[str, str]) -> list[str]:
             user.full_clean(exclude={field.name for field in user._meta.get_fields()} - set(wanted.values()))
         except ValidationError as error:
             raise errors.attributes_unfit(" ".join(error.messages)) from None
-    if "email" in wanted and accounts.is_taken_alias(member.pool, given["email"].strip()):
+    if "email" in wanted and accounts.is_taken_alias(pool_user.pool, given["email"].strip()):
         raise errors.WireError("AliasExistsException", "An account with the given email already exists.")
     return list(wanted.values())
 

@@ -41,7 +41,7 @@ def seed(passwords: Mapping[str, str]) -> dict[str, str]:
     confidential, client_secret = _client(pool, f"{NAME} server", with_secret=True)
     key, key_secret = _access_key()
     for user in get_user_model()._default_manager.filter(**{f"{get_user_model().USERNAME_FIELD}__in": list(passwords)}):
-        accounts.keep_verifier(accounts.pool_user(pool, user), passwords[user.get_username()])
+        accounts.keep_verifier(accounts.get_pool_user(pool, user), passwords[user.get_username()])
     return {
         "endpoint": conf.endpoint(),
         "region": conf.get_options().REGION,
@@ -55,20 +55,20 @@ def seed(passwords: Mapping[str, str]) -> dict[str, str]:
 
 
 def _client(pool: UserPool, name: str, *, with_secret: bool) -> tuple[UserPoolClient, str]:
-    client, _created = UserPoolClient.objects.get_or_create(
+    app_client, _created = UserPoolClient.objects.get_or_create(
         # As long as the demo's site waits for its half of a sign-in.
         pool=pool,
         name=name,
         defaults={"auth_flows": list(AUTH_FLOWS), "auth_session_validity": 10},
     )
     if not with_secret:
-        return client, ""
-    secret = _readable(accounts.CLIENT_SECRET, client.sealed_secret)
+        return app_client, ""
+    secret = _readable(accounts.CLIENT_SECRET, app_client.sealed_secret)
     if not secret:
         secret = secrets.token_hex(26)
-        accounts.set_client_secret(client, secret)
-        client.save(update_fields=["sealed_secret"])
-    return client, secret
+        accounts.set_client_secret(app_client, secret)
+        app_client.save(update_fields=["sealed_secret"])
+    return app_client, secret
 
 
 def _access_key() -> tuple[AccessKey, str]:

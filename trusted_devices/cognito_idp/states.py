@@ -49,13 +49,13 @@ class Session:
     nonce: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     @classmethod
-    def start(cls, client: UserPoolClient, member: PoolUser, *, device_key: str, now: datetime) -> Self:
+    def start(cls, app_client: UserPoolClient, pool_user: PoolUser, *, device_key: str, now: datetime) -> Self:
         """Return the session of a sign-in whose first factor was passed just now."""
-        lifetime = timedelta(minutes=client.auth_session_validity)
+        lifetime = timedelta(minutes=app_client.auth_session_validity)
         return cls(
-            client_id=client.client_id,
-            pool_user_id=member.pk,
-            stamp=password_stamp(member.user),
+            client_id=app_client.client_id,
+            pool_user_id=pool_user.pk,
+            stamp=password_stamp(pool_user.user),
             challenge="",
             expires=(now + lifetime).timestamp(),
             device_key=device_key,

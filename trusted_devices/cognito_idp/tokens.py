@@ -1,6 +1,6 @@
 """Access, ID and refresh tokens: issuing, checking, refreshing, revoking.
 
-All tokens of one sign-in share ``origin_jti``; its row (``models.RefreshToken``) says whether they are still good.
+All tokens of one sign-in share ``origin_jti``; the row of its refresh token says whether they are still good.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ published_keys = signing.published_keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
-    """Whose access token was presented: the sign-in that it is from, its user and pool."""
+    """Whose access token was presented: the refresh token that was issued with it, its user and pool."""
 
-    sign_in: RefreshToken
+    refresh_token: RefreshToken
     pool: UserPool
     access_token: str = field(repr=False)
 
     @property
     def pool_user(self) -> PoolUser:
         """The user as the pool knows them."""
-        return self.sign_in.pool_user
+        return self.refresh_token.pool_user
 
     @property
     def user(self) -> Any:
         """The site's user."""
-        return self.sign_in.pool_user.user
+        return self.refresh_token.pool_user.user
 
 
 def start(
     *,
-    client: UserPoolClient,
+    app_client: UserPoolClient,
     pool_user: PoolUser,
     device_key: str,
     device_confirmed: bool,
@@ -65,69 +65,69 @@ def start(
     now: datetime,
 ) -> dict[str, Any]:
     """Return the AuthenticationResult of a finished sign-in: all three tokens."""
-    sign_in = RefreshToken(
-        client=client,
+    refresh_token = RefreshToken(
+        app_client=app_client,
         pool_user=pool_user,
         device_key=device_key,
         device_confirmed=device_confirmed,
         event_id=event_id,
         auth_time=now,
-        expires_at=now + client.refresh_token_validity,
+        expires_at=now + app_client.refresh_token_validity,
         mfa_kind=verification.kind if verification else "",
         mfa_factor=verification.factor_id if verification else "",
         mfa_at=verification.at if verification else None,
     )
-    token = _new_refresh_token(sign_in)
-    sign_in.save(force_insert=True)
-    return {**_result(client, sign_in, now=now), "RefreshToken": token}
+    token = _new_refresh_token(refresh_token)
+    refresh_token.save(force_insert=True)
+    return {**_result(app_client, refresh_token, now=now), "RefreshToken": token}
 
 
 @sensitive_variables("token")
-def refresh(*, client: UserPoolClient, token: str, device_key: str | None, now: datetime) -> dict[str, Any]:
+def refresh(*, app_client: UserPoolClient, token: str, device_key: str | None, now: datetime) -> dict[str, Any]:
     """Return the AuthenticationResult for a refresh token. Raises ``WireError``.
 
     It carries a new refresh token only where the client rotates them. Then an old one that comes back means that
     there are two of them about, and ends the whole sign-in.
     """
-    sign_in, generation = _open(client, token)
-    if sign_in.revoked_at is not None:
+    refresh_token, generation = _open(app_client, token)
+    if refresh_token.revoked_at is not None:
         raise errors.refresh_token_revoked()
-    if now >= sign_in.expires_at:
+    if now >= refresh_token.expires_at:
         raise errors.not_authorized("Refresh Token has expired")
-    if not sign_in.user.is_active:
+    if not refresh_token.user.is_active:
         raise errors.user_disabled()
-    _require_device(client.pool, sign_in, device_key)
-    current = hmac.compare_digest(_digest(token), sign_in.digest)
-    if not current and not _in_grace(client, sign_in, generation, now):
-        RefreshToken.objects.filter(pk=sign_in.pk, revoked_at=None).update(revoked_at=now)
+    _require_device(app_client.pool, refresh_token, device_key)
+    current = hmac.compare_digest(_digest(token), refresh_token.digest)
+    if not current and not _in_grace(app_client, refresh_token, generation, now):
+        RefreshToken.objects.filter(pk=refresh_token.pk, revoked_at=None).update(revoked_at=now)
         raise errors.RefreshTokenReused
-    if not client.rotate_refresh_tokens:
-        return _result(client, sign_in, now=now)
-    known = sign_in.generation
-    sign_in.generation += 1
-    rotated = _new_refresh_token(sign_in)
-    changed = RefreshToken.objects.filter(pk=sign_in.pk, generation=known, revoked_at=None).update(
-        generation=sign_in.generation, digest=sign_in.digest, rotated_at=now
+    if not app_client.rotate_refresh_tokens:
+        return _result(app_client, refresh_token, now=now)
+    known = refresh_token.generation
+    refresh_token.generation += 1
+    rotated = _new_refresh_token(refresh_token)
+    changed = RefreshToken.objects.filter(pk=refresh_token.pk, generation=known, revoked_at=None).update(
+        generation=refresh_token.generation, digest=refresh_token.digest, rotated_at=now
     )
     if not changed:
         raise errors.invalid_refresh_token()
-    return {**_result(client, sign_in, now=now), "RefreshToken": rotated}
+    return {**_result(app_client, refresh_token, now=now), "RefreshToken": rotated}
 
 
 @sensitive_variables("token")
-def owner(*, client: UserPoolClient, token: str) -> PoolUser:
+def owner(*, app_client: UserPoolClient, token: str) -> PoolUser:
     """Return whose refresh token that is. Raises ``WireError``."""
-    return _open(client, token)[0].pool_user
+    return _open(app_client, token)[0].pool_user
 
 
 @sensitive_variables("token")
-def revoke(*, client: UserPoolClient, token: str, now: datetime) -> None:
+def revoke(*, app_client: UserPoolClient, token: str, now: datetime) -> None:
     """End the sign-in that a refresh token is from. Raises ``WireError`` for anything that is not one."""
     try:
         opened = _REFRESH_TOKEN.open(token)
     except Unsealable:
         raise errors.WireError("UnsupportedTokenTypeException", "Only refresh tokens can be revoked") from None
-    found = RefreshToken.objects.filter(origin_jti=opened["jti"], client=client, revoked_at=None)
+    found = RefreshToken.objects.filter(origin_jti=opened["jti"], app_client=app_client, revoked_at=None)
     found.update(revoked_at=now)
 
 
@@ -157,29 +157,29 @@ def authenticate(token: str | None, *, now: datetime) -> Bearer:
         raise errors.not_authorized("Invalid Access Token")
     if now.timestamp() >= claims["exp"]:
         raise errors.not_authorized("Access Token has expired")
-    sign_in = (
-        RefreshToken.objects.select_related("client", "pool_user__user", "pool_user__pool")
+    refresh_token = (
+        RefreshToken.objects.select_related("app_client", "pool_user__user", "pool_user__pool")
         .filter(origin_jti=claims["origin_jti"], pool_user__pool=pool)
         .first()
     )
-    if sign_in is None or sign_in.revoked_at is not None or not _device_stands(pool, sign_in):
+    if refresh_token is None or refresh_token.revoked_at is not None or not _device_stands(pool, refresh_token):
         raise errors.not_authorized("Access Token has been revoked")
     if SCOPE not in claims.get("scope", "").split():
         raise errors.not_authorized("Access Token does not have required scopes")
-    if not sign_in.user.is_active:
+    if not refresh_token.user.is_active:
         raise errors.user_disabled()
-    return Bearer(sign_in=sign_in, pool=pool, access_token=token)
+    return Bearer(refresh_token=refresh_token, pool=pool, access_token=token)
 
 
-def _result(client: UserPoolClient, sign_in: RefreshToken, *, now: datetime) -> dict[str, Any]:
-    pool, pool_user = client.pool, sign_in.pool_user
+def _result(app_client: UserPoolClient, refresh_token: RefreshToken, *, now: datetime) -> dict[str, Any]:
+    pool, pool_user = app_client.pool, refresh_token.pool_user
     user = pool_user.user
     common: dict[str, Any] = {
         "sub": str(pool_user.sub),
         "iss": pool.issuer,
-        "origin_jti": str(sign_in.origin_jti),
-        "event_id": str(sign_in.event_id),
-        "auth_time": int(sign_in.auth_time.timestamp()),
+        "origin_jti": str(refresh_token.origin_jti),
+        "event_id": str(refresh_token.event_id),
+        "auth_time": int(refresh_token.auth_time.timestamp()),
         "iat": int(now.timestamp()),
     }
     groups = [group.name for group in user.groups.all()] if hasattr(user, "groups") else []
@@ -189,26 +189,26 @@ def _result(client: UserPoolClient, sign_in: RefreshToken, *, now: datetime) -> 
         **common,
         "token_use": TokenUse.ACCESS.value,
         "scope": SCOPE,
-        "client_id": client.client_id,
+        "client_id": app_client.client_id,
         "username": user.get_username(),
         "jti": str(uuid.uuid4()),
-        "exp": int((now + client.access_token_validity).timestamp()),
+        "exp": int((now + app_client.access_token_validity).timestamp()),
     }
-    if sign_in.device_key:
-        access["device_key"] = sign_in.device_key
+    if refresh_token.device_key:
+        access["device_key"] = refresh_token.device_key
     identity = {
         **common,
         "token_use": TokenUse.ID.value,
-        "aud": client.client_id,
+        "aud": app_client.client_id,
         "cognito:username": user.get_username(),
         "jti": str(uuid.uuid4()),
-        "exp": int((now + client.id_token_validity).timestamp()),
+        "exp": int((now + app_client.id_token_validity).timestamp()),
         **attributes(pool_user),
     }
     return {
         "AccessToken": signing.sign(pool, TokenUse.ACCESS, access, now=now),
         "IdToken": signing.sign(pool, TokenUse.ID, identity, now=now),
-        "ExpiresIn": int(client.access_token_validity.total_seconds()),
+        "ExpiresIn": int(app_client.access_token_validity.total_seconds()),
         "TokenType": "Bearer",
     }
 
@@ -233,12 +233,12 @@ def attribute_texts(pool_user: PoolUser) -> dict[str, str]:
     }
 
 
-def _new_refresh_token(sign_in: RefreshToken) -> str:
+def _new_refresh_token(refresh_token: RefreshToken) -> str:
     """Return a refresh token for the sign-in's generation, and keep its digest there."""
     token = _REFRESH_TOKEN.seal(
-        {"jti": str(sign_in.origin_jti), "gen": sign_in.generation, "secret": secrets.token_urlsafe(32)}
+        {"jti": str(refresh_token.origin_jti), "gen": refresh_token.generation, "secret": secrets.token_urlsafe(32)}
     )
-    sign_in.digest = _digest(token)
+    refresh_token.digest = _digest(token)
     return token
 
 
@@ -246,52 +246,57 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _open(client: UserPoolClient, token: str) -> tuple[RefreshToken, int]:
+def _open(app_client: UserPoolClient, token: str) -> tuple[RefreshToken, int]:
     try:
         opened = _REFRESH_TOKEN.open(token)
     except Unsealable:
         raise errors.invalid_refresh_token() from None
-    sign_in = (
-        RefreshToken.objects.select_related("pool_user__user").filter(origin_jti=opened["jti"], client=client).first()
+    refresh_token = (
+        RefreshToken.objects.select_related("pool_user__user")
+        .filter(origin_jti=opened["jti"], app_client=app_client)
+        .first()
     )
-    if sign_in is None:
+    if refresh_token is None:
         raise errors.invalid_refresh_token()
-    return sign_in, opened["gen"]
+    return refresh_token, opened["gen"]
 
 
-def _in_grace(client: UserPoolClient, sign_in: RefreshToken, generation: int, now: datetime) -> bool:
-    if not client.rotate_refresh_tokens or sign_in.rotated_at is None or generation != sign_in.generation - 1:
+def _in_grace(app_client: UserPoolClient, refresh_token: RefreshToken, generation: int, now: datetime) -> bool:
+    rotated_at, grace = refresh_token.rotated_at, timedelta(seconds=app_client.rotation_grace)
+    if not app_client.rotate_refresh_tokens or rotated_at is None or generation != refresh_token.generation - 1:
         return False
     # Without a grace there is none either for a request that began before the rotation and is served after it.
-    return client.rotation_grace > 0 and now < sign_in.rotated_at + timedelta(seconds=client.rotation_grace)
+    return bool(grace) and now < rotated_at + grace
 
 
-def _require_device(pool: UserPool, sign_in: RefreshToken, device_key: str | None) -> None:
+def _require_device(pool: UserPool, refresh_token: RefreshToken, device_key: str | None) -> None:
     """Raise ``WireError`` unless the refresh comes with the confirmed device that the sign-in belongs to."""
-    if not sign_in.device_key:
+    if not refresh_token.device_key:
         return
     why = ""
-    if not _device_stands(pool, sign_in):
+    if not _device_stands(pool, refresh_token):
         why = "the device was forgotten"
-    elif not pool.is_tracking or (pool.refresh_without_device and not sign_in.device_confirmed and not device_key):
+    elif not pool.is_tracking or (
+        pool.refresh_without_device and not refresh_token.device_confirmed and not device_key
+    ):
         return
     elif not device_key:
         why = "no device key came with it"
-    elif device_key != sign_in.device_key:
+    elif device_key != refresh_token.device_key:
         why = "the device key is another one's"
-    elif not sign_in.device_confirmed:
+    elif not refresh_token.device_confirmed:
         why = "the device was never confirmed"
     if why:
-        logger.info("Refresh token of device %s refused: %s.", sign_in.device_key, why)
+        logger.info("Refresh token of device %s refused: %s.", refresh_token.device_key, why)
         raise errors.invalid_refresh_token()
 
 
-def _device_stands(pool: UserPool, sign_in: RefreshToken) -> bool:
+def _device_stands(pool: UserPool, refresh_token: RefreshToken) -> bool:
     """Return whether the sign-in's device, if it was ever confirmed, has not been forgotten."""
-    if not sign_in.device_confirmed:
+    if not refresh_token.device_confirmed:
         return True
     try:
-        srp_devices.find(user=sign_in.user, group_key=pool.device_group_key, device_key=sign_in.device_key)
+        srp_devices.find(user=refresh_token.user, group_key=pool.device_group_key, device_key=refresh_token.device_key)
     except DeviceNotFound:
         return False
     return True

@@ -51,17 +51,17 @@ def new_user(
     **names: str,
 ) -> dict[str, str]:
     user = get_user_model().objects.create_user(username, f"{username}@example.com", password, **names)
-    member = accounts.pool_user(UserPool.objects.get(pool_id=pool), user)
-    accounts.keep_verifier(member, password)
+    pool_user = accounts.get_pool_user(UserPool.objects.get(pool_id=pool), user)
+    accounts.keep_verifier(pool_user, password)
     if totp:
         TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
     if email:
         EmailDevice.objects.create(user=user, name="mail", confirmed=True)
     if phone:
-        member.phone_number, member.mfa_enabled = phone, {**member.mfa_enabled, "SMS_MFA": True}
-    member.must_change_password = must_change_password
-    member.save()
-    return {"sub": str(member.sub)}
+        pool_user.phone_number, pool_user.mfa_enabled = phone, {**pool_user.mfa_enabled, "SMS_MFA": True}
+    pool_user.must_change_password = must_change_password
+    pool_user.save()
+    return {"sub": str(pool_user.sub)}
 
 
 def move(endpoint: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ _get_user = operations()["AdminGetUser"].handler
 @operation("AdminUpdateUserAttributes", Access.SIGNED)
 def admin_update_user_attributes(call: Call) -> dict[str, Any]:
     """The endpoint has no custom attributes; Amazon's pools do."""
-    sub = admin.member_of(call).sub
+    sub = admin.pool_user_of(call).sub
     ATTRIBUTES.setdefault(str(sub), {}).update({each["Name"]: each["Value"] for each in call.params["UserAttributes"]})
     return {}
 
@@ -86,7 +86,7 @@ def admin_update_user_attributes(call: Call) -> dict[str, Any]:
 @operation("AdminGetUser", Access.SIGNED)
 def admin_get_user(call: Call) -> Any:
     answer = _get_user(call)
-    custom = ATTRIBUTES.get(str(admin.member_of(call).sub), {})
+    custom = ATTRIBUTES.get(str(admin.pool_user_of(call).sub), {})
     answer["UserAttributes"] += [{"Name": name, "Value": value} for name, value in custom.items()]
     return answer
 
@@ -129,8 +129,8 @@ def rename_user(username: str, to: str, password: str) -> dict[str, str]:
     user = get_user_model().objects.get(username=username)
     user.username = to
     user.save()
-    for member in PoolUser.objects.filter(user=user).select_related("pool"):
-        accounts.keep_verifier(member, password)
+    for pool_user in PoolUser.objects.filter(user=user).select_related("pool"):
+        accounts.keep_verifier(pool_user, password)
     return {}
 
 
@@ -145,8 +145,8 @@ def set_password(username: str, password: str) -> dict[str, str]:
     user = get_user_model().objects.get(username=username)
     user.set_password(password)
     user.save()
-    for member in PoolUser.objects.filter(user=user).select_related("pool"):
-        accounts.keep_verifier(member, password)
+    for pool_user in PoolUser.objects.filter(user=user).select_related("pool"):
+        accounts.keep_verifier(pool_user, password)
     PoolUser.objects.filter(user=user).update(must_change_password=True)
     return {}
 

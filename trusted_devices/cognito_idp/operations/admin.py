@@ -20,22 +20,22 @@ def pool_of(call: Call) -> UserPool:
     return pool
 
 
-def member_of(call: Call) -> PoolUser:
+def pool_user_of(call: Call) -> PoolUser:
     """Return the user whom the call names. Raises ``WireError`` (UserNotFoundException)."""
     return accounts.require_for_admin(pool_of(call), call.params["Username"])
 
 
 @operation("AdminListDevices", Access.SIGNED)
 def admin_list_devices(call: Call) -> Answer:
-    member = _member_or_missing(call)
+    pool_user = _pool_user_or_missing(call)
     limit, token = call.params.get("Limit", 0), call.params.get("PaginationToken")
-    return devicelists.full_page(member, limit=limit, token=token, now=call.now)
+    return devicelists.full_page(pool_user, limit=limit, token=token, now=call.now)
 
 
 @operation("AdminGetDevice", Access.SIGNED)
 def admin_get_device(call: Call) -> Answer:
-    member = _member_or_missing(call)
-    return {"Device": devicelists.full(member, _device(call, member), now=call.now)}
+    pool_user = _pool_user_or_missing(call)
+    return {"Device": devicelists.full(pool_user, _device(call, pool_user), now=call.now)}
 
 
 @operation(
@@ -44,13 +44,13 @@ def admin_get_device(call: Call) -> Answer:
     differs="A device that never went through MFA is remembered, and still asked for MFA once.",
 )
 def admin_update_device_status(call: Call) -> Answer:
-    member = member_of(call)
-    device = _device(call, member)
+    pool_user = pool_user_of(call)
+    device = _device(call, pool_user)
     status = call.params.get("DeviceRememberedStatus")
     try:
         if status == DeviceStatus.REMEMBERED:
             srp_devices.remember(
-                device, terms=member.pool.terms, verification=None, actor=None, client=call.client_info, now=call.now
+                device, terms=pool_user.pool.terms, verification=None, actor=None, client=call.client_info, now=call.now
             )
         elif status == DeviceStatus.NOT_REMEMBERED:
             srp_devices.stop(
@@ -63,7 +63,7 @@ def admin_update_device_status(call: Call) -> Answer:
 
 @operation("AdminForgetDevice", Access.SIGNED)
 def admin_forget_device(call: Call) -> Answer:
-    device = _device(call, member_of(call))
+    device = _device(call, pool_user_of(call))
     note = f"access key {call.key.access_key_id}" if call.key else ""
     devices.forget([device], note=note, client=call.client_info, now=call.now)
     return None
@@ -71,44 +71,44 @@ def admin_forget_device(call: Call) -> Answer:
 
 @operation("AdminGetUser", Access.SIGNED)
 def admin_get_user(call: Call) -> Answer:
-    member = member_of(call)
-    user = member.user
-    joined = getattr(user, "date_joined", None) or member.pool.created_at
+    pool_user = pool_user_of(call)
+    user = pool_user.user
+    joined = getattr(user, "date_joined", None) or pool_user.pool.created_at
     return {
-        **attributes(member),
-        **mfa_settings(member),
+        **attributes(pool_user),
+        **mfa_settings(pool_user),
         "UserCreateDate": round(joined.timestamp(), 3),
         "UserLastModifiedDate": round(joined.timestamp(), 3),
         "Enabled": user.is_active,
-        "UserStatus": "FORCE_CHANGE_PASSWORD" if member.must_change_password else "CONFIRMED",
+        "UserStatus": "FORCE_CHANGE_PASSWORD" if pool_user.must_change_password else "CONFIRMED",
     }
 
 
 @operation("AdminUserGlobalSignOut", Access.SIGNED)
 def admin_user_global_sign_out(call: Call) -> Answer:
-    member = member_of(call)
-    tokens.revoke_all(user=member.user, pool=member.pool, now=call.now)
+    pool_user = pool_user_of(call)
+    tokens.revoke_all(user=pool_user.user, pool=pool_user.pool, now=call.now)
     return {}
 
 
 @operation("AdminSetUserMFAPreference", Access.SIGNED, differs="Changes end the trust in the user's devices.")
 def admin_set_user_mfa_preference(call: Call) -> Answer:
-    factors.set_preference(member_of(call), preferences(call.params))
+    factors.set_preference(pool_user_of(call), preferences(call.params))
     return {}
 
 
-def _member_or_missing(call: Call) -> PoolUser:
+def _pool_user_or_missing(call: Call) -> PoolUser:
     """Return the user whom the call names, where UserNotFoundException is not declared."""
-    member = accounts.find_for_admin(pool_of(call), call.params["Username"])
-    if member is None:
+    pool_user = accounts.find_for_admin(pool_of(call), call.params["Username"])
+    if pool_user is None:
         raise errors.not_found("User does not exist.")
-    return member
+    return pool_user
 
 
-def _device(call: Call, member: PoolUser) -> Device:
+def _device(call: Call, pool_user: PoolUser) -> Device:
     try:
         return srp_devices.find(
-            user=member.user, group_key=member.pool.device_group_key, device_key=call.params["DeviceKey"]
+            user=pool_user.user, group_key=pool_user.pool.device_group_key, device_key=call.params["DeviceKey"]
         )
     except DeviceNotFound:
         raise errors.device_not_found() from None

@@ -21,42 +21,42 @@ _OLD_NAMES = {"REFRESH_TOKEN": "REFRESH_TOKEN_AUTH", "ADMIN_NO_SRP_AUTH": "ADMIN
 
 @operation("InitiateAuth", Access.PUBLIC, differs=NO_CUSTOM)
 def initiate_auth(call: Call) -> Answer:
-    client = find_client(call.params["ClientId"])
-    return _initiate(_step(call, client, "AuthParameters"), call.params["AuthFlow"], _PUBLIC_FLOWS)
+    app_client = find_app_client(call.params["ClientId"])
+    return _initiate(_step(call, app_client, "AuthParameters"), call.params["AuthFlow"], _PUBLIC_FLOWS)
 
 
 @operation("AdminInitiateAuth", Access.SIGNED, differs=NO_CUSTOM)
 def admin_initiate_auth(call: Call) -> Answer:
-    client = _client_of_pool(call)
-    return _initiate(_step(call, client, "AuthParameters"), call.params["AuthFlow"], _ADMIN_FLOWS)
+    app_client = _app_client_of_pool(call)
+    return _initiate(_step(call, app_client, "AuthParameters"), call.params["AuthFlow"], _ADMIN_FLOWS)
 
 
 @operation("RespondToAuthChallenge", Access.PUBLIC, differs=NO_OTHERS)
 def respond_to_auth_challenge(call: Call) -> Answer:
-    client = find_client(call.params["ClientId"])
-    return _respond(_step(call, client, "ChallengeResponses"), call)
+    app_client = find_app_client(call.params["ClientId"])
+    return _respond(_step(call, app_client, "ChallengeResponses"), call)
 
 
 @operation("AdminRespondToAuthChallenge", Access.SIGNED, differs=NO_OTHERS)
 def admin_respond_to_auth_challenge(call: Call) -> Answer:
-    client = _client_of_pool(call)
-    return _respond(_step(call, client, "ChallengeResponses"), call)
+    app_client = _app_client_of_pool(call)
+    return _respond(_step(call, app_client, "ChallengeResponses"), call)
 
 
-def find_client(client_id: str) -> UserPoolClient:
+def find_app_client(client_id: str) -> UserPoolClient:
     """Return the client with that id, of whatever pool. Raises ``WireError`` (ResourceNotFoundException)."""
-    client = UserPoolClient.objects.select_related("pool").filter(client_id=client_id).first()
-    if client is None:
+    app_client = UserPoolClient.objects.select_related("pool").filter(client_id=client_id).first()
+    if app_client is None:
         raise errors.client_not_found(client_id)
-    return client
+    return app_client
 
 
-def client_info(call: Call, client: UserPoolClient) -> ClientInfo:
+def client_info(call: Call, app_client: UserPoolClient) -> ClientInfo:
     """Return who is at the other end: what a trusted server says of its user, or else the connection."""
     if call.key is not None:
         return _told_by_server(call)
     told = call.params.get("UserContextData", {}).get("IpAddress")
-    if client.propagate_context and client.has_secret:
+    if app_client.propagate_context and app_client.has_secret:
         return flow.with_address(call.client_info, told)
     return call.client_info
 
@@ -71,20 +71,20 @@ def _told_by_server(call: Call) -> ClientInfo:
     return flow.with_address(call.client_info, context.get("IpAddress"), agents[0] if agents else None)
 
 
-def _client_of_pool(call: Call) -> UserPoolClient:
+def _app_client_of_pool(call: Call) -> UserPoolClient:
     assert call.key is not None  # the registry says SIGNED
     pool = sigv4.require_pool(call.key, call.operation, call.params["UserPoolId"])
-    client = find_client(call.params["ClientId"])
-    if pool is None or client.pool_id != pool.pk:
+    app_client = find_app_client(call.params["ClientId"])
+    if pool is None or app_client.pool_id != pool.pk:
         raise errors.client_not_found(call.params["ClientId"])
-    return client
+    return app_client
 
 
-def _step(call: Call, client: UserPoolClient, member: str) -> Step:
+def _step(call: Call, app_client: UserPoolClient, member: str) -> Step:
     given = call.params.get(member, {})
     return Step(
-        client=client,
-        client_info=client_info(call, client),
+        app_client=app_client,
+        client_info=client_info(call, app_client),
         now=call.now,
         answers={name: value for name, value in given.items() if value is not None},
         key_withdrawn="DEVICE_KEY" in given and given["DEVICE_KEY"] is None,
@@ -95,7 +95,7 @@ def _initiate(step: Step, asked: str, known: tuple[str, ...]) -> dict[str, Any]:
     name = _OLD_NAMES.get(asked, asked)
     if name not in known:
         raise errors.invalid_parameter(f"{asked} is not supported.")
-    if not step.client.allows(name) and not (asked == "ADMIN_NO_SRP_AUTH" and step.client.allows(asked)):
+    if not step.app_client.allows(name) and not (asked == "ADMIN_NO_SRP_AUTH" and step.app_client.allows(asked)):
         if name == "USER_PASSWORD_AUTH":
             raise errors.invalid_parameter("USER_PASSWORD_AUTH flow not enabled for this client")
         raise errors.invalid_parameter(f"{asked} is not enabled for the client.")
@@ -108,12 +108,12 @@ def _initiate(step: Step, asked: str, known: tuple[str, ...]) -> dict[str, Any]:
 
 def _refresh(step: Step) -> dict[str, Any]:
     token = step.require("REFRESH_TOKEN")
-    if step.client.has_secret:
-        member = tokens.owner(client=step.client, token=token)
-        step.require_secret_hash(member.user.get_username(), str(member.sub))
+    if step.app_client.has_secret:
+        pool_user = tokens.owner(app_client=step.app_client, token=token)
+        step.require_secret_hash(pool_user.user.get_username(), str(pool_user.sub))
     device_key = step.answers.get("DEVICE_KEY")
     try:
-        result = tokens.refresh(client=step.client, token=token, device_key=device_key, now=step.now)
+        result = tokens.refresh(app_client=step.app_client, token=token, device_key=device_key, now=step.now)
     except errors.RefreshTokenReused:
         # Declared for GetTokensFromRefreshToken alone.
         raise errors.refresh_token_revoked() from None

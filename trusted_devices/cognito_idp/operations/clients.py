@@ -26,31 +26,31 @@ LIFETIMES = {
 @operation("CreateUserPoolClient", Access.SIGNED, differs=PARTLY)
 def create_user_pool_client(call: Call) -> Answer:
     pool = pool_of(call)
-    client = UserPoolClient(pool=pool, auth_flows=default_auth_flows())
+    app_client = UserPoolClient(pool=pool, auth_flows=default_auth_flows())
     secret = call.params.get("ClientSecret") or (secrets.token_hex(26) if call.params.get("GenerateSecret") else "")
     if secret:
-        accounts.set_client_secret(client, secret)
-    _apply(client, call.params)
-    client.save()
-    return {"UserPoolClient": _described(client)}
+        accounts.set_client_secret(app_client, secret)
+    _apply(app_client, call.params)
+    app_client.save()
+    return {"UserPoolClient": _described(app_client)}
 
 
 @operation("DescribeUserPoolClient", Access.SIGNED, differs=PARTLY)
 def describe_user_pool_client(call: Call) -> Answer:
-    return {"UserPoolClient": _described(_client(call, pool_of(call)))}
+    return {"UserPoolClient": _described(_app_client(call, pool_of(call)))}
 
 
 @operation("UpdateUserPoolClient", Access.SIGNED, differs=PARTLY + " Members left out stay as they are.")
 def update_user_pool_client(call: Call) -> Answer:
-    client = _client(call, pool_of(call))
-    _apply(client, call.params)
-    client.save()
-    return {"UserPoolClient": _described(client)}
+    app_client = _app_client(call, pool_of(call))
+    _apply(app_client, call.params)
+    app_client.save()
+    return {"UserPoolClient": _described(app_client)}
 
 
 @operation("DeleteUserPoolClient", Access.SIGNED)
 def delete_user_pool_client(call: Call) -> Answer:
-    _client(call, pool_of(call)).delete()
+    _app_client(call, pool_of(call)).delete()
     return None
 
 
@@ -63,8 +63,8 @@ def list_user_pool_clients(call: Call) -> Answer:
     clients = list(found[: limit + 1])
     answer: dict[str, Any] = {
         "UserPoolClients": [
-            {"ClientId": client.client_id, "UserPoolId": pool.pool_id, "ClientName": client.name}
-            for client in clients[:limit]
+            {"ClientId": app_client.client_id, "UserPoolId": pool.pool_id, "ClientName": app_client.name}
+            for app_client in clients[:limit]
         ]
     }
     if len(clients) > limit:
@@ -72,60 +72,60 @@ def list_user_pool_clients(call: Call) -> Answer:
     return answer
 
 
-def _client(call: Call, pool: UserPool) -> UserPoolClient:
-    client = UserPoolClient.objects.filter(pool=pool, client_id=call.params["ClientId"]).first()
-    if client is None:
+def _app_client(call: Call, pool: UserPool) -> UserPoolClient:
+    app_client = UserPoolClient.objects.filter(pool=pool, client_id=call.params["ClientId"]).first()
+    if app_client is None:
         raise errors.client_not_found(call.params["ClientId"])
-    return client
+    return app_client
 
 
-def _apply(client: UserPoolClient, params: dict[str, Any]) -> None:
-    client.name = params.get("ClientName", client.name)
-    client.auth_flows = params.get("ExplicitAuthFlows", client.auth_flows)
-    client.auth_session_validity = params.get("AuthSessionValidity", client.auth_session_validity)
-    client.enable_token_revocation = params.get("EnableTokenRevocation", client.enable_token_revocation)
-    client.propagate_context = params.get("EnablePropagateAdditionalUserContextData", client.propagate_context)
+def _apply(app_client: UserPoolClient, params: dict[str, Any]) -> None:
+    app_client.name = params.get("ClientName", app_client.name)
+    app_client.auth_flows = params.get("ExplicitAuthFlows", app_client.auth_flows)
+    app_client.auth_session_validity = params.get("AuthSessionValidity", app_client.auth_session_validity)
+    app_client.enable_token_revocation = params.get("EnableTokenRevocation", app_client.enable_token_revocation)
+    app_client.propagate_context = params.get("EnablePropagateAdditionalUserContextData", app_client.propagate_context)
     if "PreventUserExistenceErrors" in params:
-        client.prevent_user_existence_errors = params["PreventUserExistenceErrors"] == "ENABLED"
+        app_client.prevent_user_existence_errors = params["PreventUserExistenceErrors"] == "ENABLED"
     if "RefreshTokenRotation" in params:
-        client.rotate_refresh_tokens = params["RefreshTokenRotation"].get("Feature") == "ENABLED"
-        client.rotation_grace = params["RefreshTokenRotation"].get("RetryGracePeriodSeconds", 0)
-    client.token_units = params.get("TokenValidityUnits", client.token_units)
+        app_client.rotate_refresh_tokens = params["RefreshTokenRotation"].get("Feature") == "ENABLED"
+        app_client.rotation_grace = params["RefreshTokenRotation"].get("RetryGracePeriodSeconds", 0)
+    app_client.token_units = params.get("TokenValidityUnits", app_client.token_units)
     for name, (field, default_unit, shortest, longest) in LIFETIMES.items():
         given = params.get(f"{name}Validity")
         if not given:
             continue
-        lifetime = timedelta(seconds=given * UNITS[client.token_units.get(name, default_unit)])
+        lifetime = timedelta(seconds=given * UNITS[app_client.token_units.get(name, default_unit)])
         if not shortest <= lifetime <= longest:
             raise errors.invalid_parameter(
                 f"Invalid range for token validity: {name} must last {shortest} to {longest}."
             )
-        setattr(client, field, lifetime)
+        setattr(app_client, field, lifetime)
 
 
-def _described(client: UserPoolClient) -> dict[str, Any]:
+def _described(app_client: UserPoolClient) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "UserPoolId": client.pool.pool_id,
-        "ClientName": client.name,
-        "ClientId": client.client_id,
-        "LastModifiedDate": round(client.modified_at.timestamp(), 3),
-        "CreationDate": round(client.created_at.timestamp(), 3),
-        "ExplicitAuthFlows": client.auth_flows,
-        "PreventUserExistenceErrors": "ENABLED" if client.prevent_user_existence_errors else "LEGACY",
-        "EnableTokenRevocation": client.enable_token_revocation,
-        "EnablePropagateAdditionalUserContextData": client.propagate_context,
-        "AuthSessionValidity": client.auth_session_validity,
+        "UserPoolId": app_client.pool.pool_id,
+        "ClientName": app_client.name,
+        "ClientId": app_client.client_id,
+        "LastModifiedDate": round(app_client.modified_at.timestamp(), 3),
+        "CreationDate": round(app_client.created_at.timestamp(), 3),
+        "ExplicitAuthFlows": app_client.auth_flows,
+        "PreventUserExistenceErrors": "ENABLED" if app_client.prevent_user_existence_errors else "LEGACY",
+        "EnableTokenRevocation": app_client.enable_token_revocation,
+        "EnablePropagateAdditionalUserContextData": app_client.propagate_context,
+        "AuthSessionValidity": app_client.auth_session_validity,
     }
-    if client.token_units:
-        described["TokenValidityUnits"] = client.token_units
-    if client.rotate_refresh_tokens:
+    if app_client.token_units:
+        described["TokenValidityUnits"] = app_client.token_units
+    if app_client.rotate_refresh_tokens:
         described["RefreshTokenRotation"] = {
             "Feature": "ENABLED",
-            "RetryGracePeriodSeconds": client.rotation_grace,
+            "RetryGracePeriodSeconds": app_client.rotation_grace,
         }
     for name, (field, default_unit, _shortest, _longest) in LIFETIMES.items():
-        unit = UNITS[client.token_units.get(name, default_unit)]
-        described[f"{name}Validity"] = int(getattr(client, field).total_seconds()) // unit
-    if client.has_secret:
-        described["ClientSecret"] = accounts.client_secret(client)
+        unit = UNITS[app_client.token_units.get(name, default_unit)]
+        described[f"{name}Validity"] = int(getattr(app_client, field).total_seconds()) // unit
+    if app_client.has_secret:
+        described["ClientSecret"] = accounts.client_secret(app_client)
     return described

@@ -18,25 +18,25 @@ from trusted_devices.types import DeviceStatus, StatusReason, TrackingMode
 @operation("ConfirmDevice", Access.TOKEN)
 def confirm_device(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
-    sign_in, pool = bearer.sign_in, bearer.pool
-    if not pool.is_tracking or call.params["DeviceKey"] != sign_in.device_key:
+    refresh_token, pool = bearer.refresh_token, bearer.pool
+    if not pool.is_tracking or call.params["DeviceKey"] != refresh_token.device_key:
         raise errors.invalid_device_key()
     verifier = _verifier(call)
     try:
         srp_devices.confirm(
             user=bearer.user,
-            device_key=sign_in.device_key,
+            device_key=refresh_token.device_key,
             group_key=pool.device_group_key,
             verifier=verifier,
             name=call.params.get("DeviceName", ""),
             terms=pool.terms,
-            verification=sign_in.verification,
-            client=client_info(call, sign_in.client),
+            verification=refresh_token.verification,
+            client=client_info(call, refresh_token.app_client),
             now=call.now,
         )
     except AlreadyAnswered:
         raise errors.WireError("DeviceKeyExistsException", "The key has been confirmed before.") from None
-    RefreshToken.objects.filter(pk=sign_in.pk).update(device_confirmed=True)
+    RefreshToken.objects.filter(pk=refresh_token.pk).update(device_confirmed=True)
     return {"UserConfirmationNecessary": pool.tracking == TrackingMode.OPT_IN}
 
 
@@ -45,13 +45,15 @@ def update_device_status(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
     device = _device(bearer, call.params["DeviceKey"])
     status = call.params.get("DeviceRememberedStatus")
-    info = client_info(call, bearer.sign_in.client)
+    info = client_info(call, bearer.refresh_token.app_client)
     try:
         if status == DeviceStatus.REMEMBERED:
             srp_devices.remember(
                 device,
                 terms=bearer.pool.terms,
-                verification=bearer.sign_in.verification if device.device_key == bearer.sign_in.device_key else None,
+                verification=bearer.refresh_token.verification
+                if device.device_key == bearer.refresh_token.device_key
+                else None,
                 actor=bearer.user,
                 client=info,
                 now=call.now,
@@ -81,7 +83,7 @@ def get_device(call: Call) -> Answer:
 def forget_device(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
     device = _device(bearer, call.params["DeviceKey"])
-    devices.forget([device], actor=bearer.user, client=client_info(call, bearer.sign_in.client), now=call.now)
+    devices.forget([device], actor=bearer.user, client=client_info(call, bearer.refresh_token.app_client), now=call.now)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from trusted_devices.cognito_idp import accounts, errors
 from trusted_devices.cognito_idp.models import AuthEventFeedback, PoolUser, UserPool
-from trusted_devices.cognito_idp.operations.admin import member_of
+from trusted_devices.cognito_idp.operations.admin import pool_user_of
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
@@ -29,23 +29,23 @@ _PLACE = record("event page")
     differs="Sign-ins through every door of the site, finished or failed; risk is not assessed.",
 )
 def admin_list_user_auth_events(call: Call) -> Answer:
-    member = member_of(call)
-    _require_enabled(member.pool)
+    pool_user = pool_user_of(call)
+    _require_enabled(pool_user.pool)
     limit = call.params.get("MaxResults") or PAGE
-    found = _events(member)
+    found = _events(pool_user)
     if token := call.params.get("NextToken"):
-        found = found.filter(pk__lt=_opened(member, token))
+        found = found.filter(pk__lt=_opened(pool_user, token))
     events = list(found[: limit + 1])
     feedback = {given.event_id: given for given in AuthEventFeedback.objects.filter(event__in=events[:limit])}
     answer: dict[str, Any] = {"AuthEvents": [_described(event, feedback.get(event.pk)) for event in events[:limit]]}
     if len(events) > limit:
-        answer["NextToken"] = _PLACE.seal({"u": member.pk, "b": events[limit - 1].pk})
+        answer["NextToken"] = _PLACE.seal({"u": pool_user.pk, "b": events[limit - 1].pk})
     return answer
 
 
 @operation("AdminUpdateAuthEventFeedback", Access.SIGNED)
 def admin_update_auth_event_feedback(call: Call) -> Answer:
-    _give_feedback(member_of(call), call, provider="Admin")
+    _give_feedback(pool_user_of(call), call, provider="Admin")
     return {}
 
 
@@ -70,9 +70,9 @@ def feedback_token(pool: UserPool, event: DeviceEvent) -> str:
     return _FEEDBACK.seal({"pool": pool.pool_id, "event": _event_id(event)})
 
 
-def _events(member: PoolUser) -> DeviceEventQuerySet:
+def _events(pool_user: PoolUser) -> DeviceEventQuerySet:
     # The log only ever grows: its primary key is its order, and a page can begin behind one.
-    return DeviceEvent.objects.filter(user=member.user, action__in=ACTIONS).order_by("-pk")
+    return DeviceEvent.objects.filter(user=pool_user.user, action__in=ACTIONS).order_by("-pk")
 
 
 def _require_enabled(pool: UserPool) -> None:
@@ -80,13 +80,13 @@ def _require_enabled(pool: UserPool) -> None:
         raise errors.WireError("UserPoolAddOnNotEnabledException", "Threat protection is not enabled for the pool.")
 
 
-def _give_feedback(member: PoolUser, call: Call, *, provider: str) -> None:
-    _require_enabled(member.pool)
+def _give_feedback(pool_user: PoolUser, call: Call, *, provider: str) -> None:
+    _require_enabled(pool_user.pool)
     try:
         pk = uuid.UUID(call.params["EventId"]).int
     except ValueError:
         pk = 0
-    event = _events(member).filter(pk=pk).first() if 0 < pk < 2**63 else None
+    event = _events(pool_user).filter(pk=pk).first() if 0 < pk < 2**63 else None
     if event is None:
         raise errors.not_found("The event does not exist.")
     AuthEventFeedback.objects.update_or_create(
@@ -132,12 +132,12 @@ def _event_id(event: DeviceEvent) -> str:
     return str(uuid.UUID(int=event.pk))
 
 
-def _opened(member: PoolUser, token: str) -> int:
+def _opened(pool_user: PoolUser, token: str) -> int:
     try:
         mark = _PLACE.open(token)
     except Unsealable:
         mark = {}
-    if mark.get("u") != member.pk:
+    if mark.get("u") != pool_user.pk:
         raise errors.invalid_parameter("The token is not of this list.")
     before: int = mark["b"]
     return before

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from trusted_devices.cognito_idp import accounts, errors, tokens
-from trusted_devices.cognito_idp.operations.auth import find_client
+from trusted_devices.cognito_idp.operations.auth import find_app_client
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 
 
 @operation("GetTokensFromRefreshToken", Access.PUBLIC)
 def get_tokens_from_refresh_token(call: Call) -> Answer:
     params = call.params
-    client = find_client(params["ClientId"])
-    accounts.require_secret(client, params.get("ClientSecret"))
-    if not client.allows("REFRESH_TOKEN_AUTH") and not client.rotate_refresh_tokens:
+    app_client = find_app_client(params["ClientId"])
+    accounts.require_secret(app_client, params.get("ClientSecret"))
+    if not app_client.allows("REFRESH_TOKEN_AUTH") and not app_client.rotate_refresh_tokens:
         raise errors.invalid_parameter("REFRESH_TOKEN_AUTH is not enabled for the client.")
     result = tokens.refresh(
-        client=client, token=params["RefreshToken"], device_key=params.get("DeviceKey"), now=call.now
+        app_client=app_client, token=params["RefreshToken"], device_key=params.get("DeviceKey"), now=call.now
     )
     return {"AuthenticationResult": result}
 
@@ -24,14 +24,14 @@ def get_tokens_from_refresh_token(call: Call) -> Answer:
 def revoke_token(call: Call) -> Answer:
     params = call.params
     try:
-        client = find_client(params["ClientId"])
-        accounts.require_secret(client, params.get("ClientSecret"))
+        app_client = find_app_client(params["ClientId"])
+        accounts.require_secret(app_client, params.get("ClientSecret"))
     except errors.WireError as error:
         # The operation declares neither NotAuthorizedException nor ResourceNotFoundException.
         raise errors.WireError("UnauthorizedException", error.message) from None
-    if not client.enable_token_revocation:
+    if not app_client.enable_token_revocation:
         raise errors.WireError("UnsupportedOperationException", "Token revocation is not enabled for the client.")
-    tokens.revoke(client=client, token=params["Token"], now=call.now)
+    tokens.revoke(app_client=app_client, token=params["Token"], now=call.now)
     return {}
 
 

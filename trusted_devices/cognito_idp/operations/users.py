@@ -57,11 +57,11 @@ def associate_software_token(call: Call) -> Answer:
         _require_mfa(bearer)
         _require_software_tokens(bearer.pool_user)
         return {"SecretCode": factors.begin_setup(bearer.pool_user)[1]}
-    session, member = flow.setup_session(text, now=call.now)
-    _require_software_tokens(member)
+    session, pool_user = flow.setup_session(text, now=call.now)
+    _require_software_tokens(pool_user)
     if not spend(text, expires=session.expires, now=call.now):
         raise errors.session_used()
-    setup, key = factors.begin_setup(member)
+    setup, key = factors.begin_setup(pool_user)
     return {"SecretCode": key, "Session": session.waiting_for("MFA_SETUP", setup=setup).dump()}
 
 
@@ -74,27 +74,27 @@ def verify_software_token(call: Call) -> Answer:
         _require_mfa(bearer)
         factors.finish_setup(bearer.pool_user, code, friendly_name=name, now=call.now)
         return {"Status": "SUCCESS"}
-    session, member = flow.setup_session(text, now=call.now)
-    verified = factors.finish_setup(member, code, setup=session.setup, friendly_name=name, now=call.now)
+    session, pool_user = flow.setup_session(text, now=call.now)
+    verified = factors.finish_setup(pool_user, code, setup=session.setup, friendly_name=name, now=call.now)
     if not spend(text, expires=session.expires, now=call.now):
         raise errors.session_used()
     return {"Status": "SUCCESS", "Session": session.after(verified).waiting_for("MFA_SETUP").dump()}
 
 
-def attributes(member: PoolUser) -> dict[str, Any]:
+def attributes(pool_user: PoolUser) -> dict[str, Any]:
     """Return ``Username`` and ``UserAttributes``, whose values are texts here."""
-    listed = [{"Name": "sub", "Value": str(member.sub)}]
-    listed += [{"Name": name, "Value": text} for name, text in tokens.attribute_texts(member).items()]
-    return {"Username": member.user.get_username(), "UserAttributes": listed}
+    listed = [{"Name": "sub", "Value": str(pool_user.sub)}]
+    listed += [{"Name": name, "Value": text} for name, text in tokens.attribute_texts(pool_user).items()]
+    return {"Username": pool_user.user.get_username(), "UserAttributes": listed}
 
 
-def mfa_settings(member: PoolUser) -> dict[str, Any]:
+def mfa_settings(pool_user: PoolUser) -> dict[str, Any]:
     """Return which factors the user can be asked for, and which one they prefer; nothing where there is none."""
-    found = factors.available(member)
+    found = factors.available(pool_user)
     settings: dict[str, Any] = {}
     if found:
         settings["UserMFASettingList"] = [factor.challenge for factor in found]
-    chosen = factors.preferred(member, found)
+    chosen = factors.preferred(pool_user, found)
     if chosen is not None:
         settings["PreferredMfaSetting"] = chosen.challenge
     return settings
@@ -110,10 +110,10 @@ def preferences(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _require_mfa(bearer: Bearer) -> None:
     """Raise ``WireError`` for a user with a second factor whose sign-in was let off it by its device."""
-    if bearer.sign_in.verification is None and factors.available(bearer.pool_user):
+    if bearer.refresh_token.verification is None and factors.available(bearer.pool_user):
         raise errors.not_authorized("Access Token is of a sign-in without MFA")
 
 
-def _require_software_tokens(member: PoolUser) -> None:
-    if not factors.can_set_up(member.pool):
+def _require_software_tokens(pool_user: PoolUser) -> None:
+    if not factors.can_set_up(pool_user.pool):
         raise errors.WireError("SoftwareTokenMFANotFoundException", "Software token MFA is not enabled for the pool.")
