@@ -80,7 +80,7 @@ def test_models_are_shown_without_what_they_keep_secret():
     for model in apps.get_app_config("trusted_devices").get_models():
         instance = model()
         for field in model._meta.concrete_fields:
-            if SECRET_NAMES.search(field.name) or field.name == "public_key":
+            if SECRET_NAMES.search(field.name):
                 setattr(instance, field.attname, marker)
         assert marker not in repr(instance)
         assert marker not in str(instance)

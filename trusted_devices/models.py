@@ -41,8 +41,6 @@ STATUS_REASON_LABELS = {
 BINDING_LABELS = {
     Binding.COOKIE: _("Recognised by a cookie"),
     Binding.SRP: _("Proves a device password"),
-    Binding.KEY: _("Bound to this browser"),
-    Binding.DBSC: _("Bound to the hardware"),
 }
 ACTION_LABELS = {
     EventAction.SIGNED_IN: _("Signed in"),
@@ -125,7 +123,7 @@ class Device(models.Model):
     device_group_key = models.CharField(_("device group key"), max_length=16, editable=False)
     name = models.CharField(_("name"), max_length=1024, blank=True)
     binding = PlainCharField(
-        _("binding"), max_length=8, choices=BINDING_LABELS, default=Binding.COOKIE.value, editable=False
+        _("binding"), max_length=16, choices=BINDING_LABELS, default=Binding.COOKIE.value, editable=False
     )
 
     status = PlainCharField(
@@ -148,7 +146,6 @@ class Device(models.Model):
     rotated_at = models.DateTimeField(null=True, editable=False)
     srp_salt = models.BinaryField(null=True, editable=False)
     srp_verifier = models.BinaryField(null=True, editable=False)
-    public_key = models.BinaryField(null=True, editable=False)
     password_stamp = models.CharField(max_length=DIGEST_LENGTH, blank=True, editable=False)
     grant_id = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)
 

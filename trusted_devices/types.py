@@ -51,8 +51,6 @@ class Binding(StrEnum):
 
     COOKIE = "cookie"
     SRP = "srp"
-    KEY = "key"
-    DBSC = "dbsc"
 
 
 class TrustReason(StrEnum):

@@ -100,7 +100,6 @@ def marked(user, desk):
         rotation_nonce=b"MARKnonce",
         srp_salt=b"MARKsalt",
         srp_verifier=b"MARKverifier",
-        public_key=b"MARKkey",
         password_stamp="MARK" + "c" * 60,
         grant_id="MARK" + "d" * 60,
     )

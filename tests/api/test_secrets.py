@@ -61,7 +61,7 @@ def test_nothing_is_ordered_by_a_secret(view):
 def test_no_answer_has_a_secret_in_it(case, device, operator, by_token, new_code):
     marks = {
         "secret_digest": "secret-a", "next_secret_digest": "secret-b", "rotation_nonce": b"secret-c",
-        "srp_salt": b"secret-d", "srp_verifier": b"secret-e", "public_key": b"secret-f", "grant_id": "secret-g",
+        "srp_salt": b"secret-d", "srp_verifier": b"secret-e", "grant_id": "secret-g",
         "mfa_factor": "secret-h", "device_group_key": "-secreti",
     }  # fmt: skip
     Device.objects.update(**marks)
@@ -79,7 +79,7 @@ def test_marks_cover_every_secret_of_a_device():
     """What is not marked above is a number, a date or the primary key, or is made from the password."""
     unmarked = {"id", "trust_granted_at", "secret_generation", "rotated_at", "password_stamp", "modified_at"}
     marked = {
-        "secret_digest", "next_secret_digest", "rotation_nonce", "srp_salt", "srp_verifier", "public_key", "grant_id",
+        "secret_digest", "next_secret_digest", "rotation_nonce", "srp_salt", "srp_verifier", "grant_id",
         "mfa_factor", "device_group_key",
     }  # fmt: skip
     columns = {field.name for field in Device._meta.fields}

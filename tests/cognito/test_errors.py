@@ -93,7 +93,7 @@ START_AGAIN = {
 }
 """In the middle of a sign-in these mean that there is none any more."""
 UNKNOWN = "SomethingNewException"
-GONE = errors.DEVICE_GONE
+GONE = "Device does not exist."
 UNAVAILABLE = (503, "Signing in is not possible right now. Nothing is wrong with your account; try again in a minute.")
 NO_MATCH = (400, "User name and password do not match.")
 
@@ -481,7 +481,7 @@ def test_the_pool_is_told_the_user_s_address_only_where_the_site_says_so(
 def test_a_device_that_is_gone_counts_as_stopped_but_cannot_be_remembered(pool: StubbedPool, device: Device) -> None:
     backend = CognitoBackend()
     for _ in range(2):
-        pool.refuses("admin_update_device_status", "ResourceNotFoundException", errors.DEVICE_GONE)
+        pool.refuses("admin_update_device_status", "ResourceNotFoundException", GONE)
     backend.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
     with pytest.raises(DeviceNotFound):
         backend.update_device_status(device, DeviceStatus.REMEMBERED)

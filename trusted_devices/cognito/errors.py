@@ -20,8 +20,6 @@ from trusted_devices.exceptions import (
 
 logger = logging.getLogger(__name__)
 
-DEVICE_GONE = "Device does not exist."
-
 
 class Throttled(BackendUnavailable):
     """The pool has too much to do; the same call may succeed a little later."""

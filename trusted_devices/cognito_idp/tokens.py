@@ -13,7 +13,7 @@ import json
 import logging
 import secrets
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,6 @@ class Bearer:
 
     refresh_token: RefreshToken
     pool: UserPool
-    access_token: str = field(repr=False)
 
     @property
     def pool_user(self) -> PoolUser:
@@ -168,7 +167,7 @@ def authenticate(token: str | None, *, now: datetime) -> Bearer:
         raise errors.not_authorized("Access Token does not have required scopes")
     if not refresh_token.user.is_active:
         raise errors.user_disabled()
-    return Bearer(refresh_token=refresh_token, pool=pool, access_token=token)
+    return Bearer(refresh_token=refresh_token, pool=pool)
 
 
 def _result(app_client: UserPoolClient, refresh_token: RefreshToken, *, now: datetime) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def admin_update_auth_event_feedback(call: Call) -> Answer:
     return {}
 
 
-@operation("UpdateAuthEventFeedback", Access.FEEDBACK, differs="The site hands out the feedback tokens.")
+@operation("UpdateAuthEventFeedback", Access.FEEDBACK, differs="The site puts the feedback tokens into its own mails.")
 def update_auth_event_feedback(call: Call) -> Answer:
     params = call.params
     try:
