@@ -151,8 +151,8 @@ class DeviceAdmin(DeviceModelAdmin):
     @admin.display(description=_("status"))
     def status_words(self, device: Device) -> str:
         """The status; not by colour alone."""
-        kind = "remembered" if device.is_remembered else "not-remembered"
-        return format_html('<span class="td-status td-{}">{}</span>', kind, device.get_status_display())
+        kind = "td-remembered" if device.is_remembered else "td-not-remembered"
+        return format_html('<span class="td-status {}">{}</span>', kind, device.get_status_display())
 
     @admin.display(description=_("trusted until"))
     def trusted_until(self, device: Device) -> str:
