@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.querysets import DeviceEventQuerySet, DeviceQuerySet
-from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason, TrustReason, VerifiedBy
-from trusted_devices.words import browsers
+from trusted_devices.types import Binding, DeviceStatus, StatusReason
+from trusted_devices.words import browsers, reasons
 
 if TYPE_CHECKING:
     _CharField = models.CharField[str, str]
@@ -20,72 +20,6 @@ else:
     _CharField = models.CharField
 
 DIGEST_LENGTH = 64
-
-STATUS_LABELS = {
-    DeviceStatus.REMEMBERED: _("Remembered"),
-    DeviceStatus.NOT_REMEMBERED: _("Not remembered"),
-}
-STATUS_REASON_LABELS = {
-    StatusReason.CONFIRMED: _("Confirmed, not asked yet"),
-    StatusReason.USER_TRUSTED: _("Trusted by its user"),
-    StatusReason.TRACKING_ALWAYS: _("Every device is remembered"),
-    StatusReason.STAFF_TRUSTED: _("Trusted by staff"),
-    StatusReason.USER_STOPPED: _("Trust stopped by its user"),
-    StatusReason.STAFF_STOPPED: _("Trust stopped by staff"),
-    StatusReason.EXPIRED: _("Trust has ended"),
-    StatusReason.PASSWORD_CHANGED: _("Password changed"),
-    StatusReason.MFA_CHANGED: _("Second factor changed"),
-    StatusReason.ACCOUNT_DISABLED: _("Account disabled"),
-    StatusReason.COMPROMISED: _("Its key was copied"),
-}
-BINDING_LABELS = {
-    Binding.COOKIE: _("Recognised by a cookie"),
-    Binding.SRP: _("Proves a device password"),
-}
-ACTION_LABELS = {
-    EventAction.SIGNED_IN: _("Signed in"),
-    EventAction.SIGN_IN_FAILED: _("Sign-in failed"),
-    EventAction.TRUST_REFUSED: _("Trust refused"),
-    EventAction.CONFIRMED: _("Confirmed"),
-    EventAction.REMEMBERED: _("Trusted"),
-    EventAction.NOT_REMEMBERED: _("Trust stopped"),
-    EventAction.SHORTENED: _("Trust shortened"),
-    EventAction.RENAMED: _("Renamed"),
-    EventAction.FORGOTTEN: _("Forgotten"),
-    EventAction.EXPIRED: _("Trust ended"),
-    EventAction.COMPROMISED: _("Key copied"),
-}
-TRUST_REASON_LABELS = {
-    TrustReason.TRUSTED: _("Trusted"),
-    TrustReason.NO_DEVICE: _("No device"),
-    TrustReason.UNREADABLE_COOKIE: _("Unreadable cookie"),
-    TrustReason.UNKNOWN_DEVICE: _("Unknown device"),
-    TrustReason.WRONG_USER: _("Somebody else's device"),
-    TrustReason.NOT_CONFIRMED: _("Not confirmed"),
-    TrustReason.NOT_REMEMBERED: _("Not remembered"),
-    TrustReason.EXPIRED: _("Trust has ended"),
-    TrustReason.WRONG_SECRET: _("Wrong device secret"),
-    TrustReason.SUPERSEDED_SECRET: _("Device secret already replaced"),
-    TrustReason.PROOF_MISSING: _("No proof of the device"),
-    TrustReason.PROOF_FAILED: _("Proof of the device failed"),
-    TrustReason.CREDENTIALS_CHANGED: _("Password changed"),
-    TrustReason.MFA_INACTIVE: _("No second factor"),
-    TrustReason.POLICY_FORBIDS: _("Forbidden by policy"),
-    TrustReason.RISK: _("Unusual sign-in"),
-    TrustReason.BACKEND_UNAVAILABLE: _("Device backend not available"),
-}
-VERIFIED_BY_LABELS = {
-    VerifiedBy.PASSWORD: _("With a password alone"),
-    VerifiedBy.TRUSTED_DEVICE: _("From a trusted device"),
-    VerifiedBy.MFA: _("With a second factor"),
-    VerifiedBy.RECOVERY: _("With a recovery code"),
-}
-REASON_LABELS = {
-    str(reason): label
-    for labels in (STATUS_LABELS, TRUST_REASON_LABELS, VERIFIED_BY_LABELS, STATUS_REASON_LABELS)
-    for reason, label in labels.items()
-}
-"""Whatever an entry of the activity log may give as its reason."""
 
 
 class PlainCharField(_CharField):
@@ -123,14 +57,14 @@ class Device(models.Model):
     device_group_key = models.CharField(_("device group key"), max_length=16, editable=False)
     name = models.CharField(_("name"), max_length=1024, blank=True)
     binding = PlainCharField(
-        _("binding"), max_length=16, choices=BINDING_LABELS, default=Binding.COOKIE.value, editable=False
+        _("binding"), max_length=16, choices=reasons.BINDINGS, default=Binding.COOKIE.value, editable=False
     )
 
     status = PlainCharField(
-        _("status"), max_length=16, choices=STATUS_LABELS, default=DeviceStatus.NOT_REMEMBERED.value, editable=False
+        _("status"), max_length=16, choices=reasons.STATUSES, default=DeviceStatus.NOT_REMEMBERED.value, editable=False
     )
     status_reason = PlainCharField(
-        _("why"), max_length=32, choices=STATUS_REASON_LABELS, default=StatusReason.CONFIRMED.value, editable=False
+        _("why"), max_length=32, choices=reasons.STATUS_REASONS, default=StatusReason.CONFIRMED.value, editable=False
     )
     status_changed_at = models.DateTimeField(_("status since"), default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, editable=False)
@@ -242,7 +176,7 @@ class DeviceEvent(models.Model):
         Device, models.SET_NULL, null=True, related_name="events", verbose_name=_("device"), db_index=False
     )
     device_key = models.CharField(_("device key"), max_length=55, blank=True)
-    action = PlainCharField(_("action"), max_length=32, choices=ACTION_LABELS)
+    action = PlainCharField(_("action"), max_length=32, choices=reasons.ACTIONS)
     reason = models.CharField(_("reason"), max_length=32, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
@@ -271,4 +205,4 @@ class DeviceEvent(models.Model):
 
     def get_reason_display(self) -> str:
         """The reason in words; as it is where there are none for it."""
-        return str(REASON_LABELS.get(self.reason, self.reason))
+        return reasons.describe(self.reason)

@@ -11,10 +11,10 @@ from django.utils.formats import date_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
-from trusted_devices.models import REASON_LABELS
 from trusted_devices.services import reports
 from trusted_devices.services.reports import COUNT_LIMIT, DayCount, ReasonCount
 from trusted_devices.types import DeviceStatus, EventAction
+from trusted_devices.words import reasons
 
 DAYS = 30
 WEEKS = 13
@@ -119,7 +119,7 @@ def _reasons(chart_id: str, title: str, found: Iterable[ReasonCount]) -> Chart:
         id=chart_id,
         title=title,
         head=gettext("Reason"),
-        labels=[str(REASON_LABELS.get(one.reason, one.reason)) for one in counted],
+        labels=[reasons.describe(one.reason) for one in counted],
         series=[Series(gettext("Times"), [one.count for one in counted])],
         layout="y",
         note=gettext("The last %(days)d days.") % {"days": DAYS},

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from trusted_devices.models import REASON_LABELS
 from trusted_devices.services.reports import WITHIN_DAYS
 from trusted_devices.types import DeviceStatus
+from trusted_devices.words import reasons
 
 
 class ExpiringFilter(admin.SimpleListFilter):
@@ -94,7 +94,7 @@ class ReasonFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
         """Offer every reason that there is, in the order of their names."""
-        return sorted(REASON_LABELS.items(), key=lambda item: str(item[1]))
+        return sorted(reasons.REASONS.items(), key=lambda item: str(item[1]))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow to what was chosen."""

@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django_filters import CharFilter, ChoiceFilter, Filter, IsoDateTimeFilter
 from django_filters.rest_framework import FilterSet
 
-from trusted_devices.models import ACTION_LABELS, BINDING_LABELS, STATUS_LABELS, STATUS_REASON_LABELS
+from trusted_devices.words import reasons
 
 
-def _choices(labels: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    return [(value.value, label) for value, label in labels.items()]
+def _choices(table: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    return [(value.value, words) for value, words in table.items()]
 
 
 class MomentField(forms.CharField):
@@ -67,7 +67,7 @@ class UserFilter(CharFilter):
 class OwnDeviceFilter(FilterSet):
     """A user's own devices."""
 
-    status = ChoiceFilter(choices=_choices(STATUS_LABELS), help_text="Only devices of that status.")
+    status = ChoiceFilter(choices=_choices(reasons.STATUSES), help_text="Only devices of that status.")
 
 
 class DeviceFilter(OwnDeviceFilter):
@@ -77,9 +77,9 @@ class DeviceFilter(OwnDeviceFilter):
     username = CharFilter(method="of_username", help_text="Only devices of the user with exactly that name.")
     device_key = CharFilter("device_key", "startswith", help_text="Only devices whose key begins like this.")
     status_reason = ChoiceFilter(
-        choices=_choices(STATUS_REASON_LABELS), help_text="Only where the status has that reason."
+        choices=_choices(reasons.STATUS_REASONS), help_text="Only where the status has that reason."
     )
-    binding = ChoiceFilter(choices=_choices(BINDING_LABELS), help_text="Only devices of that binding.")
+    binding = ChoiceFilter(choices=_choices(reasons.BINDINGS), help_text="Only devices of that binding.")
     expires_after = MomentFilter("trust_expires_at", "gte", help_text="Only where trust was given until then or later.")
     expires_before = MomentFilter("trust_expires_at", "lt", help_text="Only where trust was given until before then.")
     last_used_after = MomentFilter("last_authenticated_at", "gte", help_text="Only devices used then or later.")
@@ -93,7 +93,7 @@ class OwnActivityFilter(FilterSet):
     """A user's own activity."""
 
     device_key = CharFilter("device_key", "exact", help_text="Only what is about the device with exactly that key.")
-    action = ChoiceFilter(choices=_choices(ACTION_LABELS), help_text="Only that action.")
+    action = ChoiceFilter(choices=_choices(reasons.ACTIONS), help_text="Only that action.")
     after = MomentFilter("created_at", "gte", help_text="Only what happened then or later.")
     before = MomentFilter("created_at", "lt", help_text="Only what happened before then.")
 

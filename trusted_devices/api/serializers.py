@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from trusted_devices.api.periods import PeriodField
-from trusted_devices.models import (
-    ACTION_LABELS,
-    BINDING_LABELS,
-    STATUS_LABELS,
-    STATUS_REASON_LABELS,
-    DeviceEvent,
-)
+from trusted_devices.models import DeviceEvent
 from trusted_devices.services import versions
 from trusted_devices.services.standings import Standing
-from trusted_devices.types import TrustReason
+from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason, TrustReason
 from trusted_devices.words import places
 
 DEVICE = {
@@ -41,19 +36,21 @@ DEVICE = {
 USER = {"id": "42", "username": "maria"}
 
 
+def _values(words: type[StrEnum]) -> list[str]:
+    return [word.value for word in words]
+
+
 class BaseDeviceSerializer(serializers.Serializer[Standing]):
     """A device and how it stands."""
 
     device_key = serializers.CharField(source="device.device_key", help_text="Its public identifier.")
     name = serializers.CharField(source="device.name", help_text="What its user calls it; may be empty.")
     description = serializers.CharField(source="device.description", help_text="Browser and system in words.")
-    status = serializers.ChoiceField([value.value for value in STATUS_LABELS], source="device.status")
-    status_reason = serializers.ChoiceField(
-        [value.value for value in STATUS_REASON_LABELS], source="device.status_reason"
-    )
+    status = serializers.ChoiceField(_values(DeviceStatus), source="device.status")
+    status_reason = serializers.ChoiceField(_values(StatusReason), source="device.status_reason")
     status_changed_at = serializers.DateTimeField(source="device.status_changed_at")
     trust = serializers.ChoiceField(
-        [reason.value for reason in TrustReason],
+        _values(TrustReason),
         source="decision.reason",
         help_text="What its next sign-in would be answered: `trusted`, or why MFA would be asked.",
     )
@@ -61,7 +58,7 @@ class BaseDeviceSerializer(serializers.Serializer[Standing]):
     trusted_until = serializers.DateTimeField(
         allow_null=True, help_text="When it stops skipping MFA, as the policy is now; null if it does not skip it."
     )
-    binding = serializers.ChoiceField([value.value for value in BINDING_LABELS], source="device.binding")
+    binding = serializers.ChoiceField(_values(Binding), source="device.binding")
     confirmed_at = serializers.DateTimeField(source="device.confirmed_at", allow_null=True)
     last_authenticated_at = serializers.DateTimeField(source="device.last_authenticated_at", allow_null=True)
     last_ip = serializers.CharField(
@@ -119,7 +116,7 @@ class BaseEventSerializer(serializers.Serializer[DeviceEvent]):
     """One entry of the activity log."""
 
     created_at = serializers.DateTimeField()
-    action = serializers.ChoiceField([value.value for value in ACTION_LABELS])
+    action = serializers.ChoiceField(_values(EventAction))
     reason = serializers.CharField(help_text="Why; may be empty.")
     device_key = serializers.CharField(help_text="Which device, also after it was forgotten; may be empty.")
     ip_address = serializers.CharField(allow_null=True)
@@ -210,7 +207,7 @@ class DaysCountSerializer(serializers.Serializer[Any]):
 class StatusCountSerializer(serializers.Serializer[Any]):
     """How many of a status."""
 
-    status = serializers.ChoiceField([value.value for value in STATUS_LABELS])
+    status = serializers.ChoiceField(_values(DeviceStatus))
     count = serializers.IntegerField(min_value=0)
 
 
