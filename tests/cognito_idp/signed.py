@@ -24,12 +24,17 @@ def signed_headers(
     path: str,
     region: str = "us-east-1",
     service: str = "cognito-idp",
+    extra: dict[str, str] | None = None,
 ) -> dict[str, str]:
-    """The headers that botocore sends with a call."""
+    """The headers that botocore sends with a call; it signs ``extra`` ones as well."""
     request = AWSRequest(
         "POST",
         f"http://testserver{path}",
-        headers={"Content-Type": JSON, "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}"},
+        headers={
+            "Content-Type": JSON,
+            "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
+            **(extra or {}),
+        },
         data=body,
     )
     request.context["timestamp"] = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,6 +65,35 @@ def test_what_is_changed_after_signing_is_noticed(admin: Admin, pool: UserPool) 
     unsigned_target = signature.replace("host;x-amz-date;x-amz-target", "host;x-amz-date")
     assert error(admin.wire.raw("DescribeUserPool", body, **{**headers, "Authorization": unsigned_target})) == mismatch
     assert UserPool.objects.filter(pk=pool.pk).exists()
+
+
+@pytest.mark.parametrize("said", ["the first body's", "UNSIGNED-PAYLOAD"])
+def test_the_bodys_hash_is_that_of_the_body_whatever_a_signed_header_says(
+    admin: Admin, pool: UserPool, said: str
+) -> None:
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    digest = hashlib.sha256(body).hexdigest() if said == "the first body's" else said
+    headers = signed_headers(
+        admin.key.access_key_id,
+        KEY_SECRET,
+        "DescribeUserPool",
+        body,
+        path=admin.wire.path,
+        extra={"X-Amz-Content-SHA256": digest},
+    )
+    assert "x-amz-content-sha256" in headers["Authorization"]
+    assert (admin.wire.raw("DescribeUserPool", body, **headers).status_code == 200) is (digest != said)
+    assert error(admin.wire.raw("DescribeUserPool", body + b" ", **headers)) == "InvalidSignatureException"
+
+
+def test_any_header_may_be_signed_and_none_may_be_missing(admin: Admin, pool: UserPool) -> None:
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    headers = signed_headers(
+        admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path, extra={"X-Shop": "a  b"}
+    )
+    assert admin.wire.raw("DescribeUserPool", body, **headers).status_code == 200
+    for changed in ({**headers, "X-Shop": "a c"}, {name: value for name, value in headers.items() if name != "X-Shop"}):
+        assert error(admin.wire.raw("DescribeUserPool", body, **changed)) == "InvalidSignatureException"
 
 
 def test_a_wrong_secret_an_unknown_key_and_a_retired_one_are_refused(admin: Admin, pool: UserPool) -> None:

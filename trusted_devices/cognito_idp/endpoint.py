@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.cognito_idp import errors, protocol, sigv4, tokens
+from trusted_devices.cognito_idp import errors, protocol, signing, sigv4
 from trusted_devices.cognito_idp.errors import WireError
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operations
@@ -73,8 +73,8 @@ def jwks(request: HttpRequest, pool_id: str) -> HttpResponse:
     elif request.method not in ("GET", "HEAD"):
         response = JsonResponse({"message": "Only GET is answered here."}, status=405, headers={"Allow": "GET, HEAD"})
     else:
-        response = JsonResponse({"keys": tokens.published_keys(pool, now=timezone.now())})
-        response["Cache-Control"] = f"public, max-age={int(tokens.JWKS_MAX_AGE.total_seconds())}"
+        response = JsonResponse({"keys": signing.published_keys(pool, now=timezone.now())})
+        response["Cache-Control"] = f"public, max-age={int(signing.JWKS_MAX_AGE.total_seconds())}"
     response["Access-Control-Allow-Origin"] = "*"
     return response
 

@@ -1,18 +1,23 @@
 """AWS Signature Version 4: who signed an Admin call, and may they.
 
-The canonical request is rebuilt from what arrived; the body's hash is that of the body read, whatever a header says.
+botocore computes what the signature of the request that arrived should be, so that both ends share one normaliser. The
+body's hash is that of the body read, whatever a header says.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
@@ -74,13 +79,8 @@ def authenticate(request: HttpRequest, body: bytes, *, now: datetime) -> AccessK
         raise WireError("UnrecognizedClientException", "The security token included in the request is invalid.")
     if claim.service != SERVICE or claim.region != conf.get_options().REGION or not signed_at.startswith(claim.date):
         raise WireError("InvalidSignatureException", "Credential should be scoped to a valid region and service.")
-    secret = secret_of(key)
-    good = [
-        hmac.compare_digest(
-            _signature(secret, claim, signed_at, _canonical(request, claim, body, path)), claim.signature
-        )
-        for path in _paths(request)
-    ]
+    signatures = _signatures(request, claim, signed_at, body, secret_of(key))
+    good = [hmac.compare_digest(signature, claim.signature) for signature in signatures]
     if not any(good):
         raise WireError("InvalidSignatureException", _MISMATCH)
     return key
@@ -157,21 +157,6 @@ def _paths(request: HttpRequest) -> list[str]:
     return [path, path[:-1]] if len(path) > 1 and path.endswith("/") else [path]
 
 
-def _canonical(request: HttpRequest, claim: _Claim, body: bytes, path: str) -> str:
-    query = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True))
-    lines = [f"{name}:{' '.join(_header(request, name).split())}\n" for name in claim.headers]
-    return "\n".join(
-        [
-            request.method or "",
-            quote(path, safe="/-_.~"),
-            "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query),
-            "".join(lines),
-            ";".join(claim.headers),
-            hashlib.sha256(body).hexdigest(),
-        ]
-    )
-
-
 def _header(request: HttpRequest, name: str) -> str:
     # Behind a proxy, the host that was signed may arrive as X-Forwarded-Host; Django knows whether to believe it.
     value = request.get_host() if name == "host" else request.headers.get(name)
@@ -181,10 +166,31 @@ def _header(request: HttpRequest, name: str) -> str:
 
 
 @sensitive_variables()
-def _signature(secret: str, claim: _Claim, signed_at: str, canonical: str) -> str:
-    scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
-    text = "\n".join([ALGORITHM, signed_at, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    key = f"AWS4{secret}".encode()
-    for part in (claim.date, claim.region, claim.service, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.digest(key, text.encode(), "sha256").hex()
+def _signatures(request: HttpRequest, claim: _Claim, signed_at: str, body: bytes, secret: str) -> list[str]:
+    """Return the right signature for each spelling of the path."""
+    headers = HTTPHeaders()
+    for name in claim.headers:
+        headers[name] = _header(request, name)
+    signer = _Signer(Credentials(claim.key_id, secret), claim.service, claim.region, headers)
+    query: Any = parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True)
+    signatures = []
+    for path in _paths(request):
+        arrived = AWSRequest(request.method, f"https://endpoint{quote(path)}", data=body, params=query)
+        arrived.context["timestamp"] = signed_at
+        signatures.append(signer.signature(signer.string_to_sign(arrived, signer.canonical_request(arrived)), arrived))
+    return signatures
+
+
+class _Signer(SigV4Auth):
+    """Signs with the headers that were signed, which need not be those that botocore would sign.
+
+    They are kept apart from the request's, for in those it would take the body's hash from ``X-Amz-Content-SHA256``.
+    """
+
+    def __init__(self, credentials: Credentials, service: str, region: str, headers: HTTPHeaders) -> None:
+        super().__init__(credentials, service, region)
+        self._headers = headers
+
+    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
+        """Return what the Authorization header names."""
+        return self._headers

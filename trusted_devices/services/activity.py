@@ -85,8 +85,8 @@ def stored_ip(address: str | None) -> str | None:
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
     if mode == "truncated":
-        host_bits = 8 if parsed.version == 4 else 80  # noqa: PLR2004
-        return str(type(parsed)(int(parsed) >> host_bits << host_bits))
+        kept_bits = 24 if parsed.version == 4 else 48  # noqa: PLR2004
+        return str(ipaddress.ip_network((parsed, kept_bits), strict=False).network_address)
     return str(parsed)
 
 
