@@ -1,4 +1,4 @@
-"""How far a long command has come: a bar on a terminal, ten plain lines elsewhere, silence at ``--verbosity 0``."""
+"""How far a long command has come: at most ten plain lines, and none at ``--verbosity 0``."""
 
 from __future__ import annotations
 
@@ -6,45 +6,19 @@ from collections.abc import Iterable
 
 from django.core.management.base import OutputWrapper
 
-WIDTH = 30
-STEPS = 10
+LINES = 10
 
 
-class Progress:
-    """Counts up to ``total`` on ``stream``."""
-
-    def __init__(self, stream: OutputWrapper, *, total: int, noun: str, verbosity: int) -> None:
-        self._stream = stream
-        self._total = total
-        self._noun = noun
-        self._silent = verbosity == 0 or total == 0
-        self._bar = stream.isatty()
-        self._done = 0
-        self._step = 0
-
-    def count(self, batches: Iterable[int]) -> int:
-        """Show how far it has come after each of ``batches``; return their sum."""
-        try:
-            for size in batches:
-                self._done += size
-                if size and not self._silent:
-                    self._show()
-        finally:
-            if self._bar and self._done and not self._silent:
-                self._write("\n")
-        return self._done
-
-    def _show(self) -> None:
+def count(batches: Iterable[int], stream: OutputWrapper, *, total: int, noun: str, verbosity: int) -> int:
+    """Return the sum of ``batches``, whose sizes make up ``total``, and say on ``stream`` how far it has come."""
+    done = said = 0
+    for size in batches:
+        done += size
         # More may come along while it runs than there were in the beginning.
-        total = max(self._total, self._done)
-        if self._bar:
-            filled = "#" * (WIDTH * self._done // total)
-            self._write(f"\r[{filled:<{WIDTH}}] {self._done:,} of {total:,} {self._noun}")
-        elif (step := STEPS * self._done // total) > self._step:
-            self._step = step
-            self._write(f"{self._done:,} of {total:,} {self._noun}\n")
-
-    def _write(self, text: str) -> None:
-        # Standard error is red otherwise, and each write a line.
-        self._stream.write(text, style_func=str, ending="")
-        self._stream.flush()
+        expected = max(total, done)
+        if verbosity and total and (reached := LINES * done // expected) > said:
+            said = reached
+            # Standard error is red otherwise.
+            stream.write(f"{done:,} of {expected:,} {noun}", style_func=str)
+            stream.flush()
+    return done

@@ -8,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from trusted_devices.exceptions import BackendUnavailable
-from trusted_devices.management import arguments
-from trusted_devices.management.progress import Progress
+from trusted_devices.management import arguments, progress
 from trusted_devices.services import expiry
 
 
@@ -40,9 +39,9 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write(f"Devices due: {due}")
             return
-        progress = Progress(self.stderr, total=due, noun="devices", verbosity=verbosity)
+        batches = expiry.expire_due(now=now, batch_size=options["batch_size"])
         try:
-            expired = progress.count(expiry.expire_due(now=now, batch_size=options["batch_size"]))
+            expired = progress.count(batches, self.stderr, total=due, noun="devices", verbosity=verbosity)
         except BackendUnavailable as error:
             raise CommandError("Their backend cannot be reached; the next run does what is left.") from error
         if verbosity:

@@ -10,8 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from trusted_devices.exceptions import BackendUnavailable
-from trusted_devices.management import arguments
-from trusted_devices.management.progress import Progress
+from trusted_devices.management import arguments, progress
 from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import bulk
@@ -45,12 +44,12 @@ class Command(BaseCommand):
             raise CommandError(f"Devices of all users to forget: {count}. Add --yes to forget them.")
         if count and not options["yes"] and sys.stdin.isatty() and not self._confirmed(count):
             raise CommandError("Nothing was forgotten.")
-        progress = Progress(self.stderr, total=count, noun="devices", verbosity=options["verbosity"])
+        batches, verbosity = _forget(found, touched, options["note"]), options["verbosity"]
         try:
-            forgotten = progress.count(_forget(found, touched, options["note"]))
+            forgotten = progress.count(batches, self.stderr, total=count, noun="devices", verbosity=verbosity)
         except BackendUnavailable as error:
             raise CommandError("Their backend cannot be reached; what is left was not forgotten.") from error
-        if options["verbosity"]:
+        if verbosity:
             self.stdout.write(f"Devices forgotten: {forgotten}")
 
     def _confirmed(self, count: int) -> bool:

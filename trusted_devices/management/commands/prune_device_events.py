@@ -8,8 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from trusted_devices.management import arguments
-from trusted_devices.management.progress import Progress
+from trusted_devices.management import arguments, progress
 from trusted_devices.services import activity, sessions
 
 
@@ -36,8 +35,8 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write(f"Entries to delete: {old}")
             return
-        progress = Progress(self.stderr, total=old, noun="entries", verbosity=verbosity)
-        pruned = progress.count(activity.prune(before=before, batch_size=options["batch_size"]))
+        batches = activity.prune(before=before, batch_size=options["batch_size"])
+        pruned = progress.count(batches, self.stderr, total=old, noun="entries", verbosity=verbosity)
         ended = sum(sessions.prune(now=now))
         if verbosity:
             self.stdout.write(f"Entries deleted: {pruned}; notes of ended sessions: {ended}")

@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from trusted_devices.exceptions import BackendUnavailable
-from trusted_devices.management import arguments
-from trusted_devices.management.progress import Progress
+from trusted_devices.management import arguments, progress
 from trusted_devices.services import comparison
 
 WORDS = {
@@ -43,9 +42,9 @@ class Command(BaseCommand):
         if verbosity:
             self.stdout.write(f"Users to compare: {total} (if interrupted, go on with --since {since.isoformat()})")
         drift: Counter[comparison.Drift] = Counter()
-        progress = Progress(self.stderr, total=total, noun="users", verbosity=verbosity)
+        users = self._run(since, now, drift, mend=not options["dry_run"], verbosity=verbosity)
         try:
-            compared = progress.count(self._run(since, now, drift, mend=not options["dry_run"], verbosity=verbosity))
+            compared = progress.count(users, self.stderr, total=total, noun="users", verbosity=verbosity)
         except NotImplementedError:
             raise CommandError("This site owns its devices itself: there is nothing to compare them with.") from None
         except BackendUnavailable as error:
