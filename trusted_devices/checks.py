@@ -141,7 +141,7 @@ def check_mfa(**_: Any) -> list[CheckMessage]:
 
 def check_session_engine(**_: Any) -> list[CheckMessage]:
     """W002: sessions can be ended from outside."""
-    if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
+    if settings.SESSION_ENGINE != conf.SIGNED_COOKIES:
         return []
     return [
         Warning(

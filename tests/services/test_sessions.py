@@ -12,6 +12,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import caches
 
 from tests import factories
+from trusted_devices import conf
 from trusted_devices.models import DeviceSession
 from trusted_devices.services import devices, sessions
 from trusted_devices.types import StatusReason
@@ -168,7 +169,7 @@ def test_a_note_that_can_no_longer_be_read_is_dropped(signed_in, settings, now):
 
 
 def test_signed_cookies_cannot_be_ended_and_are_not_noted(device, settings, now):
-    settings.SESSION_ENGINE = sessions.SIGNED_COOKIES
+    settings.SESSION_ENGINE = conf.SIGNED_COOKIES
     assert not sessions.can_end()
     assert sessions.attach(device=device, session_key="anything", now=now)
     assert not DeviceSession.objects.exists()

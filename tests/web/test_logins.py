@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django_otp import DEVICE_ID_SESSION_KEY
 
-from trusted_devices import cookies
+from trusted_devices import conf, cookies
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.services import devices, sessions, trust
@@ -213,7 +213,7 @@ class TestFollowing:
 
     def test_sessions_in_signed_cookies_have_a_new_key_all_the_time_and_are_not_followed(self, signed_in, settings):
         signed_in.session.cycle_key()
-        settings.SESSION_ENGINE = sessions.SIGNED_COOKIES
+        settings.SESSION_ENGINE = conf.SIGNED_COOKIES
         assert logins.moved_session(signed_in) is None
 
     @pytest.mark.parametrize("gone", ["forgotten", "somebody else's"])

@@ -50,7 +50,7 @@ def check_options() -> list[CheckMessage]:
             "Add 'django.contrib.auth.backends.ModelBackend'. Users of the pool have no password that it could check."
         )
         found.append(Error(message, hint=hint, id=f"{TAG}.E004"))
-    if settings.SESSION_ENGINE == "django.contrib.sessions.backends.signed_cookies":
+    if settings.SESSION_ENGINE == site.SIGNED_COOKIES:
         message = "Sessions in signed cookies have no room for a sign-in at the pool: nobody can sign in."
         found.append(Error(message, hint="Use another SESSION_ENGINE: db, cached_db, cache or file.", id=f"{TAG}.E005"))
     return found

@@ -34,6 +34,7 @@ from trusted_devices.types import TrackingMode
 __all__ = [
     "LONGEST_PERIOD",
     "NAME",
+    "SIGNED_COOKIES",
     "Problem",
     "Settings",
     "cookie_is_secure",
@@ -41,6 +42,9 @@ __all__ = [
     "read_anew",
     "secret_keys",
 ]
+
+SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
+"""Django's session engine that keeps sessions in the browser, where they cannot be ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,6 @@ from trusted_devices.models import Device, DeviceSession
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 1000
-SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
 _KEPT = Record("device session v1", keys=conf.secret_keys)
 
 
@@ -29,7 +28,7 @@ def digest(session_key: str) -> str:
 
 def can_end() -> bool:
     """Return whether the site's engine keeps sessions where they can be ended; in signed cookies they cannot."""
-    return settings.SESSION_ENGINE != SIGNED_COOKIES
+    return settings.SESSION_ENGINE != conf.SIGNED_COOKIES
 
 
 def attach(*, device: Device, session_key: str, replaces: str = "", now: datetime) -> bool:
