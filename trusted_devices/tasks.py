@@ -1,7 +1,7 @@
 """Celery tasks: the sweep and the retention of the activity log. Callers of ``services`` and nothing more.
 
-Put ``CELERY_BEAT_SCHEDULE = beat_schedule()`` into your Celery configuration; sites without Celery run the management
-commands of the same names instead.
+Put ``CELERY_BEAT_SCHEDULE = beat_schedule()`` into your Celery configuration. Sites without Celery run the commands
+``expire_devices``, ``prune_device_events`` (this module's ``prune_events``) and ``sync_devices`` instead.
 """
 
 from __future__ import annotations

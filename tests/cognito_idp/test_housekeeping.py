@@ -39,7 +39,7 @@ def test_a_revoked_sign_in_is_told_apart_for_a_day(app: App) -> None:
     call_command("clear_cognito_idp", verbosity=0)
     assert RefreshToken.objects.exists()
     RefreshToken.objects.update(revoked_at=datetime.now(UTC) - timedelta(hours=25))
-    assert tasks.clear_expired() == {"deleted": 1}
+    assert tasks.clear_cognito_idp() == {"deleted": 1}
     assert not RefreshToken.objects.exists()
 
 
@@ -47,4 +47,4 @@ def test_a_revoked_sign_in_is_told_apart_for_a_day(app: App) -> None:
 def test_the_command_says_how_much_it_deleted(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("clear_cognito_idp")
     assert capsys.readouterr().out == "Rows deleted: 0\n"
-    assert tasks.beat_schedule().keys() == {"trusted_devices.cognito_idp.tasks.clear_expired"}
+    assert tasks.beat_schedule().keys() == {"trusted_devices.cognito_idp.tasks.clear_cognito_idp"}

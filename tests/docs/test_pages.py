@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.management import find_commands, get_commands
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from trusted_devices import conf, signals
+from trusted_devices import conf, signals, tasks
 from trusted_devices.exceptions import CodeMismatch
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.models import Device, DeviceSession
@@ -119,3 +121,17 @@ def test_every_reason_and_every_signal_is_documented():
     page = (ROOT / "docs/reference/signals.md").read_text()
     names = [name for name, value in vars(signals).items() if isinstance(value, signals.Signal)]
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_names_exists(page):
+    named = set(re.findall(r"manage\.py ([a-z][a-z_]+)", page.read_text()))
+    assert named - set(get_commands()) - set(find_commands(str(ROOT / "demo_site/management"))) == set()
+
+
+def test_the_table_of_tasks_and_commands_is_complete():
+    page = (ROOT / "docs/howto/sweep.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    assert {argument for _, _, argument in rows} == set(inspect.signature(tasks.beat_schedule).parameters)
+    assert {f"trusted_devices.tasks.{task}" for task, _, _ in rows} >= set(tasks.beat_schedule())
+    assert {command for _, command, _ in rows} <= set(get_commands())

@@ -155,7 +155,9 @@ class Settings(Section):
         "(Celery; the cache must be shared by all processes). `None`: the admin's page does them step by step.",
     )
     EVENT_RETENTION: timedelta = option(
-        timedelta(days=365), duration, "How long the activity log is kept (`prune_events`)."
+        timedelta(days=365),
+        duration,
+        "How long the activity log is kept (task `prune_events`, command `prune_device_events`).",
     )
     STORED_IP: str = option(
         "truncated",
