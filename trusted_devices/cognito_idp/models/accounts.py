@@ -1,0 +1,88 @@
+"""Who calls: the site's users as a pool knows them, and programs with an access key."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from trusted_devices.cognito_idp.models.identifiers import new_access_key_id
+from trusted_devices.cognito_idp.models.pools import UserPool
+from trusted_devices.models import PlainCharField
+
+DIGEST_LENGTH = 64
+
+
+class PoolUser(models.Model):
+    """A user as a pool knows them: a stable ``sub`` that no recycled user name inherits, and choices about MFA."""
+
+    pool = models.ForeignKey(UserPool, models.CASCADE, related_name="users")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    sub = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    preferred_mfa = models.CharField(max_length=20, blank=True)
+    mfa_enabled = models.JSONField(default=dict)
+    phone_number = models.CharField(_("phone number"), max_length=32, blank=True)
+    must_change_password = models.BooleanField(
+        _("new password at the next sign-in"),
+        default=False,
+        help_text=_("The next sign-in through this pool goes on only once the user has set a new password."),
+    )
+
+    class Meta:
+        verbose_name = _("user of a pool")
+        verbose_name_plural = _("users of pools")
+        constraints = [models.UniqueConstraint(fields=["pool", "user"], name="td_idp_pool_user")]
+
+    def __str__(self) -> str:
+        return str(self.sub)
+
+
+class SrpCredential(models.Model):
+    """A user's SRP verifier, sealed. Good for one password (``password_stamp``) under one user name (``user_id``)."""
+
+    pool_user = models.OneToOneField(PoolUser, models.CASCADE, related_name="srp_credential")
+    sealed_verifier = models.TextField(editable=False)
+    user_id_for_srp = models.CharField(max_length=255, editable=False)
+    password_stamp = models.CharField(max_length=DIGEST_LENGTH, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"SRP credential {self.pk}"
+
+
+class AccessKey(models.Model):
+    """A key with which a program signs Admin calls (AWS Signature Version 4). Staff make it; its secret is sealed."""
+
+    access_key_id = PlainCharField(
+        _("access key id"), max_length=32, unique=True, default=new_access_key_id, editable=False
+    )
+    sealed_secret = models.TextField(editable=False)
+    name = models.CharField(_("name"), max_length=128, help_text=_("Who uses it, and what for."))
+    operations = models.JSONField(
+        _("operations"),
+        default=list,
+        blank=True,
+        help_text=_('A list of names such as ["AdminListDevices"], where “*” stands for anything: ["AdminList*"].'),
+    )
+    pools = models.ManyToManyField(
+        UserPool,
+        blank=True,
+        related_name="access_keys",
+        verbose_name=_("user pools"),
+        help_text=_("Limits the key to these pools. None: all pools, also making new ones."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("by")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("access key")
+        verbose_name_plural = _("access keys")
+
+    def __str__(self) -> str:
+        return self.access_key_id
