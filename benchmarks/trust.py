@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from benchmarks.timing import measure
 from trusted_devices.models import Device
-from trusted_devices.services import trust
-from trusted_devices.types import ClientInfo, MfaVerification, Presented
+from trusted_devices.services import granting, trust
+from trusted_devices.services.granting import TrustChoice
+from trusted_devices.types import By, ClientInfo, MfaVerification, Presented
 
 ROUNDS = 400
 REQUESTS = 20
@@ -57,13 +58,12 @@ def _check() -> None:
     user = get_user_model().objects.create_user("bench", "bench@example.com", "correct horse")
     now = timezone.now()
     client = ClientInfo(ip_address="203.0.113.77", user_agent="Mozilla/5.0")
-    granted = trust.grant(
+    granted = granting.grant(
         user=user,
-        period=timedelta(days=60),
         verification=MfaVerification(kind="totp", factor_id="bench", at=now),
         presented=Presented(),
-        client=client,
-        now=now,
+        choice=TrustChoice(period=timedelta(days=60)),
+        by=By(client=client, at=now),
     )
     held = {"credential": granted.credential}
     device_key = granted.device.device_key
@@ -83,7 +83,10 @@ def _check() -> None:
     def check() -> float:
         later = now + timedelta(minutes=2)
         found = trust.check(
-            user=user, presented=Presented(credential=held["credential"]), client=client, mfa_active=True, now=later
+            user=user,
+            presented=Presented(credential=held["credential"]),
+            mfa_active=True,
+            by=By(client=client, at=later),
         )
         assert found.decision.allowed
         assert found.credential is not None

@@ -18,7 +18,7 @@ from trusted_devices.admin_site import TrustedDevicesAdminSite
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.services import devices, second_factor
 from trusted_devices.testing import force_mfa_login, make_device, trust_device
-from trusted_devices.types import VerifiedBy
+from trusted_devices.types import By, VerifiedBy
 from trusted_devices.web import session_note
 
 PASSWORD = "correct horse"
@@ -154,7 +154,7 @@ class TestWithProof:
         device = make_device(staff)
         force_mfa_login(client, staff, by=VerifiedBy.TRUSTED_DEVICE, device=device)
         assert client.get(INDEX).status_code == 200
-        devices.forget([device])
+        devices.forget([device], by=By())
         assert _goes_to(client.get(INDEX)) == "/admin/login/"
 
     def test_signing_in_from_a_trusted_device_takes_the_password_only(self, client, staff, factor):

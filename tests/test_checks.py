@@ -33,7 +33,7 @@ SOURCE = Path(checks.__file__)
 ALL = [
     checks.check_options,
     checks.check_classes,
-    checks.check_backend,
+    checks.check_owner,
     checks.check_middleware,
     checks.check_mfa,
     checks.check_session_engine,
@@ -162,7 +162,7 @@ class TestClasses:
     def test_a_backend_that_is_none(self, options, path):
         options(BACKEND=path)
         assert "BaseDeviceBackend" in _only(checks.check_classes(), "E005", Error).hint
-        assert checks.check_backend() == []
+        assert checks.check_owner() == []
 
     def test_the_otp_provider_without_django_otp(self, settings):
         settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if not app.startswith("django_otp")]
@@ -180,7 +180,7 @@ class TestClasses:
 
     def test_what_the_backend_says_is_passed_on(self, options):
         options(BACKEND="tests.test_checks.WorriedBackend")
-        assert _ids(checks.check_backend()) == ["worried"]
+        assert _ids(checks.check_owner()) == ["worried"]
 
 
 class WorriedBackend(LocalBackend):

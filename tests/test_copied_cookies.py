@@ -16,14 +16,15 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 
 from tests.conftest import NOW
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import trust
-from trusted_devices.types import ClientInfo, MfaVerification, Presented, StatusReason, TrustReason
+from trusted_devices.services import credentials, granting, trust
+from trusted_devices.services.granting import TrustChoice
+from trusted_devices.types import By, ClientInfo, MfaVerification, Presented, StatusReason, TrustReason
 
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 PERIOD = 90 * DAY
 CLIENT = ClientInfo(user_agent="Firefox")
-GAPS = st.sampled_from([SECOND, 59 * SECOND, trust.ROTATION_GRACE, 5 * DAY])
+GAPS = st.sampled_from([SECOND, 59 * SECOND, credentials.ROTATION_GRACE, 5 * DAY])
 
 
 def new_user():
@@ -33,13 +34,19 @@ def new_user():
 def grant(user, credential, now):
     verified = MfaVerification(kind="totp", factor_id="f", at=now)
     presented = Presented(credential=credential)
-    return trust.grant(
-        user=user, period=PERIOD, verification=verified, presented=presented, client=CLIENT, now=now
+    return granting.grant(
+        user=user,
+        verification=verified,
+        presented=presented,
+        choice=TrustChoice(period=PERIOD),
+        by=By(client=CLIENT, at=now),
     ).credential
 
 
 def check(user, credential, now):
-    return trust.check(user=user, presented=Presented(credential=credential), client=CLIENT, mfa_active=True, now=now)
+    return trust.check(
+        user=user, presented=Presented(credential=credential), mfa_active=True, by=By(client=CLIENT, at=now)
+    )
 
 
 def alarms(user):

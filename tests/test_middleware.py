@@ -16,9 +16,10 @@ from trusted_devices import cookies
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.models import Device, DeviceSession
-from trusted_devices.services import devices, sessions, trust
+from trusted_devices.services import devices, granting, sessions
+from trusted_devices.services.granting import TrustChoice
 from trusted_devices.testing import force_mfa_login, trust_device
-from trusted_devices.types import Presented, StatusReason
+from trusted_devices.types import By, Presented, StatusReason
 from trusted_devices.web import jar, session_note
 from trusted_devices.web.jar import get_jar
 
@@ -46,8 +47,12 @@ def run(request):
 
 @pytest.fixture
 def granted(user, verified, client_info, sixty_days, now):
-    return trust.grant(
-        user=user, period=sixty_days, verification=verified, presented=Presented(), client=client_info, now=now
+    return granting.grant(
+        user=user,
+        verification=verified,
+        presented=Presented(),
+        choice=TrustChoice(period=sixty_days),
+        by=By(client=client_info, at=now),
     )
 
 
@@ -89,7 +94,7 @@ class TestARequestThatAsks:
         assert untouched(response)
 
     def test_is_told_of_a_device_that_is_not_remembered_as_well(self, run, http_request, granted):
-        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED)
+        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED, by=By())
         response = run(http_request, lambda request: HttpResponse(str(request.trusted_device.is_remembered)))
         assert response.content == b"False"
 
@@ -233,7 +238,7 @@ class TestASessionThatIsGivenANewKey:
         assert DeviceSession.objects.get().session_digest == sessions.digest(after)
         note = session_note.read(browser.session, str(user.pk))
         assert note.session_digest == sessions.digest(after)
-        devices.forget_all(user=user)
+        devices.forget_all(user=user, by=By())
         assert not browser.session.exists(after)
 
     def test_is_not_followed_to_a_device_that_is_gone(self, browser, user):

@@ -25,9 +25,10 @@ from trusted_devices.cookies import DeviceCookie
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import SignInExpired, TrustedDevicesError
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
-from trusted_devices.services import sign_in, trust
+from trusted_devices.services import granting, sign_in, trust
+from trusted_devices.services.granting import TrustChoice
 from trusted_devices.services.sign_in import SignInState
-from trusted_devices.types import ClientInfo, Presented, SecretMatch, TrustReason
+from trusted_devices.types import By, ClientInfo, Presented, SecretMatch, TrustReason
 from trusted_devices.web.session_note import Verification
 
 DAY = timedelta(days=1)
@@ -135,18 +136,16 @@ def test_no_value_of_a_whole_sign_in_with_trust_and_alarm_shows_a_secret(user, t
             found = trust.check(
                 user=user,
                 presented=Presented(credential=held[-1]),
-                client=client_info,
                 mfa_active=True,
-                now=now + day * DAY,
+                by=By(client=client_info, at=now + day * DAY),
             )
             held.append(found.credential)
             shown += [found, cookie.put(found.credential), Presented(credential=found.credential)]
         alarm = trust.check(
             user=user,
             presented=Presented(credential=held[0]),
-            client=client_info,
             mfa_active=True,
-            now=now + 3 * DAY,
+            by=By(client=client_info, at=now + 3 * DAY),
         )
         assert alarm.decision.reason is TrustReason.SUPERSEDED_SECRET
         shown += [alarm, *DeviceEvent.objects.all(), *Device.objects.all()]
@@ -205,12 +204,16 @@ def test_a_garbled_state_is_not_quoted(garbage):
 
 
 def test_a_database_error_is_logged_without_its_row(user, totp, verified, client_info, sixty_days, now, caplog):
-    granted = trust.grant(
-        user=user, period=sixty_days, verification=verified, presented=Presented(), client=client_info, now=now
+    granted = granting.grant(
+        user=user,
+        verification=verified,
+        presented=Presented(),
+        choice=TrustChoice(period=sixty_days),
+        by=By(client=client_info, at=now),
     )
     presented = Presented(credential=granted.credential)
     with caplog.at_level(logging.DEBUG, logger="trusted_devices"), broken("^UPDATE .trusted_devices_device"):
-        trust.check(user=user, presented=presented, client=client_info, mfa_active=True, now=now + DAY)
+        trust.check(user=user, presented=presented, mfa_active=True, by=By(client=client_info, at=now + DAY))
     ours = [record for record in caplog.records if record.name.startswith("trusted_devices")]
     assert ours
     assert all(record.exc_info is None for record in ours)

@@ -11,16 +11,21 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from trusted_devices.middleware import DeviceKeyMiddleware
-from trusted_devices.services import trust
+from trusted_devices.services import granting, trust
+from trusted_devices.services.granting import TrustChoice
 from trusted_devices.testing import force_mfa_login, trust_device
-from trusted_devices.types import Presented
+from trusted_devices.types import By, Presented
 from trusted_devices.web import jar
 
 
 @pytest.fixture
 def granted(user, verified, client_info, sixty_days, now):
-    return trust.grant(
-        user=user, period=sixty_days, verification=verified, presented=Presented(), client=client_info, now=now
+    return granting.grant(
+        user=user,
+        verification=verified,
+        presented=Presented(),
+        choice=TrustChoice(period=sixty_days),
+        by=By(client=client_info, at=now),
     )
 
 
@@ -63,9 +68,8 @@ def test_the_trust_check_costs_one_indexed_read_and_one_narrow_write(db, user, g
         checked = trust.check(
             user=user,
             presented=Presented(credential=granted.credential),
-            client=client_info,
             mfa_active=True,
-            now=now + timedelta(days=1),
+            by=By(client=client_info, at=now + timedelta(days=1)),
         )
     assert checked.decision.allowed
     statements = [query["sql"] for query in queries if query["sql"].split()[0] in ("SELECT", "UPDATE", "INSERT")]

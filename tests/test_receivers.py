@@ -31,10 +31,11 @@ from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import CodeMismatch
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
-from trusted_devices.services import devices, sessions, sign_in, trust
+from trusted_devices.services import devices, granting, sessions, sign_in, stamps, trust
+from trusted_devices.services.granting import TrustChoice
 from trusted_devices.services.sign_in import SignedIn
 from trusted_devices.testing import force_mfa_login, make_device, trust_device
-from trusted_devices.types import Presented, StatusReason, TrustReason, VerifiedBy
+from trusted_devices.types import By, Presented, StatusReason, TrustReason, VerifiedBy
 from trusted_devices.web import jar, session_note
 
 CHEAP_PBKDF2 = "tests.test_receivers.CheapPBKDF2"
@@ -54,8 +55,12 @@ def device(user, totp):
 
 @pytest.fixture
 def granted(user, totp, verified, client_info, sixty_days, now):
-    return trust.grant(
-        user=user, period=sixty_days, verification=verified, presented=Presented(), client=client_info, now=now
+    return granting.grant(
+        user=user,
+        verification=verified,
+        presented=Presented(),
+        choice=TrustChoice(period=sixty_days),
+        by=By(client=client_info, at=now),
     )
 
 
@@ -158,9 +163,8 @@ class TestPasswords:
         checked = trust.check(
             user=user,
             presented=Presented(credential=granted.credential),
-            client=client_info,
             mfa_active=True,
-            now=now + timedelta(days=1),
+            by=By(client=client_info, at=now + timedelta(days=1)),
         )
         assert checked.decision.reason is TrustReason.CREDENTIALS_CHANGED
 
@@ -206,7 +210,7 @@ class TestHashUpgrades:
         user.check_password("correct horse")
         assert user.password.split("$")[1] == "3"
         assert _why(device) is None
-        assert Device.objects.get().password_stamp == trust.password_stamp(user)
+        assert Device.objects.get().password_stamp == stamps.password_stamp(user)
 
     def test_trust_under_a_hash_before_the_last_is_not_revived(self, user, device):
         type(user).objects.filter(pk=user.pk).update(password=make_password("correct horse", hasher="md5"))
@@ -253,7 +257,7 @@ class TestDeviceInHand:
 
     def _checked(self, user, granted, client_info, now):
         presented = Presented(credential=granted.credential)
-        return trust.check(user=user, presented=presented, client=client_info, mfa_active=True, now=now)
+        return trust.check(user=user, presented=presented, mfa_active=True, by=By(client=client_info, at=now))
 
     def test_it_stays_trusted_and_the_others_do_not(self, user, granted, in_request, client_info, now):
         another = make_device(user)
@@ -518,20 +522,20 @@ class TestMails:
     def test_a_copied_key_is_told_of(self, user, client_info, now):
         device = make_device(user)
         with self.committed():
-            devices.mark_compromised(device, client=client_info, now=now)
+            devices.mark_compromised(device, by=By(client=client_info, at=now))
         assert "old copy of the key" in mail.outbox[0].body
 
     def test_a_device_that_staff_forget_is_told_of(self, user, other_user):
         device = make_device(user)
         with self.committed():
-            devices.forget([device], actor=other_user)
+            devices.forget([device], by=By(actor=other_user))
         assert mail.outbox[0].to == ["maria@example.com"]
         assert "forget one of your devices" in mail.outbox[0].body
 
     def test_one_that_its_user_or_nobody_forgets_is_not(self, user):
         with self.committed():
-            devices.forget([make_device(user)], actor=user)
-            devices.forget([make_device(user)])
+            devices.forget([make_device(user)], by=By(actor=user))
+            devices.forget([make_device(user)], by=By())
         assert all("new device" in message.body for message in mail.outbox)
 
     def test_a_mail_that_cannot_be_sent_is_logged_and_breaks_nothing(self, user, settings, caplog):

@@ -27,7 +27,7 @@ from trusted_devices.testing import (
     make_device,
     trust_device,
 )
-from trusted_devices.types import MfaMethod, MfaVerification, ProofState, VerifiedBy
+from trusted_devices.types import By, MfaMethod, MfaVerification, ProofState, VerifiedBy
 from trusted_devices.web.session_note import read
 
 
@@ -91,7 +91,7 @@ class TestForceMfaLogin:
         device = make_device(user)
         force_mfa_login(client, user, by=VerifiedBy.TRUSTED_DEVICE, device=device)
         assert DeviceSession.objects.get().device == device
-        devices.forget([device])
+        devices.forget([device], by=By())
         assert "_auth_user_id" not in client.session
 
 

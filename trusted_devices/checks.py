@@ -18,8 +18,9 @@ from django.utils.module_loading import import_string
 
 from trusted_devices import conf
 from trusted_devices.backends import get_backend
-from trusted_devices.backends.base import BaseDeviceBackend
 from trusted_devices.mfa import get_provider
+from trusted_devices.owners import get_owner
+from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.policy import TrustPolicy
 from trusted_devices.words import places
 
@@ -38,12 +39,12 @@ OTHER_TABLE = "trusted_devices_trusteddevice"
 
 def register() -> None:
     """Register all checks. Registering twice is the same as once."""
-    for check in (check_options, check_classes, check_backend, check_middleware, check_places, check_other_package):
+    for check in (check_options, check_classes, check_owner, check_middleware, check_places, check_other_package):
         checks.register(check, "trusted_devices")
     for check in (check_mfa, check_session_engine, check_admin_sites, check_guessing_protection):
         checks.register(check, Tags.security, "trusted_devices")
     checks.register(check_cookie, Tags.security, "trusted_devices", deploy=True)
-    checks.register(check_owner, "trusted_devices", deploy=True)
+    checks.register(check_owner_deployment, "trusted_devices", deploy=True)
     checks.register(check_other_table, Tags.database, "trusted_devices")
 
 
@@ -74,31 +75,35 @@ def check_classes(**_: Any) -> list[CheckMessage]:
     else:
         found += _loading("MFA", get_provider, "a subclass of trusted_devices.mfa.base.BaseMfaProvider", "E003")
     found += _loading("POLICY", _policy, "a subclass of trusted_devices.policy.TrustPolicy", "E004")
-    found += _loading("BACKEND", get_backend, "a subclass of trusted_devices.backends.base.BaseDeviceBackend", "E005")
+    found += _loading("BACKEND", _backend, "a trusted_devices.backends.Backend", "E005")
     for name in ("CLIENT_IP", "BULK_RUNNER"):
         if (path := getattr(options, name)) is not None:
             found += _loading(name, partial(_function, path), "a function", "E007")
     return found
 
 
-def check_backend(**_: Any) -> list[CheckMessage]:
-    """Whatever the backend has to say about its own options."""
-    backend = _backend()
-    return backend.check() if backend else []
-
-
 def check_owner(**_: Any) -> list[CheckMessage]:
-    """Before deployment: what the backend has to say about whoever owns the devices, whom it may ask for that."""
-    backend = _backend()
-    return backend.check_deployment() if backend else []
+    """What the owner of the devices has to say about its own options."""
+    owner = _owner()
+    return owner.check() if owner else []
 
 
-def _backend() -> BaseDeviceBackend | None:
-    """Return the site's backend; ``None`` where another check says what is wrong with it."""
+def check_owner_deployment(**_: Any) -> list[CheckMessage]:
+    """Before deployment: what is wrong at the owner's end, which may be asked over a network for that."""
+    owner = _owner()
+    return owner.check_deployment() if owner else []
+
+
+def _backend() -> tuple[DeviceOwner, object]:
+    return get_owner(), get_backend()
+
+
+def _owner() -> DeviceOwner | None:
+    """Return the owner of the devices; ``None`` where another check says what is wrong with it."""
     if _options() is None:
         return None
     try:
-        return get_backend()
+        return get_owner()
     except (ImportError, RuntimeError, TypeError):
         return None
 

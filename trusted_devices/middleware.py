@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from trusted_devices.models import Device
-from trusted_devices.services import trust
+from trusted_devices.services import credentials
 from trusted_devices.web import jar, logins
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -71,7 +71,7 @@ def _recognise(request: HttpRequest) -> Device | None:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return None
-    return trust.recognise(user=user, credential=jar.get_jar(request).present(user).credential)
+    return credentials.recognise(user=user, credential=jar.get_jar(request).present(user).credential)
 
 
 _arecognise = sync_to_async(_recognise)

@@ -24,9 +24,10 @@ from django.http import HttpRequest
 from trusted_devices import conf, signals
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device
-from trusted_devices.services import devices, publishing, sessions
-from trusted_devices.services.trust import password_stamp
-from trusted_devices.types import StatusReason
+from trusted_devices.owners import get_owner
+from trusted_devices.services import devices, sessions
+from trusted_devices.services.stamps import password_stamp
+from trusted_devices.types import By, StatusReason
 from trusted_devices.web import jar, mails, session_note
 
 _STORED = "_trusted_devices_stored"
@@ -86,7 +87,7 @@ def follow_password(instance: Any, created: bool, raw: bool, update_fields: Coll
         stamp=password_stamp(instance),
         old_stamp=password_stamp(stored) if stored is not None and (upgraded or kept) else "",
         only_key=None if upgraded else kept,
-        actor=_actor(),
+        by=By(actor=_actor()),
     )
 
 
@@ -94,7 +95,7 @@ def follow_disabling(instance: Any, created: bool, raw: bool, update_fields: Col
     """After a disabled user is saved: end trust and sessions."""
     if created or raw or getattr(instance, "is_active", True) or not _touches(update_fields, "is_active"):
         return
-    devices.end_trust(user=instance, reason=StatusReason.ACCOUNT_DISABLED, actor=_actor(), end_sessions=True)
+    devices.end_trust(user=instance, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True, by=By(actor=_actor()))
 
 
 def erase_user(instance: Any, **_: Any) -> None:
@@ -143,7 +144,7 @@ def follow_sign_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
 
 def follow_trust(device: Device, **_: Any) -> None:
     """After trust was given or ended before its date: tell other apps, where the backend has a way to."""
-    publishing.publish(device.user_id)
+    get_owner().publish(device.user_id)
 
 
 def mail_about_new_device(device: Device, new: bool, **_: Any) -> None:
@@ -203,7 +204,7 @@ def _kept_key(user: Any) -> str:
 
 def _end_trust_of_owners(*factors: Any) -> None:
     for owner in {factor.user_id for factor in factors if factor is not None and factor.user_id is not None}:
-        devices.end_trust(user=owner, reason=StatusReason.MFA_CHANGED, actor=_actor())
+        devices.end_trust(user=owner, reason=StatusReason.MFA_CHANGED, by=By(actor=_actor()))
 
 
 def _actor() -> Any:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from trusted_devices.backends import get_backend
+from trusted_devices.owners import get_owner
 from trusted_devices.services import activity, bulk_jobs, comparison, expiry, sessions
 
 try:
@@ -113,10 +113,10 @@ def beat_schedule(
 
     Trust ends on its date whether or not the sweep has run; how often it runs only decides how soon the status and
     the activity log say so. An order that no worker has taken by the time of the next one expires. Devices are
-    compared (``sync_every``) only where somebody else owns them.
+    compared (``sync_every``) only where their owner has a list of its own.
     """
     orders: list[tuple[Any, timedelta]] = [(expire_devices, expire_every), (prune_events, prune_every)]
-    if get_backend().is_remote:
+    if get_owner().has_own_list:
         orders.append((sync_devices, sync_every))
     return {
         task.name: {"task": task.name, "schedule": every, "options": {"expires": every.total_seconds()}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
-from django.db import models
+from django.db import connection, models
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -28,8 +28,11 @@ from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, SignInE
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.models import Device
-from trusted_devices.services import registration, sessions, trust
+from trusted_devices.owners.base import Change, DeviceOwner
+from trusted_devices.services import granting, registration, sessions, trust
+from trusted_devices.services.granting import TrustChoice
 from trusted_devices.types import (
+    By,
     ClientInfo,
     DeviceCredential,
     DeviceStatus,
@@ -43,6 +46,7 @@ from trusted_devices.web import logins
 
 CLIENT = ClientInfo(ip_address="192.0.2.1", user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
 """Whom the helpers take to be at the other end: Firefox at an address that documentation uses."""
+DAY = timedelta(days=1)
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of users who exist during a test only
 MALFORMED_CODES = ("", " ", "0" * 5000, "\x00", "\ud7ff", "½", "no code", "💥")
 
@@ -62,7 +66,7 @@ def make_device(
     """
     if remembered:
         return _grant(user, Presented(), period, name, client, now).device
-    return registration.confirm(user=user, client=client, name=name, now=now)[0]
+    return registration.confirm(user=user, name=name, by=By(client=client, at=now or timezone.now()))[0]
 
 
 def trust_device(
@@ -99,19 +103,17 @@ def force_mfa_login(
 
 def _grant(
     user: Any, presented: Presented, period: timedelta | None, name: str, client: ClientInfo, now: datetime | None
-) -> trust.Grant:
+) -> granting.Grant:
     verification = MfaVerification(kind="testing", factor_id="testing", at=now or timezone.now())
     if period is None:
         offer = trust.offer(user=user, verification=verification, client=client)
         period = offer.default if offer else timedelta(days=60)
-    return trust.grant(
+    return granting.grant(
         user=user,
-        period=period,
         verification=verification,
         presented=presented,
-        client=client,
-        name=name,
-        now=now,
+        choice=TrustChoice(period=period, name=name),
+        by=By(client=client, at=now or timezone.now()),
     )
 
 
@@ -342,23 +344,78 @@ class DeviceBackendContract(_Contract):
         )
         _raised(new_password, (SignInExpired,))
 
-    def test_a_device_is_confirmed_remembered_and_forgotten_twice(self) -> None:
-        user = self.make_user()
-        self.add_factor(user)
-        device = self.make_device(user)
-        backend = self.make_backend()
-        backend.update_device_status(device, DeviceStatus.REMEMBERED)
-        backend.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
-        backend.forget_device(device)
-        backend.forget_device(device)
-
-    def test_its_check_tells_of_its_options(self) -> None:
-        assert all(isinstance(message, CheckMessage) for message in self.make_backend().check())
-
     def _first_factor(self, user: Any, held: DeviceCredential | None = None) -> FirstFactor:
         return self.make_backend().first_factor(
             credentials=self.credentials(user), client=self.make_client(), recall=lambda _: held
         )
+
+
+class DeviceOwnerContract(_Contract):
+    """What every owner of devices must do."""
+
+    @abstractmethod
+    def make_owner(self) -> DeviceOwner:
+        """Return the owner."""
+
+    def make_device(self, user: Any) -> Device:
+        """Return a registered device of ``user``, who has the factor of :meth:`add_factor`; override it for an owner
+        that registers devices only within a sign-in."""
+        return make_device(user, remembered=False)
+
+    def test_it_has_a_name(self) -> None:
+        assert self.make_owner().name
+
+    def test_every_change_is_written_in_a_transaction(self) -> None:
+        device = self._device()
+        depth = len(connection.atomic_blocks)
+        for change in Change:
+            with self.make_owner().changing([device], change) as notified:
+                assert len(connection.atomic_blocks) > depth
+                assert list(notified) == ([] if change is Change.NOT_REMEMBERED else [device])
+
+    def test_forgetting_twice_is_no_error(self) -> None:
+        device = self._device()
+        for _time in range(2):
+            with self.make_owner().changing([device], Change.FORGOTTEN) as notified:
+                assert list(notified) == [device]
+
+    def test_what_fails_in_the_block_is_passed_on(self) -> None:
+        device = self._device()
+
+        def fail() -> None:
+            with self.make_owner().changing([device], Change.REMEMBERED):
+                raise CodeMismatch
+
+        _raised(fail, (CodeMismatch,))
+
+    def test_a_device_is_held_as_it_is_stored(self) -> None:
+        device = self._device()
+        with self.make_owner().holding(device) as stored:
+            assert stored == device
+        with self.make_owner().holding(Device(pk=0)) as stored:
+            assert stored is None
+
+    def test_the_sweep_writes_what_is_due(self) -> None:
+        device, now = self._device(), timezone.now()
+        written: list[Device] = []
+        assert not list(self.make_owner().expire_due(written.extend, now=now, batch_size=10))
+        due = {"status": DeviceStatus.REMEMBERED, "trust_granted_at": now - DAY, "trust_expires_at": now}
+
+        def write(devices: Sequence[Device]) -> None:
+            written.extend(devices)
+            Device.objects.filter(pk=device.pk).update(status=DeviceStatus.NOT_REMEMBERED)
+
+        Device.objects.filter(pk=device.pk).update(**due)
+        assert list(self.make_owner().expire_due(write, now=now, batch_size=10)) == [1]
+        assert written == [device]
+
+    def test_its_check_tells_of_its_options(self) -> None:
+        assert all(isinstance(message, CheckMessage) for message in self.make_owner().check())
+
+    def _device(self) -> Device:
+        user = self.make_user()
+        self.add_factor(user)
+        return self.make_device(user)
 
 
 def _raised(call: Any, expected: tuple[type[Exception], ...]) -> Exception:

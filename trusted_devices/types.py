@@ -167,6 +167,29 @@ class DeviceCredential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewDevice:
+    """What a device that is about to be registered is called and will hold."""
+
+    device_key: str
+    group_key: str
+    secret: str = field(repr=False)
+    binding: Binding = Binding.COOKIE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedDevice:
+    """A device as its owner, elsewhere, describes it. Times are aware."""
+
+    device_key: str
+    status: DeviceStatus
+    name: str = ""
+    last_ip: str | None = None
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    last_authenticated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Presented:
     """What a sign-in brought along: a credential, nothing, or something that could not be read."""
 

@@ -15,7 +15,7 @@ from tests.factories import remembered
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
-from trusted_devices.services import bulk
+from trusted_devices.owners.base import DeviceOwner
 
 LIST = "/admin/trusted_devices/device/"
 ACTS = ("forget", "stop_trusting", "shorten_trust")
@@ -253,7 +253,7 @@ def test_devices_that_come_after_the_question_are_not_touched(desk, user):
 def small_steps(monkeypatch):
     """Two batches of three devices a request."""
     monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 2)
-    monkeypatch.setattr(bulk, "BATCH_SIZE", 3)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 3)
 
 
 def test_what_one_request_cannot_do_goes_on_page_by_page(desk, user, small_steps):

@@ -7,7 +7,8 @@ from django.core.cache import cache
 
 from tests.admin.conftest import make_devices, signed_in
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import bulk, bulk_jobs
+from trusted_devices.owners.base import DeviceOwner
+from trusted_devices.services import bulk_jobs
 
 LIST = "/admin/trusted_devices/device/"
 started = []
@@ -22,7 +23,7 @@ def start(job_id):
 def ordered(settings, desk, user, monkeypatch):
     """Nine devices that are to be forgotten in the background, and the page that follows it."""
     monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 2)
-    monkeypatch.setattr(bulk, "BATCH_SIZE", 3)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 3)
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": f"{__name__}.start"}
     cache.clear()
     started.clear()
@@ -82,7 +83,7 @@ def eager_celery():
 
 def test_celery_does_it_where_it_is_configured(settings, desk, user, eager_celery, monkeypatch):
     monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 1)
-    monkeypatch.setattr(bulk, "BATCH_SIZE", 2)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 2)
     monkeypatch.setattr(bulk_jobs, "BATCHES_AT_A_TIME", 1)
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": "trusted_devices.tasks.start_bulk_act"}
     devices = make_devices(user, 7)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from tests.admin.conftest import grant, signed_in
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices
+from trusted_devices.types import By
 
 LOG = "/admin/trusted_devices/deviceevent/"
 
@@ -25,7 +26,7 @@ def make_events(user, count, **fields):
 
 
 def test_the_log_says_who_did_what_to_which_device_and_why(desk, operator, a_device):
-    devices.forget([a_device], actor=operator, note="ticket 7")
+    devices.forget([a_device], by=By(actor=operator, note="ticket 7"))
     text = desk.get(LOG).content.decode()
     for words in ("maria", "olga", "Forgotten", "Remembered", "ticket 7", a_device.device_key):
         assert words in text

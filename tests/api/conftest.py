@@ -17,9 +17,10 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from trusted_devices.models import Device
-from trusted_devices.services import trust
+from trusted_devices.services import granting
+from trusted_devices.services.granting import TrustChoice
 from trusted_devices.services.trust import Grant
-from trusted_devices.types import ClientInfo, MfaVerification, Presented, VerifiedBy
+from trusted_devices.types import By, ClientInfo, MfaVerification, Presented, VerifiedBy
 from trusted_devices.web import session_note
 from trusted_devices.web.session_note import Verification
 
@@ -39,14 +40,12 @@ def trust_device(client_info: ClientInfo) -> Callable[..., Grant]:
 
     def trust_device(user: Any, name: str = "", period: timedelta = SIXTY_DAYS) -> Grant:
         now = timezone.now()
-        return trust.grant(
+        return granting.grant(
             user=user,
-            period=period,
             verification=MfaVerification(kind="totp", factor_id="otp_totp.totpdevice/1", at=now),
             presented=Presented(),
-            client=client_info,
-            name=name,
-            now=now,
+            choice=TrustChoice(period=period, name=name),
+            by=By(client=client_info, at=now),
         )
 
     return trust_device

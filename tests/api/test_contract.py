@@ -21,7 +21,7 @@ from tests.api import openapi
 from trusted_devices.api.throttles import DEFAULT_RATES
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices
-from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
+from trusted_devices.types import By, ClientInfo, DeviceStatus, StatusReason
 
 KEYS = [f"local_0000000{number}-0000-4000-8000-000000000000" for number in range(4)]
 USER_ID = 1_000_001
@@ -77,7 +77,7 @@ def _world(db: None, _one_connection: None, settings: Any) -> None:
     for device in found[:2]:
         device.status, device.status_reason = DeviceStatus.REMEMBERED, StatusReason.USER_TRUSTED
     Device.objects.bulk_create(found)
-    devices.rename(device=Device.objects.first(), name="Named", actor=operator, client=ClientInfo())
+    devices.rename(device=Device.objects.first(), name="Named", by=By(actor=operator, client=ClientInfo()))
     assert DeviceEvent.objects.exists()
     Token.objects.create(user=operator, key=TOKEN)
 

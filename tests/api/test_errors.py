@@ -13,6 +13,7 @@ from trusted_devices import exceptions
 from trusted_devices.api import problems
 from trusted_devices.models import Device
 from trusted_devices.services import devices
+from trusted_devices.types import By
 
 HIDDEN = {
     exceptions.AlreadyAnswered,
@@ -134,7 +135,7 @@ def test_a_device_that_is_forgotten_while_it_is_renamed_is_not_found(url, device
 
     def read_and_lose(**what):
         found = read(**what)
-        devices.forget([found], now=timezone.now())
+        devices.forget([found], by=By(at=timezone.now()))
         return found
 
     monkeypatch.setattr(devices, "get", read_and_lose)

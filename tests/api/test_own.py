@@ -10,7 +10,7 @@ from django.utils import timezone
 from tests.geoip import write_database
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.services import devices, sessions
-from trusted_devices.types import StatusReason
+from trusted_devices.types import By, StatusReason
 
 
 def test_a_device_is_shown_with_all_there_is_to_know(user, device, by_token):
@@ -120,7 +120,7 @@ def test_forgetting_all_others_keeps_the_one_in_hand(user, other_user, device, b
 
 
 def test_activity_says_who_did_what_without_the_notes_of_staff(user, operator, device, by_token):
-    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, actor=operator, note="Looks odd")
+    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, by=By(actor=operator, note="Looks odd"))
     response = by_token(user).get("/api/activity/")
     newest, *_, oldest = response.json()["results"]
     assert (newest["action"], newest["reason"], newest["by"]) == ("not_remembered", "staff_stopped", "staff")

@@ -6,7 +6,7 @@ import pytest
 
 from trusted_devices.models import Device
 from trusted_devices.services import trust
-from trusted_devices.types import Presented
+from trusted_devices.types import By, Presented
 
 NOTE = {"note": "Audit"}
 
@@ -79,7 +79,7 @@ def test_each_answer_carries_the_version_to_go_on_with(url, maria):
 def test_signing_in_is_no_edit(granted, user, url, maria, client_info):
     etag = maria.get(url)["ETag"]
     presented = Presented(credential=granted.credential)
-    assert trust.check(user=user, presented=presented, client=client_info, mfa_active=True).decision.allowed
+    assert trust.check(user=user, presented=presented, mfa_active=True, by=By(client=client_info)).decision.allowed
     assert maria.get(url)["ETag"] == etag
 
 

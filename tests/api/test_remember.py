@@ -10,12 +10,12 @@ from django_otp.plugins.otp_static.models import StaticDevice
 
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices
-from trusted_devices.types import StatusReason, VerifiedBy
+from trusted_devices.types import By, StatusReason, VerifiedBy
 
 
 @pytest.fixture
 def stopped(device):
-    devices.stop_trusting([device], reason=StatusReason.USER_STOPPED)
+    devices.stop_trusting([device], reason=StatusReason.USER_STOPPED, by=By())
     return device
 
 
@@ -141,7 +141,7 @@ def test_a_period_that_is_refused_uses_up_no_code(user, url, by_token, new_code)
 
 
 def test_a_device_whose_key_was_copied_has_to_sign_in_again(user, device, by_session, client_info):
-    devices.mark_compromised(device, client=client_info, now=timezone.now())
+    devices.mark_compromised(device, by=By(client=client_info, at=timezone.now()))
     response = by_session(user).post(f"/api/devices/{device.device_key}/remember/", {"period": "P60D"}, format="json")
     assert (response.status_code, response.json()["code"]) == (403, "trust_not_allowed")
     assert not remembered()

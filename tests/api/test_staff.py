@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import bulk
+from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.types import StatusReason
 
 BULK = "/api/admin/devices/bulk/"
@@ -122,7 +122,7 @@ def test_bulk_does_what_its_filter_finds_and_no_more(operation, device, other_us
 def test_bulk_goes_on_with_what_is_left(device, user, trust_device, desk, monkeypatch):
     trust_device(user)
     trust_device(user)
-    monkeypatch.setattr(bulk, "BATCH_SIZE", 1)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 1)
     body = {"operation": "stop_trusting", "all": True, "dry_run": False, "note": "Incident"}
     answers = []
     while not answers or not answers[-1]["complete"]:

@@ -11,6 +11,7 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from trusted_devices.backends import get_backend
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import InvalidCredentials
+from trusted_devices.owners.local import LocalOwner
 from trusted_devices.types import ClientInfo
 
 CREDENTIALS = {"username": "maria", "password": "correct horse"}
@@ -49,7 +50,7 @@ def test_a_class_of_another_kind_is_refused(settings):
 
 
 def test_it_has_nothing_of_its_own_to_check():
-    assert LocalBackend().check() == []
+    assert LocalOwner().check() == []
 
 
 def test_a_wrong_password_is_refused(user, totp, client_info):

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 
 from tests.cognito.conftest import Browser, Person, Process
 from trusted_devices import cookies
-from trusted_devices.cognito import CognitoBackend
+from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.testing import PASSWORD, DeviceBackendContract
 from trusted_devices.types import DeviceCredential

@@ -28,7 +28,8 @@ from tests.cognito.stubs import (
     service,
     stubbed_settings,
 )
-from trusted_devices.cognito import CognitoBackend, budget, checks, client, errors, session
+from trusted_devices.cognito import budget, checks, client, errors, session
+from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.exceptions import (
     ActionRequired,
     AlreadyAnswered,
@@ -43,7 +44,7 @@ from trusted_devices.exceptions import (
 )
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import comparison, devices
-from trusted_devices.types import DeviceStatus
+from trusted_devices.types import By, DeviceStatus
 
 CONTEXT = {
     "admin_get_user": {"Username": "maria"},
@@ -366,9 +367,9 @@ def test_what_staff_cannot_do_in_the_pool_is_not_done_here(
 
     def act() -> None:
         if stop:
-            devices.stop_trusting([device], reason="staff_stopped")
+            devices.stop_trusting([device], reason="staff_stopped", by=By())
         else:
-            devices.forget([device])
+            devices.forget([device], by=By())
 
     if error in ("ResourceNotFoundException", "UserNotFoundException"):
         act()  # what the pool does not know it does not remember

@@ -10,10 +10,12 @@ import pytest
 from django.utils import timezone
 
 from tests.cognito.conftest import Browser, Person, Process, site_settings
-from trusted_devices.cognito import CognitoBackend, translate
+from trusted_devices.cognito import translate
+from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device
 from trusted_devices.services import comparison, devices, expiry
+from trusted_devices.types import By
 
 NAME = "custom:trusted_until"
 DAY = timedelta(days=1)
@@ -41,7 +43,7 @@ class TestOtherAppsSee:
 
     def test_that_it_is_trusted_for_a_shorter_time(self, browser: Browser, person: Person) -> None:
         browser.trusted_sign_in(person)
-        devices.shorten_trust(list(Device.objects.all()), until=timezone.now() + DAY)
+        devices.shorten_trust(list(Device.objects.all()), until=timezone.now() + DAY, by=By())
         assert published(person) == stored()
 
     @pytest.mark.parametrize("how", ["stop", "forget"])
@@ -49,9 +51,9 @@ class TestOtherAppsSee:
         browser.trusted_sign_in(person)
         found = list(Device.objects.all())
         if how == "stop":
-            devices.stop_trusting(found, reason="staff_stopped")
+            devices.stop_trusting(found, reason="staff_stopped", by=By())
         else:
-            devices.forget(found)
+            devices.forget(found, by=By())
         assert published(person) == {}
 
     def test_a_date_that_has_passed_after_the_sweep(self, browser: Browser, person: Person) -> None:
@@ -77,7 +79,7 @@ class TestOtherAppsSee:
     def test_nothing_of_a_user_whom_the_pool_deleted(self, browser: Browser, person: Person, process: Process) -> None:
         browser.trusted_sign_in(person)
         process.act("delete_user", username=person.username)
-        devices.forget(list(Device.objects.all()))
+        devices.forget(list(Device.objects.all()), by=By())
         assert not Device.objects.exists()
 
 

@@ -23,7 +23,8 @@ from tests.cognito.conftest import (
 )
 from tests.cognito.stubs import CLIENT, DEVICE_KEY, SUB, StubbedPool, declared_errors
 from tests.cognito.test_errors import START_AGAIN, UNAVAILABLE, UNKNOWN, sees, status_of, times_called
-from trusted_devices.cognito import CognitoBackend, client
+from trusted_devices.cognito import client
+from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import sessions
 

@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from tests.cognito.conftest import Browser, at, trusts_the_device
 from tests.cognito.stubs import DEVICE_KEY, SUB, StubbedPool
-from trusted_devices.cognito import CognitoBackend, flow, identities, session, translate
+from trusted_devices.cognito import flow, identities, session, translate
+from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.cognito.errors import MalformedAnswer
 from trusted_devices.exceptions import (
     DeviceNotFound,

@@ -19,11 +19,12 @@ from django.utils import timezone
 from django_otp.oath import hotp
 
 from tests.cognito.conftest import Browser, at
-from trusted_devices.cognito import CognitoBackend, budget, checks, client, tokens
+from trusted_devices.cognito import budget, checks, client, tokens
+from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.cognito.session import get_tokens
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.services import comparison, devices, expiry
-from trusted_devices.types import StatusReason
+from trusted_devices.types import By, StatusReason
 
 STEP = 30
 PREFIX = "COGNITO_TEST_"
@@ -71,7 +72,7 @@ def person() -> RealPerson:
 @pytest.fixture
 def browser(db: None) -> Iterator[Browser]:
     yield Browser()
-    devices.forget(list(Device.objects.all()))
+    devices.forget(list(Device.objects.all()), by=By())
 
 
 def trusted(browser: Browser, person: Any) -> Device:
@@ -97,10 +98,10 @@ def test_a_device_is_trusted_stopped_and_forgotten(browser: Browser, person: Any
     browser.sign_out()
     assert at(browser.password(person)) == "home"
     browser.sign_out()
-    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED)
+    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, by=By())
     assert in_the_pool(device) == "not_remembered"
     assert at(browser.password(person)) == "sign_in_code"
-    devices.forget([device])
+    devices.forget([device], by=By())
     assert in_the_pool(device) is None
 
 

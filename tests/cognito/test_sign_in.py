@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from tests.cognito.conftest import Browser, Person, Process, at, new_person, site_settings
 from trusted_devices import cookies
-from trusted_devices.cognito import CognitoBackend, session
+from trusted_devices.cognito import session
+from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.cognito.client import PoolClient
 from trusted_devices.cognito.flow import Flow
 from trusted_devices.cognito.identities import UserMapper

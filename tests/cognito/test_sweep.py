@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from tests.cognito.conftest import Browser, Person, Process, at, new_person
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import comparison, devices, expiry, remote_expiry
+from trusted_devices.owners import remote
+from trusted_devices.services import comparison, devices, expiry
 from trusted_devices.services.comparison import Drift
+from trusted_devices.types import By
 
 DAY = timedelta(days=1)
 
@@ -66,18 +68,18 @@ def test_a_worker_that_died_between_telling_the_pool_and_writing_leaves_it_to_th
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(remote_expiry.activity, "record", die)
+        patch.setattr(remote.activity, "record", die)
         with pytest.raises(KeyboardInterrupt):
             list(expiry.expire_due(now=later))
     assert (Device.objects.get().status, statuses(person)) == ("remembered", ["not_remembered"])
-    monkeypatch.setattr(remote_expiry, "_claim", lambda device: True)  # the claim of the dead worker has run out
+    monkeypatch.setattr(remote, "_claim", lambda device: True)  # the claim of the dead worker has run out
     assert list(expiry.expire_due(now=later)) == [1]
     assert Device.objects.get().status == "not_remembered"
 
 
 def test_what_another_worker_has_claimed_is_left_to_it(browser: Browser, person: Person) -> None:
     browser.trusted_sign_in(person)
-    assert remote_expiry._claim(Device.objects.get())
+    assert remote._claim(Device.objects.get())
     assert sum(expiry.expire_due(now=timezone.now() + 61 * DAY)) == 0
     assert statuses(person) == ["remembered"]
 
@@ -85,7 +87,7 @@ def test_what_another_worker_has_claimed_is_left_to_it(browser: Browser, person:
 def test_trust_that_was_renewed_while_the_pool_was_told_is_given_back_there(
     browser: Browser, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trusted_devices.cognito import CognitoBackend
+    from trusted_devices.cognito.backend import CognitoBackend
 
     browser.trusted_sign_in(person)
     later = timezone.now() + 61 * DAY
@@ -112,7 +114,7 @@ def test_the_plan_says_when_the_sweep_will_be_done(browser: Browser, person: Per
 
 def test_staff_forget_a_device_in_the_pool_and_here(browser: Browser, person: Person) -> None:
     browser.trusted_sign_in(person)
-    devices.forget(list(Device.objects.all()))
+    devices.forget(list(Device.objects.all()), by=By())
     assert person.devices() == []
     assert not Device.objects.exists()
     assert at(browser.password(person)) == "sign_in_code"
@@ -120,7 +122,7 @@ def test_staff_forget_a_device_in_the_pool_and_here(browser: Browser, person: Pe
 
 def test_trust_that_staff_end_ends_in_the_pool_too(browser: Browser, person: Person) -> None:
     browser.trusted_sign_in(person)
-    devices.stop_trusting(list(Device.objects.all()), reason="staff_stopped")
+    devices.stop_trusting(list(Device.objects.all()), reason="staff_stopped", by=By())
     assert statuses(person) == ["not_remembered"]
     assert at(browser.password(person)) == "sign_in_code"
 

@@ -17,7 +17,7 @@ from trusted_devices.cognito_idp.models import FailedAttempts, RefreshToken, Use
 from trusted_devices.crypto import modexp
 from trusted_devices.models import Device
 from trusted_devices.services import devices
-from trusted_devices.types import StatusReason
+from trusted_devices.types import By, StatusReason
 
 INCORRECT = ("NotAuthorizedException", "Incorrect username or password.")
 NO_DEVICE = ("ResourceNotFoundException", "Device does not exist.")
@@ -70,7 +70,7 @@ def test_a_new_password_ends_a_sign_in_that_waits_for_its_device(scene: Scene, s
 @pytest.mark.parametrize("step", [device_begin, device_answer])
 def test_a_device_that_is_forgotten_meanwhile_does_not_exist(scene: Scene, step: Any) -> None:
     params = step(scene)
-    devices.forget(list(Device.objects.all()))
+    devices.forget(list(Device.objects.all()), by=By())
     assert refusal(scene, params) == NO_DEVICE
 
 
@@ -85,7 +85,7 @@ def test_a_device_that_is_forgotten_while_its_proof_is_noted_does_not_exist(scen
 
 def test_a_device_that_loses_its_trust_before_it_has_proved_itself_leaves_mfa_due(scene: Scene) -> None:
     params = device_answer(scene)
-    devices.stop_trusting(list(Device.objects.all()), reason=StatusReason.STAFF_STOPPED)
+    devices.stop_trusting(list(Device.objects.all()), reason=StatusReason.STAFF_STOPPED, by=By())
     answer = respond(scene, params)
     assert answer["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
     answer = scene.app.prove_device(scene.app.answer_mfa(answer, scene.totp))

@@ -14,7 +14,7 @@ from tests.cognito_idp.wire import App, Wire
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.models import Device
 from trusted_devices.services import devices, expiry, standings
-from trusted_devices.types import StatusReason
+from trusted_devices.types import By, StatusReason
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PROOF, CODE = "DEVICE_SRP_AUTH", "SOFTWARE_TOKEN_MFA"
@@ -201,7 +201,7 @@ def test_a_device_of_the_wire_stands_with_the_users_others(wire: Wire, user: Any
 
 def test_staff_forgetting_a_device_anywhere_ends_its_tokens(wire: Wire, user: Any, totp: TOTPDevice) -> None:
     app = app_of(wire, user).remembered_device(totp)
-    devices.forget(list(Device.objects.all()))
+    devices.forget(list(Device.objects.all()), by=By())
     response = wire.raw("GetUser", f'{{"AccessToken": "{app.access_token}"}}'.encode())
     assert b"Access Token has been revoked" in response.content
 

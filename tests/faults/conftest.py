@@ -22,7 +22,8 @@ from tests.cognito.conftest import (
 from tests.faults.pool_proxy import FAULTS, PoolProxy, running_proxy
 from trusted_devices.cognito import budget, client
 from trusted_devices.models import Device
-from trusted_devices.services import comparison, remote_expiry
+from trusted_devices.owners import remote
+from trusted_devices.services import comparison
 
 __all__ = ["outside_of_transactions", "pool_process", "process"]
 
@@ -39,7 +40,7 @@ def proxy(process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(client, "sleep", lambda seconds: None)
     monkeypatch.setattr(budget, "sleep", lambda seconds: None)
     monkeypatch.setattr(budget, "_wait_for", lambda bucket: None)
-    monkeypatch.setattr(remote_expiry, "_claim", lambda device: True)
+    monkeypatch.setattr(remote, "_claim", lambda device: True)
     with running_proxy(process.url) as proxy:
         endpoint = f"{proxy.url}/cognito-idp"
         process.act("move", endpoint=endpoint)

@@ -24,8 +24,9 @@ from tests.faults.pool_proxy import PoolProxy
 from trusted_devices.cognito import budget
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import comparison, devices, expiry, remote_expiry, telling
-from trusted_devices.types import StatusReason
+from trusted_devices.owners import remote
+from trusted_devices.services import comparison, devices, expiry
+from trusted_devices.types import By, StatusReason
 
 LATER = timedelta(days=61)
 ATTRIBUTE = "custom:trusted_until"
@@ -132,7 +133,7 @@ def test_what_the_pool_only_said_that_it_did_skips_no_mfa_and_is_found_by_the_co
 def test_a_device_that_cannot_be_remembered_again_skips_no_mfa(
     broken: Broken, desk: Client, browser: Browser, person: Person, device: Device, fault: str
 ) -> None:
-    devices.stop_trusting([device], reason=StatusReason.USER_STOPPED)
+    devices.stop_trusting([device], reason=StatusReason.USER_STOPPED, by=By())
     url = f"/api/admin/devices/{device.device_key}/remember/"
 
     def remember() -> int:
@@ -160,7 +161,7 @@ def test_an_act_on_many_that_is_broken_off_in_the_middle_is_done_so_far_and_fini
     act: str,
     fault: str,
 ) -> None:
-    monkeypatch.setattr(telling, "AT_ONCE", 2)
+    monkeypatch.setattr(remote, "AT_ONCE", 2)
     people = [new_person(process, totp=True) for _ in range(3)]
     for person in people:
         browser.trusted_sign_in(person)
@@ -234,7 +235,7 @@ def test_a_date_that_other_apps_could_not_be_told_keeps_nothing_back_and_is_told
 STORMS: dict[str, Callable[[Device], object]] = {
     "AdminListDevices": lambda device: compare(),
     STATUS: lambda device: sum(expiry.expire_due(now=timezone.now() + LATER)),
-    FORGET: lambda device: devices.forget([device]),
+    FORGET: lambda device: devices.forget([device], by=By()),
 }
 
 
@@ -242,7 +243,7 @@ STORMS: dict[str, Callable[[Device], object]] = {
 def test_a_storm_that_ends_is_sat_out_in_the_background(
     proxy: PoolProxy, person: Person, device: Device, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setattr(telling, "AT_ONCE", 0)
+    monkeypatch.setattr(remote, "AT_ONCE", 0)
     storm = budget.ATTEMPTS - 1
     proxy.breaks(step, "throttled", times=storm)
     proxy.seen.clear()
@@ -255,11 +256,11 @@ def test_a_storm_that_ends_is_sat_out_in_the_background(
 def test_a_sweep_gives_up_on_a_pool_that_is_away_and_says_so(
     proxy: PoolProxy, browser: Browser, process: Process, db: None
 ) -> None:
-    for _ in range(remote_expiry.GIVE_UP_AFTER + 1):
+    for _ in range(remote.GIVE_UP_AFTER + 1):
         browser.trusted_sign_in(new_person(process, totp=True))
     proxy.breaks("*", "reset")
     with pytest.raises(BackendUnavailable):
         list(expiry.expire_due(now=timezone.now() + LATER))
-    assert Device.objects.remembered().count() == remote_expiry.GIVE_UP_AFTER + 1
+    assert Device.objects.remembered().count() == remote.GIVE_UP_AFTER + 1
     proxy.heals()
-    assert sum(expiry.expire_due(now=timezone.now() + LATER)) == remote_expiry.GIVE_UP_AFTER + 1
+    assert sum(expiry.expire_due(now=timezone.now() + LATER)) == remote.GIVE_UP_AFTER + 1

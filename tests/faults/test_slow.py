@@ -24,6 +24,7 @@ from trusted_devices.cognito import tokens
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import activity, bulk, bulk_jobs, devices, expiry
 from trusted_devices.services.bulk import BulkKind
+from trusted_devices.types import By
 
 PATIENCE = 5
 """Seconds after which a write that nothing holds up would have been made."""
@@ -92,7 +93,7 @@ class Scene:
     def in_background(self, kind: BulkKind) -> bool:
         act = bulk.begin(kind, bulk.survey(Device.objects.all()))
         operator = get_user_model().objects.get(username="olga")
-        job_id = bulk_jobs.hand_over(act, Device.objects.all(), actor=operator, client=activity.NOBODY)
+        job_id = bulk_jobs.hand_over(act, Device.objects.all(), by=By(actor=operator, client=activity.NOBODY))
         assert job_id is not None
         return bulk_jobs.advance(job_id)
 
@@ -180,7 +181,7 @@ def test_what_other_apps_are_told_of_trust_holds_nobody_up(
     options = {**settings.TRUSTED_DEVICES["COGNITO"], "EXPIRY_ATTRIBUTE": "custom:trusted_until"}
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "COGNITO": options}
     proxy.breaks("*", "slow")
-    devices.shorten_trust([scene.device], until=timezone.now() + timedelta(days=1))
+    devices.shorten_trust([scene.device], until=timezone.now() + timedelta(days=1), by=By())
     assert proxy.met == ["AdminGetUser", "AdminUpdateUserAttributes"]
     assert elsewhere.held_up == [False, False]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from trusted_devices.services import trust
-from trusted_devices.types import Presented
+from tests.bundled import bundled
+from trusted_devices.services import granting, trust
+from trusted_devices.types import By, Presented
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def _shared_database(shared_database: None) -> None:
 def grant(user, verified, client_info, sixty_days, now) -> Any:
     """Grant trust to ``user``, who presents nothing unless told otherwise."""
 
-    def grant(**arguments: Any) -> trust.Grant:
+    def grant(**arguments: Any) -> granting.Grant:
         values: dict[str, Any] = {
             "user": user,
             "period": sixty_days,
@@ -28,7 +29,7 @@ def grant(user, verified, client_info, sixty_days, now) -> Any:
             "client": client_info,
             "now": now,
         }
-        return trust.grant(**values | arguments)
+        return granting.grant(**bundled(values | arguments, choice=True))
 
     return grant
 
@@ -39,6 +40,6 @@ def check(user, client_info) -> Any:
 
     def check(credential: Any, *, now: Any) -> trust.TrustCheck:
         presented = Presented(credential=credential)
-        return trust.check(user=user, presented=presented, client=client_info, mfa_active=True, now=now)
+        return trust.check(user=user, presented=presented, mfa_active=True, by=By(client=client_info, at=now))
 
     return check

@@ -6,6 +6,7 @@ from tests.shared_database import at_once
 from trusted_devices.exceptions import StaleDevice
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices, versions
+from trusted_devices.types import By
 
 TRIES = 4
 
@@ -17,7 +18,7 @@ def test_one_edit_is_done_and_the_others_are_stale(user, grant):
     def rename_to(name):
         def edit():
             with versions.unchanged(device, seen.__eq__) as stored:
-                return devices.rename(device=stored, name=name, actor=user).name
+                return devices.rename(device=stored, name=name, by=By(actor=user)).name
 
         return edit
 

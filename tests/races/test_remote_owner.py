@@ -11,7 +11,8 @@ from tests.services.owner import GivesKeys
 from tests.shared_database import PATIENCE, at_once
 from trusted_devices.exceptions import AlreadyAnswered
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices, trust
+from trusted_devices.services import devices, granting
+from trusted_devices.types import By
 
 ROUNDS = 5
 
@@ -19,7 +20,7 @@ ROUNDS = 5
 @pytest.fixture(autouse=True)
 def owner(settings):
     GivesKeys.forget_everything()
-    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "tests.services.owner.GivesKeys"}
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "tests.services.owner.GIVES_KEYS"}
     return GivesKeys
 
 
@@ -54,7 +55,7 @@ def test_two_tabs_that_answer_the_same_question_trust_one_device_and_leave_no_ot
         question = f"question {round_number}"
         owner.keys += [f"eu-central-1_{round_number}"] * 2 * one_key
         answers = at_once(*[lambda question=question: grant(grant_id=question)] * 2)
-        assert {type(answer) for answer in answers} == {trust.Grant, AlreadyAnswered}
+        assert {type(answer) for answer in answers} == {granting.Grant, AlreadyAnswered}
         assert len(ours()) == round_number + 1
         assert ours() == theirs(user)
 
@@ -64,7 +65,7 @@ def test_tabs_that_answer_the_same_question_with_keys_of_their_own_may_both_get_
 ):
     all_together(2)
     answers = at_once(*[lambda: grant(grant_id="question")] * 2)
-    assert {type(answer) for answer in answers} == {trust.Grant, AlreadyAnswered}
+    assert {type(answer) for answer in answers} == {granting.Grant, AlreadyAnswered}
     assert ours() == theirs(user)
     assert len(ours()) == 1
 
@@ -96,7 +97,9 @@ def test_while_the_owner_is_asked_anybody_may_change_the_users_devices(user, own
         name = f"Name {len(renamed)}"
         renamed.extend(
             at_once(
-                lambda: [devices.rename(device=device, name=name, actor=user) for device in Device.objects.of(user)]
+                lambda: [
+                    devices.rename(device=device, name=name, by=By(actor=user)) for device in Device.objects.of(user)
+                ]
             )
         )
 

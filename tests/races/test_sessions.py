@@ -9,8 +9,8 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from tests.shared_database import at_once
 from trusted_devices.models import DeviceSession
-from trusted_devices.services import devices, trust
-from trusted_devices.types import StatusReason, VerifiedBy
+from trusted_devices.services import devices, sessions
+from trusted_devices.types import By, StatusReason, VerifiedBy
 
 ROUNDS = 10
 
@@ -20,13 +20,12 @@ def signed_in(user, client_info, now):
     """Note that a session came from a device that was trusted."""
 
     def signed_in(device, session):
-        trust.signed_in(
+        sessions.started(
             user=user,
-            by=VerifiedBy.TRUSTED_DEVICE,
+            verified_by=VerifiedBy.TRUSTED_DEVICE,
             device=device,
             session_key=session.session_key,
-            client=client_info,
-            now=now,
+            by=By(client=client_info, at=now),
         )
 
     return signed_in
@@ -44,7 +43,7 @@ def test_no_session_outlives_a_device_that_is_forgotten_meanwhile(user, grant, s
         device, session = grant().device, new_session(user)
         results = at_once(
             lambda d=device, s=session: signed_in(d, s),
-            lambda d=device: devices.forget([d], now=now + timedelta(seconds=1)),
+            lambda d=device: devices.forget([d], by=By(at=now + timedelta(seconds=1))),
         )
         assert results == [None, 1]
         assert not session.exists(session.session_key)
@@ -56,7 +55,7 @@ def test_no_session_outlives_trust_that_ends_with_its_sessions_meanwhile(user, g
         device, session = grant().device, new_session(user)
         results = at_once(
             lambda d=device, s=session: signed_in(d, s),
-            lambda: devices.end_trust(user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True),
+            lambda: devices.end_trust(user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True, by=By()),
         )
         assert results == [None, 1]
         assert not session.exists(session.session_key)

@@ -8,7 +8,7 @@ from tests import factories
 from tests.shared_database import at_once, update_statistics
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import activity, devices, expiry
-from trusted_devices.types import EventAction, Presented
+from trusted_devices.types import By, EventAction, Presented
 
 DUE = 200
 
@@ -44,7 +44,7 @@ def test_a_device_that_is_forgotten_while_it_is_swept_is_gone(user, now):
         due = factories.store_due(user, 20, now=now)
         results = at_once(
             lambda: sum(expiry.expire_due(now=now, batch_size=3)),
-            lambda due=due: devices.forget(due[::-1], now=now),
+            lambda due=due: devices.forget(due[::-1], by=By(at=now)),
         )
         assert not [result for result in results if isinstance(result, Exception)]
         assert not Device.objects.exists()

@@ -10,8 +10,8 @@ from tests import factories
 from tests.shared_database import at_once, update_statistics
 from trusted_devices.exceptions import AlreadyAnswered
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices, trust
-from trusted_devices.types import Presented, SecretMatch, StatusReason, TrustReason
+from trusted_devices.services import credentials, devices, granting
+from trusted_devices.types import By, Presented, SecretMatch, StatusReason, TrustReason
 
 DAY = timedelta(days=1)
 TABS = 10
@@ -64,7 +64,7 @@ def test_a_check_that_meets_forgetting_neither_fails_nor_brings_the_device_back(
         given = grant()
         checked, forgotten = at_once(
             lambda given=given: check(given.credential, now=now + DAY),
-            lambda given=given: devices.forget([given.device], now=now + DAY),
+            lambda given=given: devices.forget([given.device], by=By(at=now + DAY)),
         )
         assert forgotten == 1
         assert checked.decision.reason in (TrustReason.TRUSTED, TrustReason.UNKNOWN_DEVICE)
@@ -77,7 +77,7 @@ def test_a_check_that_meets_the_end_of_trust_does_not_undo_it(many_devices, user
         given = grant()
         checked, stopped = at_once(
             lambda given=given: check(given.credential, now=now + DAY),
-            lambda: devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, now=now + DAY),
+            lambda: devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, by=By(at=now + DAY)),
         )
         assert stopped == 1
         assert checked.decision.reason in (TrustReason.TRUSTED, TrustReason.NOT_REMEMBERED)
@@ -89,7 +89,7 @@ def test_two_tabs_that_answer_the_same_question_trust_one_device(grant):
     for round_number in range(ROUNDS):
         question = f"question {round_number}"
         answers = at_once(*[lambda question=question: grant(grant_id=question)] * 2)
-        assert {type(answer) for answer in answers} == {trust.Grant, AlreadyAnswered}
+        assert {type(answer) for answer in answers} == {granting.Grant, AlreadyAnswered}
         assert Device.objects.count() == round_number + 1
 
 
@@ -101,7 +101,7 @@ def test_two_questions_answered_at_once_revive_one_device_and_leave_its_browser_
         assert {answer.device.pk for answer in revived} == {Device.objects.get().pk}
         device = Device.objects.get()
         good = (SecretMatch.CURRENT, SecretMatch.SUCCESSOR)
-        assert all(trust.match(device, answer.credential) in good for answer in revived)
+        assert all(credentials.match(device, answer.credential) in good for answer in revived)
         credential = revived[-1].credential
     assert check(credential, now=now + DAY).decision.allowed
 

@@ -1,6 +1,6 @@
-"""Somebody elsewhere who owns the devices, as a backend: what they have, what they are told, when they are away.
+"""An owner of devices elsewhere: what it has, what it is notified of, when it is away.
 
-Whoever asks them must not have a transaction open, which would hold connection and locks for as long as they take.
+It must not be asked while a transaction is open, which would hold connection and locks for as long as it takes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 
 from django.db import connection
 
-from trusted_devices.backends.base import NewDevice, OwnedDevice
-from trusted_devices.backends.local import LocalBackend
+from trusted_devices.backends import Backend
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, DeviceNotFound
 from trusted_devices.models import Device
+from trusted_devices.owners.remote import RemoteOwner
 from trusted_devices.services import devices
-from trusted_devices.types import Binding, DeviceStatus
+from trusted_devices.types import Binding, DeviceStatus, NewDevice, OwnedDevice
 
 
 def open_transactions() -> int:
@@ -24,11 +24,10 @@ def open_transactions() -> int:
     return sum(not block._from_testcase for block in connection.atomic_blocks)
 
 
-class Elsewhere(LocalBackend):
-    """Everything is kept on the class, as backends are made anew for every use."""
+class Elsewhere(RemoteOwner):
+    """Everything is kept on the class, as owners are made anew for every use."""
 
     name = "elsewhere"
-    is_remote = True
     owned: ClassVar[dict[Any, dict[str, OwnedDevice]]] = {}
     told: ClassVar[list[tuple[str, str]]] = []
     away: ClassVar[set[Any]] = set()
@@ -75,7 +74,7 @@ class Elsewhere(LocalBackend):
         self.turns.append(user_id)
         act()
 
-    def background_rate(self) -> float:
+    def writes_per_second(self) -> float:
         return 5.0
 
     def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
@@ -97,3 +96,23 @@ class GivesKeys(Elsewhere):
             secret=device_secret.new_secret(),
             binding=Binding.SRP,
         )
+
+
+class Away(RemoteOwner):
+    """One that cannot be reached."""
+
+    name = "away"
+
+    def confirm_device(self, device: Device) -> None:
+        raise BackendUnavailable
+
+    def update_device_status(self, device: Device, status: DeviceStatus) -> None:
+        raise BackendUnavailable
+
+    def forget_device(self, device: Device) -> None:
+        raise BackendUnavailable
+
+
+AWAY = Backend(owner="tests.services.owner.Away")
+ELSEWHERE = Backend(owner="tests.services.owner.Elsewhere")
+GIVES_KEYS = Backend(owner="tests.services.owner.GivesKeys")

@@ -13,7 +13,7 @@ from django.dispatch import Signal
 from tests import factories
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import activity
-from trusted_devices.types import ClientInfo, EventAction
+from trusted_devices.types import By, ClientInfo, EventAction
 
 DAY = timedelta(days=1)
 
@@ -25,7 +25,10 @@ def device(user, now):
 
 def test_an_entry_says_who_did_what_to_which_device_and_from_where(user, other_user, device, client_info, now):
     activity.record(
-        EventAction.FORGOTTEN, device=device, actor=other_user, reason="why", note="lost", client=client_info, now=now
+        EventAction.FORGOTTEN,
+        device=device,
+        reason="why",
+        by=By(actor=other_user, note="lost", client=client_info, at=now),
     )
     event = DeviceEvent.objects.get()
     assert (event.user, event.device, event.device_key, event.actor) == (user, device, device.device_key, other_user)
@@ -35,26 +38,26 @@ def test_an_entry_says_who_did_what_to_which_device_and_from_where(user, other_u
 
 
 def test_an_entry_without_a_device_is_its_users(user, now):
-    activity.record(EventAction.SIGN_IN_FAILED, user=user, now=now)
+    activity.record(EventAction.SIGN_IN_FAILED, user=user, by=By(at=now))
     event = DeviceEvent.objects.get()
     assert (event.user, event.device, event.device_key) == (user, None, "")
 
 
 def test_an_entry_outlives_its_device(device, now):
-    activity.record(EventAction.CONFIRMED, device=device, now=now)
+    activity.record(EventAction.CONFIRMED, device=device, by=By(at=now))
     device.delete()
     event = DeviceEvent.objects.get()
     assert (event.device, event.device_key) == (None, device.device_key)
 
 
 def test_nobody_in_particular_is_nobody(device, now):
-    activity.record(EventAction.EXPIRED, device=device, actor=AnonymousUser(), now=now)
+    activity.record(EventAction.EXPIRED, device=device, by=By(actor=AnonymousUser(), at=now))
     assert DeviceEvent.objects.get().actor is None
 
 
 def test_notes_and_user_agents_are_kept_clean_and_short(device, now):
     client = ClientInfo(user_agent="a\x00" + "x" * 900)
-    activity.record(EventAction.RENAMED, device=device, note="n\r\n" + "y" * 900, client=client, now=now)
+    activity.record(EventAction.RENAMED, device=device, by=By(note="n\r\n" + "y" * 900, client=client, at=now))
     event = DeviceEvent.objects.get()
     assert (event.note, len(event.note)) == ("n " + "y" * 253, 255)
     assert (event.user_agent[:3], len(event.user_agent)) == ("a x", 512)
@@ -62,15 +65,15 @@ def test_notes_and_user_agents_are_kept_clean_and_short(device, now):
 
 def test_an_entry_goes_when_its_transaction_fails(device, now):
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        activity.record(EventAction.CONFIRMED, device=device, now=now)
+        activity.record(EventAction.CONFIRMED, device=device, by=By(at=now))
         raise ZeroDivisionError
     assert not DeviceEvent.objects.exists()
 
 
 def test_each_entry_is_a_line_of_the_log_on_one_line(device, user, now, caplog):
     with caplog.at_level(logging.INFO):
-        activity.build(EventAction.EXPIRED, device=device, reason="expired", now=now)
-        activity.build(EventAction.SIGN_IN_FAILED, user=user, now=now)
+        activity.build(EventAction.EXPIRED, device=device, reason="expired", by=By(at=now))
+        activity.build(EventAction.SIGN_IN_FAILED, user=user, by=By(at=now))
     assert [record.getMessage() for record in caplog.records] == [
         f"expired user={user.pk} device={device.device_key} reason=expired",
         f"sign_in_failed user={user.pk} device=- reason=-",
@@ -174,7 +177,7 @@ def test_pruning_where_nothing_is_old_deletes_nothing(old_events, now):
 
 def test_what_identifies_a_user_can_be_stripped_from_the_log(user, other_user, client_info, now):
     for somebody in (user, other_user):
-        activity.record(EventAction.SIGNED_IN, user=somebody, note="note", client=client_info, now=now)
+        activity.record(EventAction.SIGNED_IN, user=somebody, by=By(note="note", client=client_info, at=now))
     activity.erase(user)
     stripped, kept = DeviceEvent.objects.order_by("pk")
     assert (stripped.ip_address, stripped.user_agent, stripped.note) == (None, "", "")
@@ -183,6 +186,6 @@ def test_what_identifies_a_user_can_be_stripped_from_the_log(user, other_user, c
 
 def test_the_log_of_a_user_is_read_newest_first(user, other_user, now):
     for age in (3, 1, 2):
-        activity.record(EventAction.SIGNED_IN, user=user, now=now - age * DAY)
-    activity.record(EventAction.SIGNED_IN, user=other_user, now=now)
+        activity.record(EventAction.SIGNED_IN, user=user, by=By(at=now - age * DAY))
+    activity.record(EventAction.SIGNED_IN, user=other_user, by=By(at=now))
     assert [(now - event.created_at).days for event in DeviceEvent.objects.of(user)] == [1, 2, 3]

@@ -9,8 +9,10 @@ import pytest
 from tests.factories import remembered
 from trusted_devices.exceptions import InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.services import bulk, sessions
 from trusted_devices.services.bulk import BulkAct, BulkKind, Touched
+from trusted_devices.types import By
 
 DAY = timedelta(days=1)
 
@@ -25,10 +27,10 @@ def store(user, count, expires_at, **fields):
     return Device.objects.bulk_create([remembered(user, expires_at=expires_at, **fields) for _ in range(count)])
 
 
-def finish(act, chosen, **arguments):
+def finish(act, chosen, **by):
     steps = 0
     while not act.finished:
-        act = bulk.step(act, chosen, actor=None, **arguments)
+        act = bulk.step(act, chosen, by=By(**by))
         steps += 1
     return act, steps
 
@@ -53,7 +55,7 @@ def test_a_survey_of_nothing_is_all_zero(db):
 
 @pytest.mark.parametrize(("count", "steps"), [(0, 1), (1, 1), (2, 1), (3, 2), (6, 3), (7, 3)])
 def test_an_act_is_done_in_batches(user, soon, monkeypatch, count, steps):
-    monkeypatch.setattr(bulk, "BATCH_SIZE", 3)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 3)
     store(user, count, soon)
     everything = Device.objects.all()
     act, taken = finish(bulk.begin(BulkKind.FORGET, bulk.survey(everything), note="n"), everything)
@@ -64,7 +66,7 @@ def test_an_act_is_done_in_batches(user, soon, monkeypatch, count, steps):
 
 
 def test_an_act_goes_on_where_it_was_left_off_though_its_devices_no_longer_match(user, soon, monkeypatch):
-    monkeypatch.setattr(bulk, "BATCH_SIZE", 2)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 2)
     store(user, 5, soon)
     act, _steps = finish(bulk.begin(BulkKind.STOP_TRUSTING, bulk.survey(remembered_ones())), remembered_ones())
     assert act.changed == 5
@@ -86,8 +88,8 @@ def test_devices_that_come_later_stay_untouched(user, soon):
 def test_a_batch_that_is_done_twice_changes_nothing_more(user, soon):
     store(user, 2, soon)
     act = bulk.begin(BulkKind.STOP_TRUSTING, bulk.survey(Device.objects.all()))
-    assert bulk.step(act, Device.objects.all(), actor=None).changed == 2
-    assert bulk.step(act, Device.objects.all(), actor=None).changed == 0
+    assert bulk.step(act, Device.objects.all(), by=By(actor=None)).changed == 2
+    assert bulk.step(act, Device.objects.all(), by=By(actor=None)).changed == 0
     assert DeviceEvent.objects.count() == 2
 
 
@@ -105,7 +107,9 @@ def test_shortening_needs_a_date(user, soon):
         bulk.begin(BulkKind.SHORTEN_TRUST, touched)
     with pytest.raises(InvalidExpiry):
         bulk.step(
-            BulkAct(kind=BulkKind.SHORTEN_TRUST, newest=touched.newest, total=1), Device.objects.all(), actor=None
+            BulkAct(kind=BulkKind.SHORTEN_TRUST, newest=touched.newest, total=1),
+            Device.objects.all(),
+            by=By(actor=None),
         )
 
 
@@ -114,7 +118,7 @@ def test_shortening_touches_only_what_would_last_longer(user, now, soon):
     (sooner,) = store(user, 1, soon)
     (later,) = store(user, 1, soon + 5 * DAY)
     act = bulk.begin(BulkKind.SHORTEN_TRUST, bulk.survey(Device.objects.all()), until=until, now=now)
-    act, _steps = finish(act, Device.objects.all(), now=now)
+    act, _steps = finish(act, Device.objects.all(), at=now)
     assert (act.seen, act.changed) == (2, 1)
     assert Device.objects.get(pk=sooner.pk).trust_expires_at == soon
     assert Device.objects.get(pk=later.pk).trust_expires_at == until

@@ -9,12 +9,11 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from tests.factories import remembered
-from trusted_devices.backends.local import LocalBackend
-from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.services import bulk, bulk_jobs
 from trusted_devices.services.bulk import BulkKind
-from trusted_devices.types import ClientInfo
+from trusted_devices.types import By, ClientInfo
 
 taken = []
 
@@ -36,7 +35,7 @@ def use(settings, runner):
 @pytest.fixture
 def order(settings, user, other_user, monkeypatch):
     """Hand over the act of forgetting the user's seven devices."""
-    monkeypatch.setattr(bulk, "BATCH_SIZE", 2)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 2)
     taken.clear()
     cache.clear()
     use(settings, "take")
@@ -48,7 +47,7 @@ def order(settings, user, other_user, monkeypatch):
         chosen = Device.objects.filter(user=user).select_related("user").order_by("-pk")
         act = bulk.begin(BulkKind.FORGET, bulk.survey(chosen), note="left")
         client = ClientInfo(ip_address="203.0.113.9", user_agent="Desk", request=object())
-        return bulk_jobs.hand_over(act, chosen, actor=actor, client=client)
+        return bulk_jobs.hand_over(act, chosen, by=By(actor=actor, client=client))
 
     return hand_over
 
@@ -114,11 +113,8 @@ def test_a_broker_that_cannot_be_reached_leaves_nothing_behind(settings, order, 
     assert "did not take on" in caplog.text
 
 
-def test_what_stops_a_job_is_told(order, monkeypatch):
-    def forget_device(_backend, device):
-        raise BackendUnavailable
-
-    monkeypatch.setattr(LocalBackend, "forget_device", forget_device)
+def test_what_stops_a_job_is_told(order, settings):
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "tests.services.owner.AWAY"}
     job_id = order()
     assert bulk_jobs.advance(job_id) is False
     job = bulk_jobs.follow(job_id)

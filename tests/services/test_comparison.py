@@ -14,12 +14,11 @@ from django.utils import timezone
 from tests.conftest import NOW
 from tests.services.owner import Elsewhere
 from trusted_devices import tasks
-from trusted_devices.backends.base import OwnedDevice
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import comparison
 from trusted_devices.services.comparison import Drift
-from trusted_devices.types import Binding, DeviceStatus
+from trusted_devices.types import Binding, DeviceStatus, OwnedDevice
 
 DAY = timedelta(days=1)
 
@@ -27,7 +26,7 @@ DAY = timedelta(days=1)
 @pytest.fixture(autouse=True)
 def _elsewhere(settings: Any, db: None) -> None:
     Elsewhere.forget_everything()
-    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": f"{Elsewhere.__module__}.Elsewhere"}
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": f"{Elsewhere.__module__}.ELSEWHERE"}
 
 
 def member(name: str = "maria", *, synced_at: datetime | None = None) -> Any:

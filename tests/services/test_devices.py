@@ -13,31 +13,17 @@ from tests import factories
 from tests.broken_database import interrupted
 from tests.conftest import NOW
 from trusted_devices import signals
-from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
-from trusted_devices.services import devices, registration, sessions
-from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
+from trusted_devices.services import credentials, devices, registration, sessions
+from trusted_devices.types import By, ClientInfo, DeviceStatus, StatusReason
 
 DAY = timedelta(days=1)
 
 
-class AwayBackend(LocalBackend):
-    """Cannot be reached."""
-
-    def confirm_device(self, device):
-        raise BackendUnavailable
-
-    def update_device_status(self, device, status):
-        raise BackendUnavailable
-
-    def forget_device(self, device):
-        raise BackendUnavailable
-
-
 @pytest.fixture
 def away(settings):
-    settings.TRUSTED_DEVICES = {"BACKEND": f"{__name__}.AwayBackend"}
+    settings.TRUSTED_DEVICES = {"BACKEND": "tests.services.owner.AWAY"}
 
 
 @pytest.fixture
@@ -121,7 +107,7 @@ class TestFinding:
 
 class TestRenaming:
     def test_a_device_is_renamed_and_the_log_says_by_whom(self, make, user, client_info):
-        device = devices.rename(device=make(), name=" Work  laptop ", actor=user, client=client_info, now=NOW)
+        device = devices.rename(device=make(), name=" Work  laptop ", by=By(actor=user, client=client_info, at=NOW))
         assert device.name == Device.objects.get().name == "Work laptop"
         assert Device.objects.get().modified_at == NOW
         event = DeviceEvent.objects.get()
@@ -130,7 +116,7 @@ class TestRenaming:
     def test_a_bad_name_changes_nothing(self, make, user):
         device = make(name="Before")
         with pytest.raises(InvalidDeviceName):
-            devices.rename(device=device, name="\x00", actor=user)
+            devices.rename(device=device, name="\x00", by=By(actor=user))
         assert Device.objects.get().name == "Before"
         assert actions() == []
 
@@ -138,7 +124,7 @@ class TestRenaming:
         device = make()
         Device.objects.all().delete()
         with pytest.raises(DeviceNotFound):
-            devices.rename(device=device, name="Laptop", actor=user)
+            devices.rename(device=device, name="Laptop", by=By(actor=user))
         assert actions() == []
 
 
@@ -146,7 +132,9 @@ class TestStopping:
     def test_devices_are_not_remembered_any_more_and_the_log_says_why(self, make, user, heard):
         device = make()
         sent = heard(
-            lambda: devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, actor=user, note="lost", now=NOW)
+            lambda: devices.stop_trusting(
+                [device], reason=StatusReason.STAFF_STOPPED, by=By(actor=user, note="lost", at=NOW)
+            )
         )
         stored = Device.objects.get()
         assert (stored.status, stored.status_reason) == (DeviceStatus.NOT_REMEMBERED, StatusReason.STAFF_STOPPED)
@@ -164,8 +152,8 @@ class TestStopping:
 
     def test_only_those_that_were_remembered_count(self, make):
         found = [make(), make(), make(status=DeviceStatus.NOT_REMEMBERED, status_reason=StatusReason.EXPIRED)]
-        assert devices.stop_trusting(found, reason=StatusReason.USER_STOPPED) == 2
-        assert devices.stop_trusting(found, reason=StatusReason.USER_STOPPED) == 0
+        assert devices.stop_trusting(found, reason=StatusReason.USER_STOPPED, by=By()) == 2
+        assert devices.stop_trusting(found, reason=StatusReason.USER_STOPPED, by=By()) == 0
         assert len(actions()) == 2
         assert Device.objects.get(pk=found[2].pk).status_reason == StatusReason.EXPIRED
 
@@ -173,47 +161,50 @@ class TestStopping:
     def test_live_sessions_end_if_so_wished(self, make, ended):
         remembered, other = make(), make(status=DeviceStatus.NOT_REMEMBERED)
         keys = [with_session(remembered), with_session(other)]
-        devices.stop_trusting([remembered, other], reason=StatusReason.STAFF_STOPPED, end_sessions=ended)
+        devices.stop_trusting([remembered, other], reason=StatusReason.STAFF_STOPPED, end_sessions=ended, by=By())
         assert [session_exists(key) for key in keys] == [not ended, not ended]
 
     def test_a_backend_that_is_away_leaves_everything_as_it_was(self, make, away):
         found = [make(), make()]
         with pytest.raises(BackendUnavailable):
-            devices.stop_trusting(found, reason=StatusReason.USER_STOPPED, end_sessions=True)
+            devices.stop_trusting(found, reason=StatusReason.USER_STOPPED, end_sessions=True, by=By())
         assert Device.objects.remembered().count() == 2
         assert actions() == []
 
     def test_stopping_none_is_no_error(self, db):
-        assert devices.stop_trusting([], reason=StatusReason.USER_STOPPED) == 0
+        assert devices.stop_trusting([], reason=StatusReason.USER_STOPPED, by=By()) == 0
 
     def test_the_number_of_queries_does_not_grow_with_the_devices(self, make, django_assert_num_queries):
         few, many = [make() for _ in range(2)], [make() for _ in range(12)]
         with django_assert_num_queries(5) as captured:
-            devices.stop_trusting(few, reason=StatusReason.USER_STOPPED)
+            devices.stop_trusting(few, reason=StatusReason.USER_STOPPED, by=By())
         with django_assert_num_queries(len(captured)):
-            devices.stop_trusting(many, reason=StatusReason.USER_STOPPED)
+            devices.stop_trusting(many, reason=StatusReason.USER_STOPPED, by=By())
 
 
 class TestEndingTrust:
     def test_all_of_a_users_devices_lose_their_trust_and_nobody_elses(self, make, user, other_user):
         for owner in (user, user, other_user):
             make(owner)
-        assert devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED) == 2
+        assert devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, by=By()) == 2
         assert Device.objects.remembered().count() == 1
 
     def test_one_may_be_spared(self, make, user):
         spared = make()
         make()
-        assert devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, except_key=spared.device_key) == 1
+        assert (
+            devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, except_key=spared.device_key, by=By())
+            == 1
+        )
         assert Device.objects.remembered().get() == spared
 
     def test_a_user_without_devices_costs_one_query(self, user, django_assert_num_queries):
         with django_assert_num_queries(1):
-            assert devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED) == 0
+            assert devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, by=By()) == 0
 
     def test_with_the_sessions_of_all_of_them(self, make, user):
         keys = [with_session(make()), with_session(make(status=DeviceStatus.NOT_REMEMBERED))]
-        devices.end_trust(user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True)
+        devices.end_trust(user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True, by=By())
         assert not any(map(session_exists, keys))
 
 
@@ -224,23 +215,23 @@ class TestAnotherPassword:
 
     def test_trust_given_under_another_password_ends(self, make, stamped, user):
         current, unstamped = make(password_stamp="new"), make(password_stamp="")
-        assert devices.follow_password(user=user, stamp="new", actor=user) == 3
+        assert devices.follow_password(user=user, stamp="new", by=By(actor=user)) == 3
         assert set(Device.objects.remembered()) == {current, unstamped}
         assert set(DeviceEvent.objects.values_list("action", "reason")) == {("not_remembered", "password_changed")}
 
     def test_trust_is_carried_over_to_a_new_hash_of_the_same_password(self, stamped, user):
-        assert devices.follow_password(user=user, stamp="new", old_stamp="old") == 1
+        assert devices.follow_password(user=user, stamp="new", old_stamp="old", by=By()) == 1
         assert set(Device.objects.remembered()) == set(stamped[:2])
         assert set(Device.objects.remembered().values_list("password_stamp", flat=True)) == {"new"}
 
     def test_it_may_be_carried_over_for_the_device_in_hand_alone(self, stamped, user):
         key = stamped[0].device_key
-        assert devices.follow_password(user=user, stamp="new", old_stamp="old", only_key=key) == 2
+        assert devices.follow_password(user=user, stamp="new", old_stamp="old", only_key=key, by=By()) == 2
         assert Device.objects.remembered().get() == stamped[0]
 
     def test_where_nothing_changed_nothing_is_done(self, make, user):
         make(password_stamp="same")
-        assert devices.follow_password(user=user, stamp="same") == 0
+        assert devices.follow_password(user=user, stamp="same", by=By()) == 0
         assert actions() == []
 
 
@@ -249,26 +240,26 @@ class TestShortening:
         late, soon = make(), make()
         Device.objects.filter(pk=soon.pk).update(trust_expires_at=NOW + timedelta(minutes=5))
         until = NOW + timedelta(hours=1)
-        assert devices.shorten_trust([late, soon], until=until, now=NOW) == 1
+        assert devices.shorten_trust([late, soon], until=until, by=By(at=NOW)) == 1
         assert Device.objects.get(pk=late.pk).trust_expires_at == until
         assert Device.objects.get(pk=soon.pk).trust_expires_at == NOW + timedelta(minutes=5)
         assert actions() == ["shortened"]
 
     def test_a_device_that_is_not_remembered_stays_as_it_is(self, make):
         device = make(status=DeviceStatus.NOT_REMEMBERED)
-        assert devices.shorten_trust([device], until=NOW + timedelta(hours=1), now=NOW) == 0
+        assert devices.shorten_trust([device], until=NOW + timedelta(hours=1), by=By(at=NOW)) == 0
         assert actions() == []
 
     @pytest.mark.parametrize("until", [NOW, NOW - DAY])
     def test_a_moment_that_has_passed_is_refused(self, make, until):
         with pytest.raises(InvalidExpiry):
-            devices.shorten_trust([make()], until=until, now=NOW)
+            devices.shorten_trust([make()], until=until, by=By(at=NOW))
 
 
 class TestForgetting:
     def test_a_forgotten_device_is_gone_and_the_log_remembers_it(self, make, user, client_info, heard):
         device = make()
-        sent = heard(lambda: devices.forget([device], actor=user, note="sold", client=client_info, now=NOW))
+        sent = heard(lambda: devices.forget([device], by=By(actor=user, note="sold", client=client_info, at=NOW)))
         assert not Device.objects.exists()
         event = DeviceEvent.objects.get()
         assert (event.action, event.device, event.device_key) == ("forgotten", None, device.device_key)
@@ -280,7 +271,7 @@ class TestForgetting:
     def test_its_live_sessions_end(self, make):
         device, other = make(), make()
         gone, kept = with_session(device), with_session(other)
-        devices.forget([device])
+        devices.forget([device], by=By())
         assert not session_exists(gone)
         assert session_exists(kept)
         assert DeviceSession.objects.get().device == other
@@ -288,28 +279,28 @@ class TestForgetting:
     def test_the_session_in_hand_may_be_spared(self, make):
         device = make()
         spared, gone = with_session(device), with_session(device)
-        devices.forget([device], spare_session=spared)
+        devices.forget([device], spare_session=spared, by=By())
         assert session_exists(spared)
         assert not session_exists(gone)
 
     def test_forgetting_twice_is_no_error_and_is_logged_once(self, make):
         device = make()
         again = Device.objects.get()
-        assert devices.forget([device]) == 1
-        assert devices.forget([again]) == 0
+        assert devices.forget([device], by=By()) == 1
+        assert devices.forget([again], by=By()) == 0
         assert actions() == ["forgotten"]
 
     def test_two_people_who_forget_a_device_at_once_log_it_once(self, make):
         device = make()
-        with interrupted("FROM .trusted_devices_device.? ", lambda: devices.forget([Device.objects.get()])):
-            assert devices.forget([device]) == 0
+        with interrupted("FROM .trusted_devices_device.? ", lambda: devices.forget([Device.objects.get()], by=By())):
+            assert devices.forget([device], by=By()) == 0
         assert actions() == ["forgotten"]
 
     def test_a_backend_that_is_away_leaves_device_and_sessions(self, make, away):
         device = make()
         key = with_session(device)
         with pytest.raises(BackendUnavailable):
-            devices.forget([device])
+            devices.forget([device], by=By())
         assert Device.objects.get() == device
         assert DeviceSession.objects.exists()
         assert session_exists(key)
@@ -317,25 +308,25 @@ class TestForgetting:
 
     def test_all_but_one_can_be_forgotten(self, make, user, other_user):
         kept, theirs, _, _ = make(), make(other_user), make(), make()
-        assert devices.forget_all(user=user, except_key=kept.device_key, actor=user) == 2
+        assert devices.forget_all(user=user, except_key=kept.device_key, by=By(actor=user)) == 2
         assert set(Device.objects.all()) == {kept, theirs}
 
     def test_all_can_be_forgotten(self, make, user):
         for _ in range(2):
             make()
-        assert devices.forget_all(user=user, note="stolen bag") == 2
+        assert devices.forget_all(user=user, by=By(note="stolen bag")) == 2
         assert set(DeviceEvent.objects.values_list("note", flat=True)) == {"stolen bag"}
 
     def test_forgetting_none_is_no_error(self, user):
-        assert devices.forget([]) == 0
-        assert devices.forget_all(user=user) == 0
+        assert devices.forget([], by=By()) == 0
+        assert devices.forget_all(user=user, by=By()) == 0
 
 
 class TestErasing:
     def test_an_account_to_be_deleted_leaves_no_device_and_nothing_that_identifies_it(
         self, make, user, other_user, client_info
     ):
-        registration.confirm(user=user, client=client_info)
+        registration.confirm(user=user, by=By(client=client_info))
         make(other_user)
         devices.erase(user=user)
         assert Device.objects.get().user == other_user
@@ -351,7 +342,7 @@ def test_a_device_is_called_by_its_name_or_else_described(make, client_info):
 
 def test_a_backend_that_is_away_does_not_keep_the_alarm_from_being_raised(make, away, heard, caplog):
     device = make()
-    sent = heard(lambda: devices.mark_compromised(device, client=ClientInfo(), now=NOW))
+    sent = heard(lambda: devices.mark_compromised(device, by=By(client=ClientInfo(), at=NOW)))
     assert "device_compromised" in dict(sent)
     assert Device.objects.get().status_reason == StatusReason.COMPROMISED
     assert device.device_key in caplog.text
@@ -360,20 +351,20 @@ def test_a_backend_that_is_away_does_not_keep_the_alarm_from_being_raised(make, 
 def test_an_alarm_is_raised_once(make):
     device = make()
     for _ in range(2):
-        devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+        devices.mark_compromised(device, by=By(client=ClientInfo(), at=NOW))
     assert actions().count("compromised") == 1
 
 
 def test_the_expiry_of_a_credential_can_be_told_to_its_holder(user, client_info):
-    _, credential = registration.confirm(user=user, client=client_info)
-    told = devices.with_expiry(credential, NOW)
+    _, credential = registration.confirm(user=user, by=By(client=client_info))
+    told = credentials.with_expiry(credential, NOW)
     assert (told.expires_at, told.secret) == (NOW, credential.secret)
 
 
 def test_the_alarm_for_a_device_stops_its_trust_and_is_announced(make, heard):
     device = make()
     key = with_session(device)
-    sent = heard(lambda: devices.mark_compromised(device, client=ClientInfo(), now=NOW))
+    sent = heard(lambda: devices.mark_compromised(device, by=By(client=ClientInfo(), at=NOW)))
     assert [name for name, _ in sent] == ["device_not_remembered", "device_compromised"]
     assert not session_exists(key)
     assert device.status == Device.objects.get().status == DeviceStatus.NOT_REMEMBERED

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import Error, connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories
+from tests.broken_database import broken
 from trusted_devices import signals
-from trusted_devices.backends.local import LocalBackend
-from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import expiry
 
@@ -134,23 +132,12 @@ def test_a_batch_costs_the_same_number_of_queries_whatever_its_size(user, now):
     assert counts[0] == counts[1] <= 7
 
 
-def test_a_backend_that_is_out_of_reach_leaves_the_batch_as_it_was(user, now, settings):
-    stored = factories.store_due(user, 5, now=now)
-    Device.objects.filter(pk=stored[3].pk).update(device_key="out-of-reach")
-    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": f"{__name__}.OneDeviceFails"}
+def test_a_database_that_fails_leaves_the_batch_as_it_was(user, now):
+    factories.store_due(user, 5, now=now)
     batches = expiry.expire_due(now=now, batch_size=2)
     assert next(batches) == 2
-    with pytest.raises(BackendUnavailable):
+    with broken("^UPDATE .trusted_devices_device"), pytest.raises(Error):
         next(batches)
     assert list(statuses().values()).count("not_remembered") == DeviceEvent.objects.count() == 2
-    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "local"}
     assert sweep(now) == [3]
     assert DeviceEvent.objects.values("device").distinct().count() == DeviceEvent.objects.count() == 5
-
-
-class OneDeviceFails(LocalBackend):
-    """Cannot be reached when it is told of the device with that key."""
-
-    def update_device_status(self, device: Any, status: Any) -> None:
-        if device.device_key == "out-of-reach":
-            raise BackendUnavailable

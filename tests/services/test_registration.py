@@ -10,21 +10,13 @@ from django.contrib.sessions.backends.db import SessionStore
 from tests import factories
 from tests.conftest import NOW
 from trusted_devices import signals
-from trusted_devices.backends.local import LocalBackend
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import registration, sessions
-from trusted_devices.types import Binding, DeviceStatus, StatusReason
+from trusted_devices.types import Binding, By, DeviceStatus, StatusReason
 
 DAY = timedelta(days=1)
-
-
-class AwayBackend(LocalBackend):
-    """Confirms nothing."""
-
-    def confirm_device(self, device):
-        raise BackendUnavailable
 
 
 @pytest.fixture
@@ -39,7 +31,7 @@ def make(user):
 
 class TestConfirming:
     def test_a_confirmed_device_is_tracked_but_not_remembered(self, user, client_info):
-        device, credential = registration.confirm(user=user, client=client_info, name="Laptop", now=NOW)
+        device, credential = registration.confirm(user=user, name="Laptop", by=By(client=client_info, at=NOW))
         device.refresh_from_db()
         assert device.status == DeviceStatus.NOT_REMEMBERED
         assert device.status_reason == StatusReason.CONFIRMED
@@ -52,7 +44,7 @@ class TestConfirming:
         assert credential.group_key == device.device_group_key
 
     def test_the_secret_is_the_clients_and_only_its_digest_is_stored(self, user, client_info):
-        device, credential = registration.confirm(user=user, client=client_info)
+        device, credential = registration.confirm(user=user, by=By(client=client_info))
         assert device.secret_digest == device_secret.digest(credential.secret)
         assert credential.secret not in str(Device.objects.values_list().get())
 
@@ -64,14 +56,14 @@ class TestConfirming:
 
         signals.device_confirmed.connect(hear)
         with django_capture_on_commit_callbacks(execute=True):
-            device, _credential = registration.confirm(user=user, client=client_info)
+            device, _credential = registration.confirm(user=user, by=By(client=client_info))
             assert announced == []
         assert announced == [device]
 
     def test_a_backend_that_is_away_leaves_no_device(self, user, client_info, settings):
-        settings.TRUSTED_DEVICES = {"BACKEND": f"{__name__}.AwayBackend"}
+        settings.TRUSTED_DEVICES = {"BACKEND": "tests.services.owner.AWAY"}
         with pytest.raises(BackendUnavailable):
-            registration.confirm(user=user, client=client_info)
+            registration.confirm(user=user, by=By(client=client_info))
         assert not Device.objects.exists()
         assert not DeviceEvent.objects.exists()
 
@@ -84,14 +76,14 @@ class TestTheLimit:
     def test_below_it_nobody_has_to_go(self, make, user, client_info):
         for _ in range(2):
             make()
-        registration.confirm(user=user, client=client_info, now=NOW)
+        registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert Device.objects.count() == 3
 
     def test_the_longest_unused_goes_first(self, make, user, client_info):
         oldest = make(last_authenticated_at=NOW - 9 * DAY)
         for age in (1, 5):
             make(last_authenticated_at=NOW - age * DAY)
-        registration.confirm(user=user, client=client_info, now=NOW)
+        registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert Device.objects.count() == 3
         assert not Device.objects.filter(pk=oldest.pk).exists()
         event = DeviceEvent.objects.get(action="forgotten")
@@ -101,26 +93,26 @@ class TestTheLimit:
         make(last_authenticated_at=NOW - 9 * DAY)
         make(last_authenticated_at=None)
         recent = make(status=DeviceStatus.NOT_REMEMBERED, last_authenticated_at=NOW)
-        registration.confirm(user=user, client=client_info, now=NOW)
+        registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert not Device.objects.filter(pk=recent.pk).exists()
 
     def test_one_that_was_never_used_goes_before_any_that_was(self, make, user, client_info):
         make(last_authenticated_at=NOW - 9 * DAY)
         never = make(last_authenticated_at=None)
         make()
-        registration.confirm(user=user, client=client_info, now=NOW)
+        registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert not Device.objects.filter(pk=never.pk).exists()
 
     def test_a_lower_limit_takes_effect_at_the_next_new_device(self, make, user, client_info):
         for age in range(6):
             make(last_authenticated_at=NOW - age * DAY)
-        registration.confirm(user=user, client=client_info, now=NOW)
+        registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert Device.objects.count() == 3
 
     def test_the_devices_of_others_do_not_count(self, make, user, other_user, client_info):
         for _ in range(3):
             make(other_user)
-        registration.confirm(user=user, client=client_info, now=NOW)
+        registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert Device.objects.of(other_user).count() == 3
 
     def test_who_has_to_go_is_signed_out(self, make, user, client_info):
@@ -130,5 +122,5 @@ class TestTheLimit:
         sessions.attach(device=oldest, session_key=session.session_key, now=NOW)
         for _ in range(2):
             make()
-        registration.confirm(user=user, client=client_info, now=NOW)
+        registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert not session.exists(session.session_key)

@@ -6,29 +6,33 @@ from datetime import timedelta
 
 import pytest
 
+from tests.services.owner import Away
 from trusted_devices import signals
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices, registration, remembering, trust
-from trusted_devices.types import MfaVerification, Presented, StatusReason, TrackingMode, TrustReason
+from trusted_devices.types import By, MfaVerification, Presented, StatusReason, TrackingMode, TrustReason
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
 def confirmed(user, totp, client_info, now):
-    return registration.confirm(user=user, client=client_info, name="Tablet", now=now)
+    return registration.confirm(user=user, name="Tablet", by=By(client=client_info, at=now))
 
 
-def remember(device, verified, client_info, now, period=30 * DAY, actor=None, **more):
+def remember(device, verified, client_info, now, period=30 * DAY, actor=None, note=""):
     return remembering.remember(
-        device, period=period, verification=verified, actor=actor or device.user, client=client_info, now=now, **more
+        device,
+        period=period,
+        verification=verified,
+        by=By(actor=actor or device.user, note=note, client=client_info, at=now),
     )
 
 
 def check(user, credential, client_info, now):
     presented = Presented(credential=credential)
-    return trust.check(user=user, presented=presented, client=client_info, mfa_active=True, now=now)
+    return trust.check(user=user, presented=presented, mfa_active=True, by=By(client=client_info, at=now))
 
 
 def test_a_remembered_device_skips_mfa_until_its_date_and_not_on_it(confirmed, user, verified, client_info, now):
@@ -113,7 +117,7 @@ def test_nothing_is_remembered_where_no_device_is_tracked(confirmed, verified, c
 
 def test_a_device_that_was_forgotten_meanwhile_is_not_found(confirmed, verified, client_info, now):
     seen = Device.objects.select_related("user").get()
-    devices.forget([seen], now=now)
+    devices.forget([seen], by=By(at=now))
     with pytest.raises(DeviceNotFound):
         remember(confirmed[0], verified, client_info, now)
     assert not Device.objects.exists()
@@ -122,11 +126,7 @@ def test_a_device_that_was_forgotten_meanwhile_is_not_found(confirmed, verified,
 def test_a_backend_that_cannot_be_reached_leaves_everything_as_it_was(
     confirmed, verified, client_info, now, monkeypatch
 ):
-    class Unreachable:
-        def update_device_status(self, device, status):
-            raise BackendUnavailable
-
-    monkeypatch.setattr(remembering, "get_backend", Unreachable)
+    monkeypatch.setattr(remembering, "get_owner", Away)
     with pytest.raises(BackendUnavailable):
         remember(confirmed[0], verified, client_info, now)
     assert not Device.objects.remembered().exists()

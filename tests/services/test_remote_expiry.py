@@ -15,7 +15,8 @@ from tests.conftest import NOW
 from tests.services.owner import Elsewhere
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import expiry, remote_expiry
+from trusted_devices.owners import remote
+from trusted_devices.services import expiry
 from trusted_devices.types import Binding
 
 DAY = timedelta(days=1)
@@ -24,7 +25,7 @@ DAY = timedelta(days=1)
 @pytest.fixture(autouse=True)
 def _elsewhere(settings: Any) -> Iterator[None]:
     Elsewhere.forget_everything()
-    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": f"{Elsewhere.__module__}.Elsewhere"}
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": f"{Elsewhere.__module__}.ELSEWHERE"}
     cache.clear()
     yield
     cache.clear()
@@ -92,7 +93,7 @@ def test_after_several_failures_in_a_row_what_is_done_is_done_and_the_sweep_ends
     assert next(batches) == 1
     with pytest.raises(BackendUnavailable):
         next(batches)
-    assert Elsewhere.turns == [user.pk] * (1 + remote_expiry.GIVE_UP_AFTER)
+    assert Elsewhere.turns == [user.pk] * (1 + remote.GIVE_UP_AFTER)
     assert not Device.objects.remembered().filter(pk=done.pk).exists()
     assert remembered() == len(others)
 
@@ -122,16 +123,16 @@ def test_trust_that_was_renewed_meanwhile_is_given_back(user: Any) -> None:
 
 def test_what_another_worker_has_claimed_is_left_to_it(user: Any) -> None:
     mine, theirs = due(user, 2, 1)
-    assert remote_expiry._claim(theirs)
+    assert remote._claim(theirs)
     assert sweep() == 1
     assert dict(Elsewhere.told) == {mine.device_key: "not_remembered"}
 
 
 def test_a_renewed_trust_that_falls_due_again_is_claimed_anew(user: Any) -> None:
     (device,) = due(user, 1)
-    assert remote_expiry._claim(device)
+    assert remote._claim(device)
     device.trust_expires_at = NOW
-    assert remote_expiry._claim(device)
+    assert remote._claim(device)
 
 
 def test_a_cache_out_of_order_costs_double_work_at_most(
@@ -141,7 +142,7 @@ def test_a_cache_out_of_order_costs_double_work_at_most(
         raise ConnectionError("redis://user:secret@host")
 
     due(user, 1)
-    monkeypatch.setattr(remote_expiry.cache, "add", broken)
+    monkeypatch.setattr(remote.cache, "add", broken)
     assert sweep() == 1
     assert "Devices cannot be claimed (ConnectionError)." in caplog.text
     assert "secret" not in caplog.text

@@ -10,18 +10,31 @@ from django.db import Error
 
 from tests import factories
 from tests.broken_database import broken
+from tests.bundled import bundled
 from tests.conftest import NOW
 from tests.services.owner import GivesKeys
 from trusted_devices.crypto import device_secret
 from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, TrustNotAllowed
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import comparison, devices, registration, remembering, srp_devices, trust, versions
+from trusted_devices.services import (
+    comparison,
+    devices,
+    granting,
+    registration,
+    remembering,
+    srp_devices,
+    stamps,
+    trust,
+    versions,
+)
 from trusted_devices.types import (
     Binding,
+    By,
     ClientInfo,
     DeviceCredential,
     DeviceStatus,
+    NewDevice,
     Presented,
     ProofState,
     StatusReason,
@@ -36,7 +49,7 @@ DAY = timedelta(days=1)
 def owner(settings):
     GivesKeys.forget_everything()
     settings.TRUSTED_DEVICES = {
-        "BACKEND": "tests.services.owner.GivesKeys",
+        "BACKEND": "tests.services.owner.GIVES_KEYS",
         "MFA": "trusted_devices.mfa.otp.OTPProvider",
     }
     return GivesKeys
@@ -54,7 +67,7 @@ def make(owner, user):
                 binding=Binding.SRP,
                 device_group_key="-ABCDEFGH",
                 secret_digest=device_secret.digest(f"secret {number}"),
-                password_stamp=trust.password_stamp(user),
+                password_stamp=stamps.password_stamp(user),
             )
             for number in range(count)
         ]
@@ -82,7 +95,7 @@ def grant(owner, user, verified, client_info, sixty_days):
             "client": client_info,
             "now": NOW,
         }
-        return trust.grant(**arguments | changes)
+        return granting.grant(**bundled(arguments | changes, choice=True))
 
     return grant_it
 
@@ -102,14 +115,14 @@ class TestStoppingTrust:
         first, second = make(2)
         Device.objects.filter(pk=second.pk).update(status=DeviceStatus.NOT_REMEMBERED)
         second.refresh_from_db()
-        assert devices.stop_trusting([first, second], reason=StatusReason.USER_STOPPED, now=NOW) == 1
+        assert devices.stop_trusting([first, second], reason=StatusReason.USER_STOPPED, by=By(at=NOW)) == 1
         assert owner.told == [(first.device_key, "not_remembered")]
 
     def test_what_the_owner_was_told_is_written_and_the_rest_stays_and_is_reported(self, owner, make):
         made = make(3)
         owner.away.add(made[1].device_key)
         with pytest.raises(BackendUnavailable):
-            devices.stop_trusting(made, reason=StatusReason.USER_STOPPED, now=NOW)
+            devices.stop_trusting(made, reason=StatusReason.USER_STOPPED, by=By(at=NOW))
         remembered = Device.objects.order_by("pk").values_list("status", flat=True)
         assert list(remembered) == ["not_remembered", "remembered", "remembered"]
 
@@ -117,7 +130,7 @@ class TestStoppingTrust:
         made = make(2)
         owner.away.update(device.device_key for device in made)
         with after_commit(execute=True):
-            stopped = devices.stop_trusting(made, reason=StatusReason.PASSWORD_CHANGED, at_all_costs=True, now=NOW)
+            stopped = devices.stop_at_all_costs(made, reason=StatusReason.PASSWORD_CHANGED, by=By(at=NOW))
         assert stopped == 2
         assert not Device.objects.remembered().exists()
 
@@ -125,7 +138,7 @@ class TestStoppingTrust:
         first, second = make(2)
         Device.objects.filter(pk=second.pk).update(status=DeviceStatus.NOT_REMEMBERED)
         with after_commit() as waiting:
-            devices.end_trust(user=first.user, reason=StatusReason.MFA_CHANGED, end_sessions=True, now=NOW)
+            devices.end_trust(user=first.user, reason=StatusReason.MFA_CHANGED, end_sessions=True, by=By(at=NOW))
             assert owner.told == []
         for tell in waiting:
             tell()
@@ -137,30 +150,30 @@ class TestForgetting:
         made = make(3)
         owner.away.add(made[2].device_key)
         with pytest.raises(BackendUnavailable):
-            devices.forget(made, now=NOW)
+            devices.forget(made, by=By(at=NOW))
         assert list(Device.objects.all()) == [made[2]]
         assert DeviceEvent.objects.filter(action="forgotten").count() == 2
 
     def test_more_than_a_handful_wait_for_their_turn_in_the_background(self, owner, make):
         made = make(11)
-        devices.forget(made[:5], now=NOW)
+        devices.forget(made[:5], by=By(at=NOW))
         assert owner.turns == []
-        devices.forget(made[5:], now=NOW)
+        devices.forget(made[5:], by=By(at=NOW))
         assert owner.turns == [made[0].user_id] * 6
         assert len(owner.told) == 11
 
     def test_a_device_unknown_to_its_owner_is_lost_here_too(self, owner, make, user):
         [device] = make(1)
-        trust.lose(user=user, credential=held(device, 1), client=ClientInfo(), now=NOW)
+        trust.lose(user=user, credential=held(device, 1), by=By(client=ClientInfo(), at=NOW))
         assert Device.objects.exists()
-        trust.lose(user=user, credential=held(device), client=ClientInfo(), now=NOW)
+        trust.lose(user=user, credential=held(device), by=By(client=ClientInfo(), at=NOW))
         assert not Device.objects.exists()
         assert DeviceEvent.objects.get(action="forgotten").note == "unknown to its backend"
 
     def test_a_device_unknown_to_its_owner_keeps_nobody_out_when_they_are_away(self, owner, make, user, caplog):
         [device] = make(1)
         owner.away.add(device.device_key)
-        trust.lose(user=user, credential=held(device), client=ClientInfo(), now=NOW)
+        trust.lose(user=user, credential=held(device), by=By(client=ClientInfo(), at=NOW))
         assert f"Device {device.device_key} is unknown to its backend and could not be forgotten." in caplog.text
         assert Device.objects.exists()
 
@@ -179,7 +192,7 @@ class TestTheProofOfADevice:
         [device] = make(1)
         presented = Presented(credential=held(device))
         checked = trust.check(
-            user=user, presented=presented, client=ClientInfo(), mfa_active=True, proof=proof, now=NOW
+            user=user, presented=presented, mfa_active=True, proof=proof, by=By(client=ClientInfo(), at=NOW)
         )
         assert checked.decision.reason is reason
 
@@ -188,7 +201,7 @@ class TestTheProofOfADevice:
 
         def recalled(secret=0, now=NOW):
             presented = Presented(credential=held(device, secret))
-            return trust.recall(user=user, presented=presented, client=ClientInfo(), now=now)
+            return trust.recall(user=user, presented=presented, by=By(client=ClientInfo(), at=now))
 
         assert recalled() == held(device)
         assert recalled(secret=1) is None
@@ -201,7 +214,7 @@ class TestTheProofOfADevice:
         [device] = make(1)
         presented = Presented(credential=held(device))
         with broken("FROM .trusted_devices_device."):
-            assert trust.recall(user=user, presented=presented, client=ClientInfo(), now=NOW) is None
+            assert trust.recall(user=user, presented=presented, by=By(client=ClientInfo(), at=NOW)) is None
         assert "A device could not be recalled" in caplog.text
 
 
@@ -244,7 +257,7 @@ class TestEditing:
     def remember(self, totp, verified, user):
         def remember_it(device):
             with versions.unchanged(device, lambda version: True) as stored:
-                return remembering.remember(stored, period=30 * DAY, verification=verified, actor=user, now=NOW)
+                return remembering.remember(stored, period=30 * DAY, verification=verified, by=By(actor=user, at=NOW))
 
         return remember_it
 
@@ -254,7 +267,7 @@ class TestEditing:
         assert remember(device).trust_expires_at == NOW + 30 * DAY
         assert owner.told == [(device.device_key, "remembered")]
         with versions.unchanged(device, lambda version: True) as stored:
-            devices.forget([stored], now=NOW)
+            devices.forget([stored], by=By(at=NOW))
         assert owner.told[1:] == [(device.device_key, "forgotten")]
 
     def test_an_owner_who_cannot_be_told_leaves_the_mirror_alone(self, owner, make, remember):
@@ -316,9 +329,9 @@ class TestGranting:
         with pytest.raises(BackendUnavailable):
             grant()
         assert not Device.objects.exists()
-        assert "Device eu-central-1_the-sign-in is left over at its backend" in caplog.text
+        assert "Device eu-central-1_the-sign-in is left over at its owner" in caplog.text
 
-    @pytest.mark.parametrize("pattern", ["^INSERT", "^UPDATE"])
+    @pytest.mark.parametrize("pattern", ["^INSERT", "^INSERT INTO .trusted_devices_deviceevent"])
     def test_a_device_that_cannot_be_written_is_forgotten_there(self, owner, grant, user, pattern):
         with broken(pattern), pytest.raises(Exception, match=r"no_such_table|nothing"):
             grant()
@@ -368,7 +381,7 @@ class TestTheLimit:
 
     def test_a_device_that_is_only_confirmed_is_not_itself_too_many(self, make, user, client_info):
         make(3)
-        device, _credential = registration.confirm(user=user, client=client_info, now=NOW)
+        device, _credential = registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert Device.objects.filter(pk=device.pk).exists()
         assert Device.objects.count() == 3
 
@@ -400,7 +413,7 @@ class TestTheAlarm:
         [device] = make(1)
         for _ in range(2):
             with after_commit(execute=True):
-                devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+                devices.mark_compromised(device, by=By(client=ClientInfo(), at=NOW))
         assert owner.told == [(device.device_key, "not_remembered")]
 
     def test_an_owner_who_could_not_be_told_is_told_by_comparing(self, owner, make, user, after_commit):
@@ -410,7 +423,7 @@ class TestTheAlarm:
         owner.has(device)
         owner.away.add(device.device_key)
         with after_commit(execute=True):
-            devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+            devices.mark_compromised(device, by=By(client=ClientInfo(), at=NOW))
         assert Device.objects.get().status_reason == StatusReason.COMPROMISED
         owner.away.clear()
         [compared] = comparison.compare(since=NOW, now=NOW + DAY)
@@ -428,14 +441,14 @@ class TestAPoolOfTheSite:
         def confirm_it(tracking):
             return srp_devices.confirm(
                 user=user,
-                device_key="eu-central-1_the-sign-in",
-                group_key="-ABCDEFGH",
+                new=NewDevice(
+                    device_key="eu-central-1_the-sign-in", group_key="-ABCDEFGH", secret="", binding=Binding.SRP
+                ),
                 verifier=SrpVerifier(salt=5, verifier=7),
                 name="Pixel 9",
                 terms=srp_devices.Terms(tracking=tracking, skip_mfa=True),
                 verification=verified,
-                client=client_info,
-                now=NOW,
+                by=By(client=client_info, at=NOW),
             )
 
         return confirm_it
@@ -448,8 +461,8 @@ class TestAPoolOfTheSite:
     def test_they_are_told_of_a_device_that_is_remembered_later(self, owner, confirm, user, verified, client_info):
         device = confirm(TrackingMode.OPT_IN)
         common = {"terms": self.TERMS, "verification": verified, "client": client_info, "now": NOW}
-        srp_devices.remember(device, actor=user, **common)
-        srp_devices.authenticated(device, **common)
+        srp_devices.remember(device, **bundled(common | {"actor": user}))
+        srp_devices.authenticated(device, **bundled(common))
         assert [what for _key, what in owner.told] == ["confirmed", "remembered", "remembered"]
 
     def test_a_device_that_may_not_be_remembered_there_is_not_here(self, owner, confirm, user, verified, client_info):
@@ -457,7 +470,7 @@ class TestAPoolOfTheSite:
         owner.away.add(device.device_key)
         common = {"terms": self.TERMS, "verification": verified, "client": client_info, "now": NOW}
         with pytest.raises(BackendUnavailable):
-            srp_devices.remember(device, actor=user, **common)
+            srp_devices.remember(device, **bundled(common | {"actor": user}))
         with pytest.raises(BackendUnavailable):
-            srp_devices.authenticated(device, **common)
+            srp_devices.authenticated(device, **bundled(common))
         assert not Device.objects.remembered().exists()

@@ -10,7 +10,7 @@ from tests.factories import remembered
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices, reports
 from trusted_devices.services.reports import DayCount, DayOfTrust, ReasonCount, SweepLag
-from trusted_devices.types import DeviceStatus, EventAction, StatusReason
+from trusted_devices.types import By, DeviceStatus, EventAction, StatusReason
 
 DAY = timedelta(days=1)
 
@@ -91,9 +91,9 @@ def test_trust_over_time_never_goes_below_nothing(user, now):
 def test_trust_over_time_follows_what_the_services_log(user, now):
     first, second, third = store(user, now + DAY, now + DAY, now + DAY)
     log(EventAction.REMEMBERED, *[now - DAY] * 3)
-    devices.forget([first], now=now)
-    devices.stop_trusting([second], reason=StatusReason.STAFF_STOPPED, now=now)
-    devices.forget([second], now=now)
+    devices.forget([first], by=By(at=now))
+    devices.stop_trusting([second], reason=StatusReason.STAFF_STOPPED, by=By(at=now))
+    devices.forget([second], by=By(at=now))
     assert reports.trust_over_time(now=now, days=2) == [
         DayOfTrust(date(2026, 2, 28), given=3, ended=0, remembered=3),
         DayOfTrust(date(2026, 3, 1), given=0, ended=2, remembered=1),

@@ -15,7 +15,7 @@ from tests import factories
 from trusted_devices import conf
 from trusted_devices.models import DeviceSession
 from trusted_devices.services import devices, sessions
-from trusted_devices.types import StatusReason
+from trusted_devices.types import By, StatusReason
 
 LOCAL_MEMORY = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 ENGINES = [
@@ -75,14 +75,14 @@ def test_the_sessions_of_a_forgotten_device_end_and_nobody_elses(engine, signed_
     [other_device] = factories.store_trusted(other_user, 1, now=now)
     first, second, elsewhere = signed_in(), signed_in(), signed_in(other_device)
     assert all(lives(engine, store) for store in (first, second, elsewhere))
-    devices.forget([device], now=now)
+    devices.forget([device], by=By(at=now))
     assert [lives(engine, store) for store in (first, second, elsewhere)] == [False, False, True]
     assert list(DeviceSession.objects.values_list("device", flat=True)) == [other_device.pk]
 
 
 def test_the_session_in_hand_can_be_spared(engine, signed_in, device, now):
     in_hand, other = signed_in(), signed_in()
-    devices.forget([device], spare_session=in_hand.session_key, now=now)
+    devices.forget([device], spare_session=in_hand.session_key, by=By(at=now))
     assert [lives(engine, store) for store in (in_hand, other)] == [True, False]
 
 
@@ -90,14 +90,14 @@ def test_a_slow_request_does_not_bring_an_ended_session_back(engine, signed_in, 
     store = signed_in()
     slow = engine.SessionStore(store.session_key)
     slow["cart"] = "fuller"
-    devices.forget([device], now=now)
+    devices.forget([device], by=By(at=now))
     with pytest.raises(UpdateError):
         slow.save()
     assert not lives(engine, store)
 
 
 def test_a_session_ends_that_comes_from_a_device_forgotten_meanwhile(engine, signed_in, device, now):
-    devices.forget([device], now=now)
+    devices.forget([device], by=By(at=now))
     store = signed_in()
     assert not lives(engine, store)
     assert not DeviceSession.objects.exists()
@@ -112,7 +112,7 @@ def test_a_session_that_has_ended_by_itself_is_no_obstacle(engine, signed_in, de
 
 def test_sessions_end_with_trust_where_that_is_asked_for(engine, signed_in, device, now):
     store = signed_in()
-    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, end_sessions=True, now=now)
+    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, end_sessions=True, by=By(at=now))
     assert not lives(engine, store)
 
 
@@ -122,7 +122,7 @@ def test_a_new_session_key_takes_the_old_ones_place(engine, signed_in, device, n
     store.cycle_key()
     sessions.attach(device=device, session_key=store.session_key, replaces=before, now=now)
     assert list(DeviceSession.objects.values_list("session_digest", flat=True)) == [sessions.digest(store.session_key)]
-    devices.forget([device], now=now)
+    devices.forget([device], by=By(at=now))
     assert not lives(engine, store)
 
 

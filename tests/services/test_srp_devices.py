@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError
 
 from tests.broken_database import broken, overlooked
+from tests.bundled import bundled
 from tests.conftest import NOW
 from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import AlreadyAnswered, DeviceNotFound
@@ -19,9 +20,12 @@ from trusted_devices.services import srp_devices
 from trusted_devices.services.activity import stored_ip
 from trusted_devices.services.srp_devices import Terms
 from trusted_devices.types import (
+    Binding,
+    By,
     ClientInfo,
     DeviceStatus,
     MfaVerification,
+    NewDevice,
     ProofState,
     StatusReason,
     TrackingMode,
@@ -50,6 +54,10 @@ class OffersNothing(TrustPolicy):
         return None
 
 
+def new_device(device_key: str) -> NewDevice:
+    return NewDevice(device_key=device_key, group_key=GROUP, secret="", binding=Binding.SRP)
+
+
 @pytest.fixture
 def confirm(user: Any, client_info: ClientInfo, verified: MfaVerification) -> Any:
     """Confirm a device of the user's, after MFA."""
@@ -57,8 +65,7 @@ def confirm(user: Any, client_info: ClientInfo, verified: MfaVerification) -> An
     def confirm_it(terms: Terms = OPT_IN, **changes: Any) -> Device:
         arguments: dict[str, Any] = {
             "user": user,
-            "device_key": KEY,
-            "group_key": GROUP,
+            "new": new_device(KEY),
             "verifier": SrpVerifier(salt=5, verifier=7),
             "name": "Pixel 9",
             "terms": terms,
@@ -66,7 +73,7 @@ def confirm(user: Any, client_info: ClientInfo, verified: MfaVerification) -> An
             "client": client_info,
             "now": NOW,
         }
-        return srp_devices.confirm(**arguments | changes)
+        return srp_devices.confirm(**bundled(arguments | changes))
 
     return confirm_it
 
@@ -77,7 +84,7 @@ def remember(user: Any, client_info: ClientInfo, verified: MfaVerification) -> A
 
     def remember_it(device: Device, terms: Terms = OPT_IN, **changes: Any) -> Device:
         arguments = {"terms": terms, "verification": verified, "actor": user, "client": client_info, "now": NOW}
-        srp_devices.remember(device, **arguments | changes)
+        srp_devices.remember(device, **bundled(arguments | changes))
         return Device.objects.get(pk=device.pk)
 
     return remember_it
@@ -90,7 +97,7 @@ def decide(user: Any, client_info: ClientInfo) -> Any:
     def decide_it(device: Device, terms: Terms = OPT_IN, **changes: Any) -> TrustReason:
         arguments: dict[str, Any] = {"proof": ProofState.PASSED, "client": client_info, "now": NOW}
         device.refresh_from_db()
-        return srp_devices.check(user=user, device=device, terms=terms, **arguments | changes).reason
+        return srp_devices.check(user=user, device=device, terms=terms, **bundled(arguments | changes)).reason
 
     return decide_it
 
@@ -256,7 +263,7 @@ def test_who_stopped_trust_is_kept_also_where_there_was_none(
     device = confirm()
     if was_remembered:
         device = remember(device)
-    srp_devices.stop(device, reason=StatusReason.STAFF_STOPPED, actor=None, client=client_info, now=NOW + DAY)
+    srp_devices.stop(device, reason=StatusReason.STAFF_STOPPED, by=By(actor=None, client=client_info, at=NOW + DAY))
     device.refresh_from_db()
     assert (device.is_remembered, device.status_reason) == (False, StatusReason.STAFF_STOPPED)
     assert device.status_changed_at == NOW + DAY
@@ -284,10 +291,10 @@ def test_mfa_renews_trust_only_where_nobody_is_asked_and_nobody_ended_it_on_purp
 ) -> None:
     device = confirm(terms)
     if stopped is not None:
-        srp_devices.stop(device, reason=stopped, actor=None, client=client_info, now=NOW)
+        srp_devices.stop(device, reason=stopped, by=By(actor=None, client=client_info, at=NOW))
     later = NOW + DAY
     srp_devices.authenticated(
-        device, terms=terms, verification=replace(verified, at=later), client=client_info, now=later
+        device, terms=terms, verification=replace(verified, at=later), by=By(client=client_info, at=later)
     )
     device.refresh_from_db()
     assert (device.is_remembered, device.last_authenticated_at) == (renewed, later)
@@ -301,14 +308,14 @@ def test_a_device_that_is_forgotten_meanwhile_is_neither_remembered_nor_noted(
     with pytest.raises(DeviceNotFound):
         remember(device)
     with pytest.raises(DeviceNotFound):
-        srp_devices.authenticated(device, terms=ALWAYS, verification=verified, client=client_info, now=NOW)
+        srp_devices.authenticated(device, terms=ALWAYS, verification=verified, by=By(client=client_info, at=NOW))
     assert not Device.objects.exists()
 
 
 def test_a_sign_in_without_an_agent_leaves_the_one_that_is_known(confirm: Any, client_info: ClientInfo) -> None:
     device = confirm()
     nameless = replace(client_info, user_agent="", ip_address="198.51.100.9")
-    srp_devices.authenticated(device, terms=OPT_IN, verification=None, client=nameless, now=NOW + DAY)
+    srp_devices.authenticated(device, terms=OPT_IN, verification=None, by=By(client=nameless, at=NOW + DAY))
     device.refresh_from_db()
     assert (device.user_agent, device.last_ip) == (client_info.user_agent, stored_ip("198.51.100.9"))
     assert not device.is_remembered
@@ -318,8 +325,8 @@ def test_a_device_counts_as_remembered_until_its_trust_ends_whether_or_not_the_s
     confirm: Any, remember: Any, user: Any
 ) -> None:
     never = confirm()
-    without_mfa = remember(confirm(device_key=KEY.replace("0b", "0c")), verification=None)
-    trusted = remember(confirm(device_key=KEY.replace("0b", "0d")))
+    without_mfa = remember(confirm(new=new_device(KEY.replace("0b", "0c"))), verification=None)
+    trusted = remember(confirm(new=new_device(KEY.replace("0b", "0d"))))
     for now, expected in ((NOW + 60 * DAY - timedelta(seconds=1), True), (NOW + 60 * DAY, False)):
         counts = srp_devices.remembered_at(now, user=user, terms=OPT_IN)
         assert [counts(device) for device in (never, without_mfa, trusted)] == [False, True, expected]
@@ -332,7 +339,7 @@ def test_staff_take_up_trust_that_was_earned_and_has_not_ended_and_make_none(
     confirm: Any, remember: Any, client_info: ClientInfo, later: timedelta, expires: Any
 ) -> None:
     device = remember(confirm())
-    srp_devices.stop(device, reason=StatusReason.STAFF_STOPPED, actor=None, client=client_info, now=NOW)
+    srp_devices.stop(device, reason=StatusReason.STAFF_STOPPED, by=By(actor=None, client=client_info, at=NOW))
     device = remember(device, verification=None, actor=None, now=NOW + later)
     assert (device.is_remembered, device.status_reason) == (True, StatusReason.STAFF_TRUSTED)
     assert device.trust_expires_at == expires

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from trusted_devices.models import Device
-from trusted_devices.services import devices, registration, standings, trust
-from trusted_devices.types import ClientInfo, MfaVerification, Presented, StatusReason, TrustReason
+from trusted_devices.services import devices, granting, registration, standings
+from trusted_devices.services.granting import TrustChoice
+from trusted_devices.types import By, ClientInfo, MfaVerification, Presented, StatusReason, TrustReason
 
 
 @pytest.fixture
@@ -17,8 +18,12 @@ def device(
     user: Any, verified: MfaVerification, client_info: ClientInfo, sixty_days: timedelta, now: datetime
 ) -> Device:
     """A device that ``user`` trusts for sixty days."""
-    return trust.grant(
-        user=user, period=sixty_days, verification=verified, presented=Presented(), client=client_info, now=now
+    return granting.grant(
+        user=user,
+        verification=verified,
+        presented=Presented(),
+        choice=TrustChoice(period=sixty_days),
+        by=By(client=client_info, at=now),
     ).device
 
 
@@ -26,7 +31,8 @@ def test_the_device_in_hand_comes_first_and_then_the_latest_used(
     user: Any, device: Device, client_info: ClientInfo, now: datetime
 ) -> None:
     older, newer = (
-        registration.confirm(user=user, client=client_info, now=now + timedelta(hours=hours))[0] for hours in (1, 2)
+        registration.confirm(user=user, by=By(client=client_info, at=now + timedelta(hours=hours)))[0]
+        for hours in (1, 2)
     )
     found = standings.standings(user=user, current_key=device.device_key, now=now)
     assert [standing.device for standing in found] == [device, newer, older]
@@ -47,7 +53,7 @@ def test_past_its_date_it_stands_as_expired(user: Any, device: Device, now: date
 
 
 def test_whoever_stopped_trusting_it_sees_that_it_is_not_remembered(user: Any, device: Device, now: datetime) -> None:
-    devices.stop_trusting([device], reason=StatusReason.USER_STOPPED, now=now)
+    devices.stop_trusting([device], reason=StatusReason.USER_STOPPED, by=By(at=now))
     (standing,) = standings.standings(user=user, now=now)
     assert standing.decision.reason is TrustReason.NOT_REMEMBERED
 
@@ -61,6 +67,6 @@ def test_all_of_them_cost_one_query(
     user: Any, device: Device, client_info: ClientInfo, now: datetime, django_assert_num_queries: Any
 ) -> None:
     for _number in range(5):
-        registration.confirm(user=user, client=client_info, now=now)
+        registration.confirm(user=user, by=By(client=client_info, at=now))
     with django_assert_num_queries(1):
         assert len(standings.standings(user=user, now=now)) == 6

@@ -13,20 +13,20 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from tests.broken_database import broken, interrupted, overlooked
+from tests.bundled import bundled
 from tests.conftest import NOW
 from trusted_devices import signals
-from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import (
     AlreadyAnswered,
-    BackendUnavailable,
     InvalidDeviceName,
     InvalidPeriod,
     TrustNotAllowed,
 )
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.policy import TrustPolicy
-from trusted_devices.services import devices, sessions, trust
+from trusted_devices.services import credentials, devices, granting, sessions, trust
 from trusted_devices.types import (
+    By,
     ClientInfo,
     DeviceStatus,
     EventAction,
@@ -58,7 +58,7 @@ def grant(user, verified, client_info, sixty_days, now):
             "client": client_info,
             "now": now,
         }
-        return trust.grant(**arguments | changes)
+        return granting.grant(**bundled(arguments | changes, choice=True))
 
     return grant_it
 
@@ -80,7 +80,7 @@ def check(user, client_info):
             "mfa_active": True,
             "now": NOW + after,
         }
-        return trust.check(**arguments | changes)
+        return trust.check(**bundled(arguments | changes))
 
     return check_it
 
@@ -200,7 +200,7 @@ class TestChecking:
         assert check(granted.credential).decision.reason is TrustReason.NOT_CONFIRMED
 
     def test_a_device_that_is_not_remembered_is_refused(self, granted, check):
-        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED)
+        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED, by=By())
         assert check(granted.credential).decision.reason is TrustReason.NOT_REMEMBERED
 
     def test_a_password_changed_behind_djangos_back_ends_the_trust(self, granted, check, user):
@@ -315,7 +315,7 @@ class TestRotation:
 
     def test_after_a_minute_the_same_secret_is_given_another_successor(self, granted, check):
         one = check(granted.credential, DAY)
-        two = check(granted.credential, DAY + trust.ROTATION_GRACE)
+        two = check(granted.credential, DAY + credentials.ROTATION_GRACE)
         assert one.credential.secret != two.credential.secret
         assert one.credential.generation == two.credential.generation == 1
 
@@ -323,14 +323,14 @@ class TestRotation:
         successor = check(granted.credential, DAY).credential
         device = Device.objects.get()
         assert device.secret_generation == 0
-        assert trust.match(device, granted.credential) is SecretMatch.CURRENT
-        assert trust.match(device, successor) is SecretMatch.SUCCESSOR
+        assert credentials.match(device, granted.credential) is SecretMatch.CURRENT
+        assert credentials.match(device, successor) is SecretMatch.SUCCESSOR
         after = check(successor, 2 * DAY).credential
         device.refresh_from_db()
         assert device.secret_generation == 1
-        assert trust.match(device, granted.credential) is SecretMatch.SUPERSEDED
-        assert trust.match(device, successor) is SecretMatch.CURRENT
-        assert trust.match(device, after) is SecretMatch.SUCCESSOR
+        assert credentials.match(device, granted.credential) is SecretMatch.SUPERSEDED
+        assert credentials.match(device, successor) is SecretMatch.CURRENT
+        assert credentials.match(device, after) is SecretMatch.SUCCESSOR
         stored = " ".join(map(str, Device.objects.values_list().get()))
         assert not any(held.secret in stored for held in (granted.credential, successor, after))
 
@@ -343,14 +343,14 @@ class TestRotation:
 
     def test_trust_that_ends_between_read_and_write_is_not_given(self, granted, check):
         with interrupted(
-            UPDATES_DEVICE, lambda: devices.stop_trusting([granted.device], reason=StatusReason.STAFF_STOPPED)
+            UPDATES_DEVICE, lambda: devices.stop_trusting([granted.device], reason=StatusReason.STAFF_STOPPED, by=By())
         ):
             found = check(granted.credential)
         assert found.decision.reason is TrustReason.NOT_REMEMBERED
         assert found.credential is None
 
     def test_a_device_forgotten_between_read_and_write_is_unknown(self, granted, check):
-        with interrupted(UPDATES_DEVICE, lambda: devices.forget([granted.device])):
+        with interrupted(UPDATES_DEVICE, lambda: devices.forget([granted.device], by=By())):
             found = check(granted.credential)
         assert found.decision.reason is TrustReason.UNKNOWN_DEVICE
 
@@ -404,7 +404,7 @@ class TestTheAlarm:
         assert check(thief, 4 * DAY).decision.reason is TrustReason.SUPERSEDED_SECRET
 
     def test_it_is_raised_for_a_device_that_is_not_remembered_as_well(self, copied, check, granted):
-        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED)
+        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED, by=By())
         assert check(copied[0], 3 * DAY).decision.reason is TrustReason.SUPERSEDED_SECRET
         assert Device.objects.get().status_reason == StatusReason.COMPROMISED
 
@@ -423,7 +423,7 @@ class TestTheAlarm:
         assert check(newest, 2 * DAY).decision.reason is TrustReason.WRONG_SECRET
 
     def test_a_backend_that_cannot_be_told_does_not_keep_it_quiet(self, copied, check, settings, heard):
-        settings.TRUSTED_DEVICES = {"BACKEND": f"{__name__}.AwayBackend"}
+        settings.TRUSTED_DEVICES = {"BACKEND": "tests.services.owner.AWAY"}
         sent = heard(lambda: check(copied[0], 3 * DAY))
         assert {"device_compromised", "trust_refused"} <= dict(sent).keys()
         assert Device.objects.get().status_reason == StatusReason.COMPROMISED
@@ -438,8 +438,8 @@ class TestTheAlarm:
 
     def test_a_device_that_is_being_forgotten_needs_no_alarm(self, granted):
         device = Device.objects.get()
-        devices.forget([device])
-        devices.mark_compromised(device, client=ClientInfo(), now=NOW)
+        devices.forget([device], by=By())
+        devices.mark_compromised(device, by=By(client=ClientInfo(), at=NOW))
         assert EventAction.COMPROMISED not in dict(actions())
 
     @pytest.mark.parametrize("held", [0, 1], ids=["the stale copy", "the newest secret"])
@@ -453,13 +453,6 @@ class TestTheAlarm:
         for copy in copied:
             assert not check(copy, 5 * DAY).decision.allowed
         assert check(anew.credential, 6 * DAY).decision.allowed
-
-
-class AwayBackend(LocalBackend):
-    """Cannot be reached."""
-
-    def update_device_status(self, device, status):
-        raise BackendUnavailable
 
 
 class TestADatabaseThatFails:
@@ -501,7 +494,7 @@ class TestADatabaseThatFails:
         assert grant(granted.credential, now=NOW + 61 * DAY).device.pk == granted.device.pk
 
     def test_in_the_middle_of_a_first_grant_leaves_no_device(self, grant):
-        with broken(UPDATES_DEVICE), pytest.raises(Exception, match=r"no_such_table|nothing"):
+        with broken(ADDS_EVENT), pytest.raises(Exception, match=r"no_such_table|nothing"):
             grant()
         assert not Device.objects.exists()
         assert actions() == []
@@ -510,12 +503,12 @@ class TestADatabaseThatFails:
 class TestRecognising:
     def test_a_device_is_recognised_by_its_current_secret_and_by_its_successor(self, granted, check, user):
         successor = check(granted.credential).credential
-        assert trust.recognise(user=user, credential=granted.credential) == granted.device
-        assert trust.recognise(user=user, credential=successor) == granted.device
+        assert credentials.recognise(user=user, credential=granted.credential) == granted.device
+        assert credentials.recognise(user=user, credential=successor) == granted.device
 
     def test_a_device_is_recognised_whether_remembered_or_not(self, granted, user):
-        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED)
-        assert not trust.recognise(user=user, credential=granted.credential).is_remembered
+        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED, by=By())
+        assert not credentials.recognise(user=user, credential=granted.credential).is_remembered
 
     def test_nothing_else_is_recognised(self, granted, user, other_user):
         good = granted.credential
@@ -525,14 +518,14 @@ class TestRecognising:
             replace(good, device_key="local_unknown"),
             replace(good, user_id=str(other_user.pk)),
         ):
-            assert trust.recognise(user=user, credential=credential) is None
-        assert trust.recognise(user=other_user, credential=good) is None
-        assert trust.recognise(user=other_user, credential=replace(good, user_id=str(other_user.pk))) is None
+            assert credentials.recognise(user=user, credential=credential) is None
+        assert credentials.recognise(user=other_user, credential=good) is None
+        assert credentials.recognise(user=other_user, credential=replace(good, user_id=str(other_user.pk))) is None
 
     def test_recognising_costs_one_read_and_changes_nothing(self, granted, user, django_assert_num_queries):
         before = Device.objects.values().get()
         with django_assert_num_queries(1):
-            trust.recognise(user=user, credential=granted.credential)
+            credentials.recognise(user=user, credential=granted.credential)
         assert Device.objects.values().get() == before
 
 
@@ -557,7 +550,7 @@ class TestGranting:
 
     def test_nothing_is_announced_that_was_not_committed(self, grant, heard):
         def fail():
-            with broken(UPDATES_DEVICE), pytest.raises(Exception, match=r"no_such_table|nothing"):
+            with broken(ADDS_EVENT), pytest.raises(Exception, match=r"no_such_table|nothing"):
                 grant()
 
         assert heard(fail) == []
@@ -653,7 +646,9 @@ class TestSignedIn:
     def sign_in(self, user, client_info):
         def note(device, by=VerifiedBy.MFA, key=None):
             key = key or new_session()
-            trust.signed_in(user=user, by=by, device=device, session_key=key, client=client_info, now=NOW + DAY)
+            sessions.started(
+                user=user, verified_by=by, device=device, session_key=key, by=By(client=client_info, at=NOW + DAY)
+            )
             return key
 
         return note
@@ -674,15 +669,15 @@ class TestSignedIn:
 
     def test_a_session_from_a_device_just_forgotten_is_ended(self, sign_in, granted):
         device = Device.objects.get()
-        devices.forget([granted.device])
+        devices.forget([granted.device], by=By())
         assert not session_exists(sign_in(device))
         assert DeviceEvent.objects.latest("pk").device is None
 
     def test_a_session_from_a_device_whose_trust_was_just_stopped_is_ended(self, sign_in, granted, check):
         found = check(granted.credential)
-        devices.stop_trusting([granted.device], reason=StatusReason.STAFF_STOPPED, end_sessions=True)
+        devices.stop_trusting([granted.device], reason=StatusReason.STAFF_STOPPED, end_sessions=True, by=By())
         assert not session_exists(sign_in(found.device, VerifiedBy.TRUSTED_DEVICE))
 
     def test_a_session_from_a_device_that_was_not_trusted_anyway_goes_on(self, sign_in, granted):
-        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED)
+        devices.stop_trusting([granted.device], reason=StatusReason.USER_STOPPED, by=By())
         assert session_exists(sign_in(Device.objects.get()))

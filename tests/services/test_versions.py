@@ -9,12 +9,12 @@ import pytest
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device
 from trusted_devices.services import devices, registration, versions
-from trusted_devices.types import DeviceStatus
+from trusted_devices.types import By, DeviceStatus
 
 
 @pytest.fixture
 def device(user, client_info, now):
-    return registration.confirm(user=user, client=client_info, name="Tablet", now=now)[0]
+    return registration.confirm(user=user, name="Tablet", by=By(client=client_info, at=now))[0]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_block_gets_the_device_as_it_is_stored(device):
 
 def test_a_stale_version_lets_nothing_run(device, now):
     seen = versions.version(device)
-    devices.rename(device=Device.objects.get(), name="Faster", actor=None, now=now)
+    devices.rename(device=Device.objects.get(), name="Faster", by=By(actor=None, at=now))
     with pytest.raises(StaleDevice), versions.unchanged(device, seen.__eq__):
         pytest.fail("the block ran")
 
@@ -68,14 +68,14 @@ def test_what_the_block_did_is_undone_if_it_fails(device):
 
 
 def test_a_forgotten_device_cannot_be_held(device, now):
-    devices.forget([Device.objects.get()], now=now)
+    devices.forget([Device.objects.get()], by=By(at=now))
     with pytest.raises(DeviceNotFound), versions.unchanged(device, lambda version: True):
         pytest.fail("the block ran")
 
 
 def test_the_log_remembers_who_had_forgotten_what(device, user, other_user, now):
     assert not versions.was_forgotten(device.device_key)
-    devices.forget([Device.objects.get()], now=now)
+    devices.forget([Device.objects.get()], by=By(at=now))
     assert versions.was_forgotten(device.device_key)
     assert versions.was_forgotten(device.device_key, user=user)
     assert not versions.was_forgotten(device.device_key, user=other_user)

@@ -16,9 +16,10 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from trusted_devices import conf, cookies
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
-from trusted_devices.services import devices, sessions, trust
+from trusted_devices.services import devices, granting, sessions
+from trusted_devices.services.granting import TrustChoice
 from trusted_devices.services.sign_in import SignedIn
-from trusted_devices.types import MfaVerification, Presented, StatusReason, VerifiedBy
+from trusted_devices.types import By, MfaVerification, Presented, StatusReason, VerifiedBy
 from trusted_devices.web import logins, session_note
 from trusted_devices.web.jar import apply_changes
 
@@ -44,8 +45,12 @@ def http_request(db):
 
 @pytest.fixture
 def granted(user, totp, verified, client_info, sixty_days, now):
-    return trust.grant(
-        user=user, period=sixty_days, verification=verified, presented=Presented(), client=client_info, now=now
+    return granting.grant(
+        user=user,
+        verification=verified,
+        presented=Presented(),
+        choice=TrustChoice(period=sixty_days),
+        by=By(client=client_info, at=now),
     )
 
 
@@ -141,7 +146,7 @@ class TestFinishing:
         assert http_request.session[DEVICE_ID_SESSION_KEY] == totp.persistent_id
 
     def test_a_session_from_a_device_that_was_just_forgotten_does_not_live(self, http_request, by_trust):
-        devices.forget([Device.objects.get()])
+        devices.forget([Device.objects.get()], by=By())
         logins.finish(http_request, by_trust)
         assert not http_request.session.exists(http_request.session.session_key)
 
@@ -229,7 +234,7 @@ class TestFollowing:
         assert not DeviceSession.objects.exists()
 
     def test_a_device_that_lost_its_trust_keeps_a_session_that_only_moved(self, signed_in):
-        devices.stop_trusting([Device.objects.get()], reason=StatusReason.PASSWORD_CHANGED)
+        devices.stop_trusting([Device.objects.get()], reason=StatusReason.PASSWORD_CHANGED, by=By())
         signed_in.session.cycle_key()
         logins.follow_session(signed_in, logins.moved_session(signed_in))
         assert signed_in.session.exists(signed_in.session.session_key)

@@ -24,10 +24,11 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.exceptions import InvalidExpiry, TrustedDevicesError
+from trusted_devices.owners import get_owner
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import bulk, bulk_jobs
 from trusted_devices.services.bulk import BulkAct, BulkKind, Touched
-from trusted_devices.web.client import client_info
+from trusted_devices.web.client import acting
 from trusted_devices.words import times
 
 SAMPLE = 10
@@ -150,15 +151,15 @@ class ActPage:
         return self._do(act, chosen)
 
     def _do(self, act: BulkAct, chosen: DeviceQuerySet) -> HttpResponse:
-        client = client_info(self.request)
-        if not act.after and act.total > BATCHES_PER_REQUEST * bulk.BATCH_SIZE:
-            job_id = bulk_jobs.hand_over(act, chosen, actor=self.request.user, client=client)
+        by = acting(self.request)
+        if not act.after and act.total > BATCHES_PER_REQUEST * get_owner().batch_size:
+            job_id = bulk_jobs.hand_over(act, chosen, by=by)
             if job_id is not None:
                 site = self.model_admin.admin_site.name
                 return redirect(reverse("admin:trusted_devices_device_job", args=[job_id], current_app=site))
         try:
             for _batch in range(BATCHES_PER_REQUEST):
-                act = bulk.step(act, chosen, actor=self.request.user, client=client)
+                act = bulk.step(act, chosen, by=by)
                 if act.finished:
                     break
         except TrustedDevicesError as error:

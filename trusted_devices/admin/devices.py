@@ -29,9 +29,9 @@ from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.policy import effective_expiry
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import bulk_jobs, devices, sessions, trust
+from trusted_devices.services import bulk_jobs, devices, sessions, site_policy
 from trusted_devices.services.bulk import BulkKind
-from trusted_devices.web.client import client_info
+from trusted_devices.web.client import acting
 from trusted_devices.words import times
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class DeviceAdmin(DeviceModelAdmin):
     @admin.display(description=_("in effect until"))
     def effective_expiry(self, device: Device) -> str:
         """What the policy makes of that date now; only while the device is remembered."""
-        maximum = trust.get_policy().limits(device.user).maximum
+        maximum = site_policy.get_policy().limits(device.user).maximum
         expiry = effective_expiry(device.trust_granted_at, device.trust_expires_at, maximum)
         if not device.is_remembered or expiry is None:
             return NOTHING
@@ -280,11 +280,11 @@ class DeviceAdmin(DeviceModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Device) -> None:
         """Forget, for whoever calls this from outside the pages."""
-        devices.forget([obj], actor=request.user, client=client_info(request))
+        devices.forget([obj], by=acting(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Forget, for whoever calls this from outside the pages."""
-        devices.forget(list(queryset), actor=request.user, client=client_info(request))
+        devices.forget(list(queryset), by=acting(request))
 
     def _may(self, request: HttpRequest, kind: BulkKind) -> bool:
         return self.has_delete_permission(request) if kind is BulkKind.FORGET else self.has_change_permission(request)
@@ -294,7 +294,7 @@ class DeviceAdmin(DeviceModelAdmin):
     def save_model(self, request: HttpRequest, obj: Device, form: Any, change: Any) -> None:
         """Rename."""
         if "name" in form.changed_data:
-            devices.rename(device=obj, name=obj.name, actor=request.user, client=client_info(request))
+            devices.rename(device=obj, name=obj.name, by=acting(request))
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import auth
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -30,8 +31,8 @@ from trusted_devices.api.schema import Schema
 from trusted_devices.api.throttles import AdminThrottle
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device
-from trusted_devices.services import devices, remembering, standings, trust, versions
-from trusted_devices.types import ClientInfo
+from trusted_devices.services import credentials, devices, remembering, standings, versions
+from trusted_devices.types import By, ClientInfo
 from trusted_devices.web.client import client_info
 from trusted_devices.web.jar import get_jar
 
@@ -105,20 +106,24 @@ class ApiView(GenericViewSet[Any]):
         return request
 
     @property
-    def signed_in(self) -> Any:
-        """The user, whatever the site's model of one is."""
-        return self.request.user
+    def signed_in(self) -> AbstractBaseUser:
+        """The user who sent the request, whatever the site's model of one is."""
+        return cast("AbstractBaseUser", self.request.user)
 
     @cached_property
     def client(self) -> ClientInfo:
         """Who is at the other end."""
         return client_info(self.http_request)
 
+    def acting(self, note: str = "") -> By:
+        """Return that this user does something now, and why."""
+        return By(actor=self.signed_in, note=note, client=self.client)
+
     @cached_property
     def current_key(self) -> str:
         """The key of the signed-in user's device in hand: the client's, or else that of the session."""
-        user = self.request.user
-        held = trust.recognise(user=user, credential=get_jar(self.http_request).present(user).credential)
+        user = self.signed_in
+        held = credentials.recognise(user=user, credential=get_jar(self.http_request).present(user).credential)
         note = session_verification(self.request)
         return held.device_key if held else note.device_key if note else ""
 
@@ -139,7 +144,7 @@ class ApiView(GenericViewSet[Any]):
 
     def own_device(self, device_key: str) -> Device:
         """Return a device of the signed-in user. Raises ``DeviceNotFound``, also for somebody else's."""
-        return devices.get(user=self.request.user, device_key=device_key)
+        return devices.get(user=self.signed_in, device_key=device_key)
 
     def page_of(self, rows: Iterable[Any], serializer: type[BaseSerializer[Any]]) -> Response:
         """Return a page of the list."""
@@ -164,19 +169,17 @@ class ApiView(GenericViewSet[Any]):
                 stored,
                 period=asked["period"],
                 verification=verification,
-                actor=self.request.user,
-                note=asked.get("note", ""),
-                client=self.client,
+                by=self.acting(asked.get("note", "")),
             )
         jar = get_jar(self.http_request)
         held = jar.present(device.user).credential
         if held is not None and held.device_key == device.device_key == self.current_key:
-            jar.keep(devices.with_expiry(held, device.trust_expires_at))
+            jar.keep(credentials.with_expiry(held, device.trust_expires_at))
         return device
 
     def let_go(self) -> None:
         """Take from the client what belonged to a device of its user that is gone now: credential and session."""
-        user, request = self.request.user, self.http_request
+        user, request = self.signed_in, self.http_request
         jar, note = get_jar(request), session_verification(self.request)
         held = jar.present(user).credential
         keys = {key for key in (held and held.device_key, note and note.device_key) if key}

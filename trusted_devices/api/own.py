@@ -48,8 +48,9 @@ class OwnDevices(ApiView):
     def list(self, request: Request, **kwargs: Any) -> Response:
         """The device in hand is marked `current`."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        user: Any = self.signed_in
         for device in page:
-            device.user = self.signed_in
+            device.user = user
         return self.page_of(standings.survey(page, current_key=self.current_key), DeviceSerializer)
 
     @schema.describe(
@@ -74,7 +75,7 @@ class OwnDevices(ApiView):
         device = self.own_device(device_key)
         name = self.validated(RenameSerializer)["name"]
         with versions.unchanged(device, preconditions.seen(request)) as stored:
-            renamed = devices.rename(device=stored, name=name, actor=request.user, client=self.client)
+            renamed = devices.rename(device=stored, name=name, by=self.acting())
         return self.answer(renamed, DeviceSerializer)
 
     @schema.describe(
@@ -88,9 +89,9 @@ class OwnDevices(ApiView):
         try:
             device = self.own_device(device_key)
             with versions.unchanged(device, preconditions.seen(request)) as stored:
-                devices.forget([stored], actor=request.user, client=self.client)
+                devices.forget([stored], by=self.acting())
         except DeviceNotFound:
-            if not versions.was_forgotten(device_key, user=request.user):
+            if not versions.was_forgotten(device_key, user=self.signed_in):
                 raise
         self.let_go()
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -119,7 +120,7 @@ class OwnDevices(ApiView):
         """It stays on the list as not remembered; its next sign-in takes a second factor."""
         device = self.own_device(device_key)
         with versions.unchanged(device, preconditions.seen(request)) as stored:
-            devices.stop_trusting([stored], reason=StatusReason.USER_STOPPED, actor=request.user, client=self.client)
+            devices.stop_trusting([stored], reason=StatusReason.USER_STOPPED, by=self.acting())
         return self.answer(self.own_device(device_key), DeviceSerializer)
 
     @schema.describe(
@@ -130,9 +131,7 @@ class OwnDevices(ApiView):
     )
     def forget_others(self, request: Request, **kwargs: Any) -> Response:
         """All but the one in hand; all of them if this client holds none."""
-        forgotten = devices.forget_all(
-            user=request.user, except_key=self.current_key, actor=request.user, client=self.client
-        )
+        forgotten = devices.forget_all(user=self.signed_in, except_key=self.current_key, by=self.acting())
         self.let_go()
         return Response({"forgotten": forgotten})
 
@@ -148,7 +147,7 @@ class OwnActivity(ApiView):
     default_ordering = "-created_at"
 
     def get_queryset(self) -> QuerySet[DeviceEvent]:
-        return DeviceEvent.objects.filter(user=self.signed_in)
+        return DeviceEvent.objects.filter(user_id=self.signed_in.pk)
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "describe": browsers.describe}

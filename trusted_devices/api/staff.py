@@ -108,7 +108,7 @@ class Devices(StaffView):
         try:
             device = self.any_device(device_key)
             with versions.unchanged(device, preconditions.seen(request)) as stored:
-                devices.forget([stored], actor=request.user, note=note, client=self.client)
+                devices.forget([stored], by=self.acting(note))
         except DeviceNotFound:
             if not versions.was_forgotten(device_key):
                 raise
@@ -140,9 +140,7 @@ class Devices(StaffView):
         device = self.any_device(device_key)
         note = self.validated(NoteSerializer)["note"]
         with versions.unchanged(device, preconditions.seen(request)) as stored:
-            devices.stop_trusting(
-                [stored], reason=StatusReason.STAFF_STOPPED, actor=request.user, note=note, client=self.client
-            )
+            devices.stop_trusting([stored], reason=StatusReason.STAFF_STOPPED, by=self.acting(note))
         return self.answer(self.any_device(device_key), UserDeviceSerializer)
 
     @schema.describe(
@@ -164,7 +162,7 @@ class Devices(StaffView):
         act = bulk.begin(kind, touched, note=asked["note"])
         if not asked["dry_run"]:
             for _number in range(BULK_BATCHES):
-                act = act if act.finished else bulk.step(act, chosen, actor=request.user, client=self.client)
+                act = act if act.finished else bulk.step(act, chosen, by=self.acting())
             self.let_go()
         result = {
             "dry_run": asked["dry_run"],
@@ -216,7 +214,7 @@ class UserDevices(Devices):
         """Takes `delete_device`. All sessions from those devices end."""
         note = self.note()
         found = list(Device.objects.of(self.user()))
-        forgotten = devices.forget(found, actor=request.user, note=note, client=self.client)
+        forgotten = devices.forget(found, by=self.acting(note))
         self.let_go()
         return Response({"forgotten": forgotten})
 

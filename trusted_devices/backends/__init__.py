@@ -1,44 +1,55 @@
-"""Who owns the devices. ``get_backend()`` returns the one that the settings name."""
+"""The backends that a site can choose: who owns the devices, and who signs people in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.utils.module_loading import import_string
 
 from trusted_devices import conf
-from trusted_devices.backends.base import BaseDeviceBackend
+
+if TYPE_CHECKING:
+    from trusted_devices.backends.base import BaseDeviceBackend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """Who owns the devices and who signs people in, as dotted paths of two classes."""
+    """Who owns the devices and who signs people in, as dotted paths of two classes.
 
-    owner: str
-    sign_in: str
+    ``owner`` is a ``trusted_devices.owners.base.DeviceOwner``.
+    """
+
+    owner: str = "trusted_devices.owners.local.LocalOwner"
+    sign_in: str = "trusted_devices.backends.local.LocalBackend"
 
 
 BACKENDS = {
-    "local": Backend(
-        owner="trusted_devices.owners.local.LocalOwner",
-        sign_in="trusted_devices.signin.local.LocalSignIn",
-    ),
+    "local": Backend(),
     "cognito": Backend(
         owner="trusted_devices.owners.pool.PoolOwner",
-        sign_in="trusted_devices.signin.cognito.CognitoSignIn",
+        sign_in="trusted_devices.cognito.backend.CognitoBackend",
     ),
 }
 
-NAMES = {
-    "local": "trusted_devices.backends.local.LocalBackend",
-    "cognito": "trusted_devices.cognito.CognitoBackend",
-}
+
+def get_choice() -> Backend:
+    """Return the backend that ``TRUSTED_DEVICES["BACKEND"]`` names. Raises ``ImportError``, ``TypeError``."""
+    name = conf.get_settings().BACKEND
+    choice = BACKENDS.get(name) or import_string(name)
+    if isinstance(choice, type):
+        choice = Backend(sign_in=name)
+    if not isinstance(choice, Backend):
+        raise TypeError(f"{name} is not a {__name__}.Backend.")
+    return choice
 
 
 def get_backend() -> BaseDeviceBackend:
-    """Return the backend of ``TRUSTED_DEVICES["BACKEND"]``."""
-    chosen = conf.get_settings().BACKEND
-    backend = import_string(NAMES.get(chosen, chosen))()
+    """Return who signs people in, by ``TRUSTED_DEVICES["BACKEND"]``."""
+    from trusted_devices.backends.base import BaseDeviceBackend
+
+    path = get_choice().sign_in
+    backend = import_string(path)()
     if not isinstance(backend, BaseDeviceBackend):
-        raise TypeError(f"{chosen} is not a {BaseDeviceBackend.__module__}.BaseDeviceBackend.")
+        raise TypeError(f"{path} is not a {BaseDeviceBackend.__module__}.BaseDeviceBackend.")
     return backend

@@ -1,24 +1,16 @@
-"""What a backend must do: take a sign-in through its factors, and own the devices.
-
-``Device`` rows are the mirror that every door reads. A service tells the backend of a change *before* it writes the
-mirror, so that a backend that refuses or cannot be reached leaves the mirror as it was; only where trust ends at all
-costs is it told afterwards. Backends send no signals and hold no rule about trust.
-"""
+"""What a backend must do: take a sign-in through its factors."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trusted_devices.exceptions import SignInExpired
 from trusted_devices.types import (
-    Binding,
     ClientInfo,
     DeviceCredential,
-    DeviceStatus,
     MfaMethod,
     MfaVerification,
     NewPassword,
@@ -27,9 +19,8 @@ from trusted_devices.types import (
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django.core.checks import CheckMessage
 
-    from trusted_devices.models import Device
+    from trusted_devices.owners.base import DeviceOwner
 
 
 Recall = Callable[["AbstractBaseUser"], DeviceCredential | None]
@@ -38,29 +29,6 @@ Recall = Callable[["AbstractBaseUser"], DeviceCredential | None]
 For backends that name the device together with the password: asking leaves no trace, and nothing of the answer may be
 shown before the password has been verified.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDevice:
-    """What a device that is about to be confirmed is called and will hold."""
-
-    device_key: str
-    group_key: str
-    secret: str = field(repr=False)
-    binding: Binding = Binding.COOKIE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnedDevice:
-    """A device as its owner, elsewhere, describes it. Times are aware."""
-
-    device_key: str
-    status: DeviceStatus
-    name: str = ""
-    last_ip: str | None = None
-    created_at: datetime | None = None
-    modified_at: datetime | None = None
-    last_authenticated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +50,10 @@ class FirstFactor:
 
 
 class BaseDeviceBackend(ABC):
-    """The owner of the devices. Instances are cheap and are made anew for every use."""
+    """Who signs people in. Instances are cheap and are made anew for every use."""
 
     name: ClassVar[str]
     """What the settings call it."""
-    is_remote: ClassVar[bool] = False
-    """Whether it is told of every change over a network. No transaction is then open and no row locked meanwhile,
-    unless a caller has a transaction around it all, as ``ATOMIC_REQUESTS`` does."""
     verifies_anytime: ClassVar[bool] = True
     """Whether signed-in users can prove a second factor again without signing in again."""
 
@@ -151,53 +116,9 @@ class BaseDeviceBackend(ABC):
         """
         return {}
 
-    def new_device(self) -> NewDevice | None:
-        """Return what the device that is to be confirmed now is called and will hold; ``None`` for the site to say.
-
-        Raises ``TrustNotAllowed`` where there is no device to confirm.
-        """
-        return None
-
-    def confirm_device(self, device: Device) -> None:  # noqa: B027
-        """Register a new device with whoever owns it. Raises ``AlreadyAnswered`` if the key has been registered."""
-
-    def update_device_status(self, device: Device, status: DeviceStatus) -> None:  # noqa: B027
-        """Remember a device or no longer."""
-
-    def forget_device(self, device: Device) -> None:  # noqa: B027
-        """Remove a device from its user's profile. A device that is already gone is no error."""
-
-    def in_background(self, act: Callable[[], None], *, user_id: Any) -> None:
-        """Do ``act`` when background work on that user's devices has its turn; do it again where load forbids it.
-
-        Raises ``BackendUnavailable``.
-        """
-        act()
-
-    def background_rate(self) -> float | None:
-        """Return how many changes of status a second all background work shares; ``None`` for as many as it can."""
-        return None
-
     @property
-    def publishes_expiry(self) -> bool:
-        """Whether :meth:`publish_expiry` does anything."""
-        return False
+    def owner(self) -> DeviceOwner:
+        """The owner of the devices as this sign-in (:meth:`during`) reaches it."""
+        from trusted_devices.owners import get_owner
 
-    def publish_expiry(self, user_id: Any, dates: Mapping[str, datetime]) -> None:  # noqa: B027
-        """Tell other apps until when which devices (``dates``, by key) of that user are trusted.
-
-        Raises ``BackendUnavailable``.
-        """
-
-    def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
-        """Yield the user's devices as their owner has them. Raises ``BackendUnavailable``, ``DeviceNotFound`` where
-        the user is not known, and ``NotImplementedError`` where the ``Device`` rows are all there is."""
-        raise NotImplementedError
-
-    def check(self) -> list[CheckMessage]:
-        """Return what is wrong with the backend's own configuration."""
-        return []
-
-    def check_deployment(self) -> list[CheckMessage]:
-        """Return what is wrong with whoever owns the devices; may ask over the network."""
-        return []
+        return get_owner()

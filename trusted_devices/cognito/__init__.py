@@ -1,7 +1,7 @@
-"""Devices that an Amazon Cognito user pool owns: ``TRUSTED_DEVICES = {"BACKEND": "cognito", "COGNITO": {...}}``.
+"""What speaks to an Amazon Cognito user pool: ``TRUSTED_DEVICES = {"BACKEND": "cognito", "COGNITO": {...}}``.
 
 ``client`` is the only place that calls boto3, ``translate`` puts the pool's words into ours, ``flow`` walks a sign-in
-through its challenges, and ``backend`` is what the services see.
+through its challenges. What the services see is ``owners.pool`` and the sign-in.
 """
 
 from __future__ import annotations
@@ -20,7 +20,3 @@ if missing := [name for name in ("boto3", "joserfc") if find_spec(name) is None]
         f"The Cognito backend needs {' and '.join(missing)}, which the extra brings: "
         "pip install 'django-device-trust[cognito]'"
     )
-
-from trusted_devices.cognito.backend import CognitoBackend  # noqa: E402 - first the sentence, then the error
-
-__all__ = ["CognitoBackend", "MissingExtra"]

@@ -1,28 +1,24 @@
-"""The Cognito backend: the interface of ``backends.base``, spoken to a user pool."""
+"""Signing people in at a user pool."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from django.contrib.auth.signals import user_login_failed
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.backends.base import BaseDeviceBackend, FirstFactor, NewDevice, OwnedDevice, Recall
-from trusted_devices.cognito import budget, conf, identities, session, tokens, translate
+from trusted_devices.backends.base import BaseDeviceBackend, FirstFactor, Recall
+from trusted_devices.cognito import calls, conf, identities, session, tokens, translate
 from trusted_devices.cognito.client import PoolClient
-from trusted_devices.cognito.errors import UNCERTAIN, MalformedAnswer, Unacceptable, UserNotFound
+from trusted_devices.cognito.errors import MalformedAnswer, Unacceptable, UserNotFound
 from trusted_devices.cognito.flow import Attempt, Flow, SignIn
-from trusted_devices.crypto.verifier import DeviceSecret, make_device_secret
 from trusted_devices.exceptions import (
     ActionRequired,
-    AlreadyAnswered,
     BackendUnavailable,
     CodeMismatch,
     DeviceNotFound,
@@ -31,25 +27,18 @@ from trusted_devices.exceptions import (
     SignInExpired,
     TooManyAttempts,
     TrustedDevicesError,
-    TrustNotAllowed,
     UnknownMethod,
 )
 from trusted_devices.mfa.codes import normalise
+from trusted_devices.owners.pool import PoolOwner
 from trusted_devices.types import (
-    Binding,
     ClientInfo,
     DeviceCredential,
-    DeviceStatus,
     MfaMethod,
     MfaVerification,
     NewPassword,
     ProofState,
 )
-
-if TYPE_CHECKING:
-    from django.core.checks import CheckMessage
-
-    from trusted_devices.models import Device
 
 PAGE = 60
 """Devices in one answer of AdminListDevices, at most."""
@@ -57,16 +46,14 @@ _AUTHENTICATOR_CODE = re.compile(r"[0-9]{6}")
 
 
 class CognitoBackend(BaseDeviceBackend):
-    """``TRUSTED_DEVICES = {"BACKEND": "cognito", "COGNITO": {...}}``. The pool owns users, factors and devices."""
+    """``TRUSTED_DEVICES = {"BACKEND": "cognito", "COGNITO": {...}}``. The pool owns users and factors."""
 
     name = "cognito"
-    is_remote = True
     verifies_anytime = False
 
     def __init__(self, sign_in: SignIn | None = None, credential: DeviceCredential | None = None) -> None:
         self._sign_in = sign_in
         self._credential = credential
-        self._new: DeviceSecret | None = None
 
     @property
     def pool(self) -> PoolClient:
@@ -154,7 +141,7 @@ class CognitoBackend(BaseDeviceBackend):
         changes = sign_in.challenge in (translate.NEW_PASSWORD, translate.SET_UP)
         user = None if changes else identities.candidate(attempt.username)
         if user is None:
-            user = identities.resolve(translate.user_claims(self._record(attempt.username)))
+            user = identities.resolve(translate.user_claims(calls.user_record(attempt.username)))
         elif not user.is_active:
             raise InvalidCredentials
         if (due := sign_in.new_password) is not None:
@@ -176,7 +163,7 @@ class CognitoBackend(BaseDeviceBackend):
         if sub is None:
             return []
         try:
-            return translate.user_methods(self._record(sub))
+            return translate.user_methods(calls.user_record(sub))
         except UserNotFound:
             return []
 
@@ -238,101 +225,9 @@ class CognitoBackend(BaseDeviceBackend):
     def session_data(self, device_key: str = "") -> Mapping[str, str]:
         return session.pack(self._sign_in, device_key) if self._sign_in and conf.get_options().KEEP_TOKENS else {}
 
-    def new_device(self) -> NewDevice:
-        sign_in = self._sign_in
-        if sign_in is None or not sign_in.access or not sign_in.new_key or not sign_in.group_key:
-            raise TrustNotAllowed
-        self._new = make_device_secret(device_group_key=sign_in.group_key, device_key=sign_in.new_key)
-        return NewDevice(
-            device_key=sign_in.new_key,
-            group_key=sign_in.group_key,
-            secret=self._new.password,
-            binding=Binding.SRP,
-        )
-
-    def confirm_device(self, device: Device) -> None:
-        if self._sign_in is None or self._new is None or device.device_key != self._sign_in.new_key:
-            raise TrustNotAllowed
-        params = {"DeviceName": device.display_name[:1024]} if device.display_name else {}
-        try:
-            self._as_user(
-                "confirm_device",
-                DeviceKey=device.device_key,
-                DeviceSecretVerifierConfig=self._new.verifier.to_config(),
-                **params,
-            )
-        except UNCERTAIN:
-            # If it is confirmed all the same, nobody holds its secret.
-            with suppress(TrustedDevicesError):
-                self._forget_at_once(device)
-            raise
-
-    def update_device_status(self, device: Device, status: DeviceStatus) -> None:
-        if self._sign_in is not None and device.device_key in (self._sign_in.new_key, self._sign_in.device_key):
-            self._as_user("update_device_status", DeviceKey=device.device_key, DeviceRememberedStatus=status.value)
-            return
-        try:
-            self._as_staff("admin_update_device_status", device, DeviceRememberedStatus=status.value)
-        except DeviceNotFound:
-            if status is DeviceStatus.REMEMBERED:
-                raise
-
-    def forget_device(self, device: Device) -> None:
-        with suppress(DeviceNotFound):
-            self._as_staff("admin_forget_device", device)
-
-    def in_background(self, act: Callable[[], None], *, user_id: Any) -> None:
-        budget.in_background(act, conf.get_options(), user_id=user_id)
-
-    def background_rate(self) -> float | None:
-        return conf.get_options().WRITES_PER_SECOND
-
     @property
-    def publishes_expiry(self) -> bool:
-        return conf.get_options().EXPIRY_ATTRIBUTE is not None
-
-    def publish_expiry(self, user_id: Any, dates: Mapping[str, datetime]) -> None:
-        options, sub = conf.get_options(), identities.sub_of(user_id)
-        if options.EXPIRY_ATTRIBUTE is None or sub is None:
-            return
-        value = translate.expiry_attribute(dates)
-        try:
-            if translate.user_attribute(self._record(sub), options.EXPIRY_ATTRIBUTE) == value:
-                return
-            budget.wait_to_publish(options)
-            attribute = {"Name": options.EXPIRY_ATTRIBUTE, "Value": value}
-            self._staff_call("admin_update_user_attributes", Username=sub, UserAttributes=[attribute])
-        except UserNotFound:
-            return
-
-    def list_devices(self, user: Any) -> Iterator[OwnedDevice]:
-        sub = identities.sub_of(user.pk)
-        if sub is None:
-            raise DeviceNotFound
-        token: str | None = None
-        while True:
-            params = {"PaginationToken": token} if token else {}
-            call = partial(self._staff_call, "admin_list_devices", Username=sub, Limit=PAGE, **params)
-            try:
-                page = budget.in_background(call, conf.get_options(), user_id=user.pk, reading=True)
-            except UserNotFound:
-                raise DeviceNotFound from None
-            yield from map(translate.device, page.get("Devices") or ())
-            last, token = token, page.get("PaginationToken")
-            if not token:
-                return
-            if token == last:
-                raise MalformedAnswer("A list of devices that leads back to the same page.")
-
-    def check(self) -> list[CheckMessage]:
-        from trusted_devices.cognito import checks
-
-        return checks.check_options()
-
-    def check_deployment(self) -> list[CheckMessage]:
-        from trusted_devices.cognito import checks
-
-        return checks.check_pool()
+    def owner(self) -> PoolOwner:
+        return PoolOwner(self._sign_in)
 
     def _tokens(self, answer: dict[str, Any]) -> tuple[tokens.Tokens, Any]:
         found = tokens.verify(answer["AuthenticationResult"], conf.get_options(), now=timezone.now())
@@ -344,47 +239,6 @@ class CognitoBackend(BaseDeviceBackend):
         if credential is None or credential.device_key != sign_in.device_key:
             raise SignInExpired
         return flow.prove(answer, sign_in.username, credential)
-
-    def _record(self, username: str) -> dict[str, Any]:
-        return self._staff_call("admin_get_user", Username=username)
-
-    def _as_user(self, operation: str, **params: Any) -> None:
-        """Call on behalf of the user who is signing in. Raises ``AlreadyAnswered``, ``BackendUnavailable``."""
-        assert self._sign_in is not None
-        try:
-            self.pool.call(operation, AccessToken=self._sign_in.access, **params)
-        except (AlreadyAnswered, BackendUnavailable):
-            raise
-        except TrustedDevicesError as error:
-            raise BackendUnavailable(f"{operation} was refused.") from error
-
-    def _as_staff(self, operation: str, device: Device, **params: Any) -> None:
-        """Call with the site's own credentials. Raises ``DeviceNotFound``, ``BackendUnavailable``."""
-        sub = identities.sub_of(device.user_id)
-        if sub is None:
-            raise DeviceNotFound
-        try:
-            self._staff_call(operation, Username=sub, DeviceKey=device.device_key, **params)
-        except UserNotFound:
-            raise DeviceNotFound from None
-
-    def _forget_at_once(self, device: Device) -> None:
-        """Try once: the pool may be away, and a user is waiting."""
-        options = conf.get_options()
-        PoolClient(options, attempts=1).call(
-            "admin_forget_device",
-            UserPoolId=options.USER_POOL_ID,
-            Username=identities.sub_of(device.user_id),
-            DeviceKey=device.device_key,
-        )
-
-    def _staff_call(self, operation: str, **params: Any) -> dict[str, Any]:
-        try:
-            return self.pool.call(operation, UserPoolId=conf.get_options().USER_POOL_ID, **params)
-        except (BackendUnavailable, DeviceNotFound, UserNotFound):
-            raise
-        except TrustedDevicesError as error:
-            raise BackendUnavailable(f"{operation} was refused.") from error
 
 
 @contextmanager

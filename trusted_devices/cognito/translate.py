@@ -10,10 +10,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from trusted_devices.backends.base import OwnedDevice
 from trusted_devices.cognito.errors import MalformedAnswer
 from trusted_devices.exceptions import ActionRequired
-from trusted_devices.types import DeviceStatus, MfaMethod
+from trusted_devices.types import DeviceStatus, MfaMethod, OwnedDevice
 
 SMS, TOTP, EMAIL, SELECT = "SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP", "SELECT_MFA_TYPE"
 NEW_PASSWORD, SET_UP = "NEW_PASSWORD_REQUIRED", "MFA_SETUP"

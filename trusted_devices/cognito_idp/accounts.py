@@ -21,7 +21,7 @@ from trusted_devices.crypto.encoding import encode_base64
 from trusted_devices.crypto.errors import SrpError
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.crypto.verifier import SrpVerifier, decoy_verifier, make_user_verifier
-from trusted_devices.services.trust import password_stamp
+from trusted_devices.services.stamps import password_stamp
 
 CLIENT_SECRET = record("client secret")
 _VERIFIER = record("srp verifier")

@@ -23,7 +23,7 @@ from trusted_devices.cognito_idp.models import PoolUser, UserPool
 from trusted_devices.cognito_idp.states import Session
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 from trusted_devices.services import activity, devices, second_factor
-from trusted_devices.types import ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
+from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
 
 SMS, TOTP, EMAIL = "SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP"
 KINDS = {"totp": TOTP, "hotp": TOTP, "email": EMAIL}
@@ -135,7 +135,7 @@ def set_preference(pool_user: PoolUser, settings: dict[str, dict[str, Any]]) -> 
         pool_user.preferred_mfa = ""
     pool_user.save(update_fields=["mfa_enabled", "preferred_mfa"])
     if before != after:
-        devices.end_trust(user=pool_user.user, reason=StatusReason.MFA_CHANGED, actor=pool_user.user)
+        devices.end_trust(user=pool_user.user, reason=StatusReason.MFA_CHANGED, by=By(actor=pool_user.user))
 
 
 def begin_setup(pool_user: PoolUser) -> tuple[str, str]:
@@ -197,7 +197,7 @@ def _verify_sms(
 ) -> MfaVerification:
     if not session.code or not hmac.compare_digest(_digest(pool_user, code), session.code):
         activity.record(
-            EventAction.SIGN_IN_FAILED, user=pool_user.user, reason=CodeMismatch.code, client=client_info, now=now
+            EventAction.SIGN_IN_FAILED, user=pool_user.user, reason=CodeMismatch.code, by=By(client=client_info, at=now)
         )
         user_login_failed.send(
             sender=__name__, credentials={"username": pool_user.user.get_username()}, request=client_info.request

@@ -31,8 +31,8 @@ from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import DeviceNotFound, InvalidCredentials
 from trusted_devices.models import Device
 from trusted_devices.services import activity, srp_devices
-from trusted_devices.services.trust import password_stamp
-from trusted_devices.types import ClientInfo, EventAction, ProofState, TrustReason, VerifiedBy
+from trusted_devices.services.stamps import password_stamp
+from trusted_devices.types import By, ClientInfo, EventAction, ProofState, TrustReason, VerifiedBy
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 USER, DEVICE = "user", "device"
@@ -264,7 +264,10 @@ def answer_device_verifier(step: Step) -> dict[str, Any]:
     if not proved:
         # A device that fails its proof never counts against the user's guesses.
         srp_devices.refused(
-            user=pool_user.user, device=device, reason=TrustReason.PROOF_FAILED, client=step.client_info, now=step.now
+            user=pool_user.user,
+            device=device,
+            reason=TrustReason.PROOF_FAILED,
+            by=By(client=step.client_info, at=step.now),
         )
         raise errors.incorrect()
     if not _still_good(pool_user.user, session):
@@ -277,8 +280,7 @@ def answer_device_verifier(step: Step) -> dict[str, Any]:
             device,
             terms=pool_user.pool.terms,
             verification=session.verification,
-            client=step.client_info,
-            now=step.now,
+            by=By(client=step.client_info, at=step.now),
         )
     except DeviceNotFound:
         raise errors.device_not_found() from None
@@ -365,7 +367,11 @@ def _finish(step: Step, pool_user: PoolUser, session: Session, device: Device | 
     if verification is None and device is not None and _mfa_due(pool_user, factors.available(pool_user)):
         by = VerifiedBy.TRUSTED_DEVICE
     event = activity.record(
-        EventAction.SIGNED_IN, user=pool_user.user, device=device, reason=by, client=step.client_info, now=step.now
+        EventAction.SIGNED_IN,
+        user=pool_user.user,
+        device=device,
+        reason=by,
+        by=By(client=step.client_info, at=step.now),
     )
     update_last_login(type(pool_user.user), pool_user.user)
     metadata: dict[str, Any] = {}
@@ -392,8 +398,7 @@ def _trusted(step: Step, pool_user: PoolUser, device: Device) -> bool:
         device=device,
         terms=pool_user.pool.terms,
         proof=ProofState.PASSED,
-        client=step.client_info,
-        now=step.now,
+        by=By(client=step.client_info, at=step.now),
     )
     return decision.allowed
 
@@ -548,7 +553,7 @@ def _device_verifier(device: Device) -> SrpVerifier:
 
 
 def _log_failure(step: Step, user: Any, reason: str) -> None:
-    activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=reason, client=step.client_info, now=step.now)
+    activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=reason, by=By(client=step.client_info, at=step.now))
 
 
 def with_address(info: ClientInfo, address: str | None, user_agent: str | None = None) -> ClientInfo:

@@ -19,7 +19,7 @@ from trusted_devices.cognito_idp.models import (
 )
 from trusted_devices.models import Device
 from trusted_devices.services import devices
-from trusted_devices.types import Binding
+from trusted_devices.types import Binding, By
 
 BATCH_SIZE = 1000
 KEPT_AFTER_REVOCATION = timedelta(days=1)
@@ -45,5 +45,5 @@ def delete_pool(pool: UserPool, *, actor: Any = None, now: datetime, batch_size:
     """Delete a pool and forget its devices, which could not sign in anywhere else. The users are the site's."""
     own = Device.objects.filter(device_group_key=pool.device_group_key, binding=Binding.SRP)
     while batch := list(own[:batch_size]):
-        devices.forget(batch, actor=actor, note="user pool deleted", now=now)
+        devices.forget(batch, by=By(actor=actor, note="user pool deleted", at=now))
     pool.delete()

@@ -22,7 +22,7 @@ from trusted_devices.cognito_idp.models import PoolUser, SpentToken, UserPoolCli
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.crypto.srp import ServerEphemeral
-from trusted_devices.services.trust import password_stamp
+from trusted_devices.services.stamps import password_stamp
 from trusted_devices.types import MfaVerification
 
 _SESSION = record("session")

@@ -9,33 +9,30 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.dispatch import Signal
 
 from trusted_devices import conf
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.types import ClientInfo, EventAction
+from trusted_devices.types import By, EventAction
 from trusted_devices.words import browsers
 
 logger = logging.getLogger(__name__)
 
-NOBODY = ClientInfo()
 BATCH_SIZE = 1000
 
 
 def record(
     action: EventAction,
     *,
-    user: Any = None,
+    user: AbstractBaseUser | None = None,
     device: Device | None = None,
     reason: str = "",
-    actor: Any = None,
-    note: str = "",
-    client: ClientInfo = NOBODY,
-    now: datetime,
+    by: By,
 ) -> DeviceEvent:
     """Append one entry to the log, in the transaction that it belongs to; ``user`` defaults to the device's."""
-    event = build(action, user=user, device=device, reason=reason, actor=actor, note=note, client=client, now=now)
+    event = build(action, user=user, device=device, reason=reason, by=by)
     event.save(force_insert=True)
     return event
 
@@ -43,13 +40,10 @@ def record(
 def build(
     action: EventAction,
     *,
-    user: Any = None,
+    user: AbstractBaseUser | None = None,
     device: Device | None = None,
     reason: str = "",
-    actor: Any = None,
-    note: str = "",
-    client: ClientInfo = NOBODY,
-    now: datetime,
+    by: By,
 ) -> DeviceEvent:
     """Return an entry that is not saved yet, for those who append many at once."""
     user_id = device.user_id if user is None and device is not None else getattr(user, "pk", None)
@@ -60,15 +54,15 @@ def build(
         device_id=device.pk if device else None,
         device_key=device.device_key if device else "",
         reason=reason,
-        actor=actor if actor is not None and actor.pk is not None else None,
-        note=browsers.clean(note)[:255],
-        ip_address=stored_ip(client.ip_address),
-        user_agent=browsers.clean(client.user_agent),
-        created_at=now,
+        actor_id=by.actor.pk if by.actor is not None else None,
+        note=browsers.clean(by.note)[:255],
+        ip_address=stored_ip(by.client.ip_address),
+        user_agent=browsers.clean(by.client.user_agent),
+        created_at=by.at,
     )
 
 
-def latest(user: Any, limit: int) -> list[DeviceEvent]:
+def latest(user: AbstractBaseUser, limit: int) -> list[DeviceEvent]:
     """Return the latest entries about ``user``, newest first, with their devices. One query."""
     return list(DeviceEvent.objects.of(user).select_related("device")[:limit])
 

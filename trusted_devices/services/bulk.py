@@ -11,21 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 
-from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import InvalidExpiry
 from trusted_devices.models import Device, DeviceSession
+from trusted_devices.owners import get_owner
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import activity, devices
-from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
+from trusted_devices.services import devices
+from trusted_devices.types import By, DeviceStatus, StatusReason
 
-BATCH_SIZE = 500
-REMOTE_BATCH_SIZE = 10
-"""Where each device costs a call to somebody else, and a page is waiting."""
 READ_SIZE = 2000
 
 
@@ -108,18 +104,16 @@ def step(
     act: BulkAct,
     chosen: DeviceQuerySet,
     *,
-    actor: Any,
-    client: ClientInfo = activity.NOBODY,
-    now: datetime | None = None,
+    by: By,
 ) -> BulkAct:
     """Do the next batch; return how far the act has come.
 
     Raises ``BackendUnavailable``, having done nothing that doing the batch again would not leave as it is.
     """
-    size = REMOTE_BATCH_SIZE if get_backend().is_remote else BATCH_SIZE
+    size = get_owner().batch_size
     left = chosen.filter(pk__gt=act.after, pk__lte=act.newest).order_by("pk")
     batch = list(left[:size])
-    changed = _apply(act, batch, actor=actor, client=client, now=now or timezone.now()) if batch else 0
+    changed = _apply(act, batch, by=dataclasses.replace(by, note=act.note)) if batch else 0
     return dataclasses.replace(
         act,
         after=batch[-1].pk if batch else act.after,
@@ -142,19 +136,11 @@ def _shortens(until: datetime | None, latest_expiry: datetime | None, now: datet
     return until is not None and latest_expiry is not None and now < until < latest_expiry
 
 
-def _apply(act: BulkAct, batch: list[Device], *, actor: Any, client: ClientInfo, now: datetime) -> int:
+def _apply(act: BulkAct, batch: list[Device], *, by: By) -> int:
     if act.kind is BulkKind.FORGET:
-        return devices.forget(batch, actor=actor, note=act.note, client=client, now=now)
+        return devices.forget(batch, by=by)
     if act.kind is BulkKind.STOP_TRUSTING:
-        return devices.stop_trusting(
-            batch,
-            reason=StatusReason.STAFF_STOPPED,
-            actor=actor,
-            note=act.note,
-            end_sessions=True,
-            client=client,
-            now=now,
-        )
+        return devices.stop_trusting(batch, reason=StatusReason.STAFF_STOPPED, end_sessions=True, by=by)
     if act.until is None:
         raise InvalidExpiry
-    return devices.shorten_trust(batch, until=act.until, actor=actor, note=act.note, client=client, now=now)
+    return devices.shorten_trust(batch, until=act.until, by=by)

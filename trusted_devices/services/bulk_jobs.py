@@ -24,7 +24,7 @@ from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import bulk
 from trusted_devices.services.bulk import BulkAct
-from trusted_devices.types import ClientInfo
+from trusted_devices.types import By, ClientInfo
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +48,15 @@ class Job:
         return self.act.finished or bool(self.failure)
 
 
-def hand_over(act: BulkAct, chosen: DeviceQuerySet, *, actor: Any, client: ClientInfo) -> str | None:
+def hand_over(act: BulkAct, chosen: DeviceQuerySet, *, by: By) -> str | None:
     """Have the act done in the background; return the job's id, or ``None`` if nobody takes it on."""
     path = conf.get_settings().BULK_RUNNER
     if path is None:
         return None
     job_id = str(uuid.uuid4())
-    client = dataclasses.replace(client, request=None)
-    _keep(job_id, Job(act=act, query=chosen.query, actor_id=actor.pk, client=client))
+    client = dataclasses.replace(by.client, request=None)
+    actor_id = by.actor.pk if by.actor is not None else None
+    _keep(job_id, Job(act=act, query=chosen.query, actor_id=actor_id, client=client))
     try:
         import_string(path)(job_id)
     except Exception:  # whatever keeps a broker from taking it, the caller can still do the work itself
@@ -81,7 +82,7 @@ def advance(job_id: str, *, batches: int | None = None) -> bool:
     chosen.query = job.query
     for _ in range(batches or BATCHES_AT_A_TIME):
         try:
-            job = dataclasses.replace(job, act=bulk.step(job.act, chosen, actor=actor, client=job.client))
+            job = dataclasses.replace(job, act=bulk.step(job.act, chosen, by=By(actor=actor, client=job.client)))
         except TrustedDevicesError as error:
             job = dataclasses.replace(job, failure=error.code)
         _keep(job_id, job)

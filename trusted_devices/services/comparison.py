@@ -12,20 +12,20 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from trusted_devices import conf
-from trusted_devices.backends import get_backend
-from trusted_devices.backends.base import BaseDeviceBackend, OwnedDevice
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName
 from trusted_devices.models import CognitoUser, Device
+from trusted_devices.owners import get_owner
+from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import activity, devices, publishing
-from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason
+from trusted_devices.services import devices, transitions
+from trusted_devices.types import Binding, By, DeviceStatus, OwnedDevice, StatusReason
 
 logger = logging.getLogger(__name__)
 
@@ -65,12 +65,12 @@ def compare(*, since: datetime, now: datetime, mend: bool = True) -> Iterator[Co
     Without ``mend`` nothing is changed but the time of comparing. Raises ``NotImplementedError`` where the site owns
     its devices itself, ``BackendUnavailable`` after several failures in a row.
     """
-    backend, after, failures = get_backend(), 0, 0
+    owner, after, failures = get_owner(), 0, 0
     page = list(_pending(since)[:PAGE])
     while page:
         for member in page:
             try:
-                found = _compare(backend, member.user, now=now, mend=mend)
+                found = _compare(owner, member.user, now=now, mend=mend)
             except BackendUnavailable:
                 failures += 1
                 if failures == GIVE_UP_AFTER:
@@ -89,9 +89,9 @@ def _pending(since: datetime) -> Any:
     return due.select_related("user").order_by("pk")
 
 
-def _compare(backend: BaseDeviceBackend, user: Any, *, now: datetime, mend: bool) -> Compared:
+def _compare(owner: DeviceOwner, user: AbstractBaseUser, *, now: datetime, mend: bool) -> Compared:
     try:
-        owned = {device.device_key: device for device in backend.list_devices(user)}
+        owned = {device.device_key: device for device in owner.list_devices(user)}
     except DeviceNotFound:
         owned = {}
     # A device that is confirmed while its owner is asked is in one of the two lists only.
@@ -103,14 +103,14 @@ def _compare(backend: BaseDeviceBackend, user: Any, *, now: datetime, mend: bool
             continue
         drift[key] = kind
         if mend:
-            _mend(backend, user, kind, mirrored.get(key), owned.get(key), now)
+            _mend(owner, user, kind, mirrored.get(key), owned.get(key), By(note=NOTE, at=now))
     if mend:
         _follow(mirrored, owned)
-        publishing.publish(user.pk)
+        owner.publish(user.pk)
     return Compared(user_id=user.pk, devices=len(owned.keys() | mirrored.keys()), drift=drift)
 
 
-def _mirror(user: Any, owned: Collection[str]) -> DeviceQuerySet:
+def _mirror(user: AbstractBaseUser, owned: Collection[str]) -> DeviceQuerySet:
     """Return the user's devices but for those that this site owns itself."""
     found: DeviceQuerySet = Device.objects.of(user)
     return found.filter(Q(binding=Binding.SRP) | Q(device_key__in=list(owned)))
@@ -127,47 +127,31 @@ def _drift(here: Device | None, there: OwnedDevice | None) -> Drift | None:
 
 
 def _mend(
-    backend: BaseDeviceBackend,
-    user: Any,
+    owner: DeviceOwner,
+    user: AbstractBaseUser,
     drift: Drift,
     here: Device | None,
     there: OwnedDevice | None,
-    now: datetime,
+    by: By,
 ) -> None:
     if here is None:
         assert there is not None  # somebody knows it
-        _adopt(user, there, now)
+        _adopt(user, there, by)
     elif drift is Drift.UNKNOWN_THERE:
-        devices.forget([here], note=NOTE, now=now)
+        devices.forget([here], by=by)
     elif drift is Drift.REMEMBERED_HERE_ONLY:
-        devices.stop_trusting([here], reason=StatusReason.STAFF_STOPPED, note=NOTE, now=now)
+        devices.stop_trusting([here], reason=StatusReason.STAFF_STOPPED, by=by)
     else:
-        stop = partial(backend.update_device_status, here, DeviceStatus.NOT_REMEMBERED)
-        backend.in_background(stop, user_id=user.pk)
+        owner.correct(here)
 
 
-def _adopt(user: Any, there: OwnedDevice, now: datetime) -> None:
-    """Take a device into the mirror that another app of the owner's confirmed. It never skips MFA on this site."""
-    device = Device(
-        user=user,
-        device_key=there.device_key,
-        name=_name(there),
-        binding=Binding.SRP,
-        status=there.status,
-        status_changed_at=there.modified_at or now,
-        confirmed_at=there.created_at or now,
-        last_authenticated_at=there.last_authenticated_at,
-        last_ip=activity.stored_ip(there.last_ip),
-        created_at=there.created_at or now,
-        modified_at=there.modified_at or now,
-    )
+def _adopt(user: AbstractBaseUser, there: OwnedDevice, by: By) -> None:
     try:
         with transaction.atomic():
-            device.save(force_insert=True)
-            activity.record(EventAction.CONFIRMED, device=device, note=NOTE, now=now)
+            transitions.adopted(user, there, name=_name(there), by=by)
     except IntegrityError:
-        # Confirmed at this moment; or on this site it is still somebody else's.
-        logger.warning("Device %s could not be taken into the list.", device.device_key)
+        # Confirmed at this moment; or on this site it is still another user's.
+        logger.warning("Device %s could not be taken into the list.", there.device_key)
 
 
 def _name(there: OwnedDevice) -> str:
@@ -181,13 +165,6 @@ def _name(there: OwnedDevice) -> str:
 def _follow(mirrored: dict[str, Device], owned: dict[str, OwnedDevice]) -> None:
     """Take over when a device was last used at its owner's other apps."""
     for key in mirrored.keys() & owned.keys():
-        there = owned[key].last_authenticated_at
-        if there is not None:
-            newer = Q(last_authenticated_at=None) | Q(last_authenticated_at__lt=there)
-            Device.objects.filter(newer, pk=mirrored[key].pk).update(
-                last_authenticated_at=there, last_ip=_address(owned[key]) or F("last_ip")
-            )
-
-
-def _address(device: OwnedDevice) -> str | None:
-    return activity.stored_ip(device.last_ip)
+        there = owned[key]
+        if there.last_authenticated_at is not None:
+            transitions.used_elsewhere(mirrored[key], at=there.last_authenticated_at, ip_address=there.last_ip)

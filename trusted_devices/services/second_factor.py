@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import CodeMismatch, UnknownMethod
 from trusted_devices.services import activity
-from trusted_devices.types import ClientInfo, DeviceCredential, EventAction, MfaMethod, MfaVerification
+from trusted_devices.types import By, ClientInfo, DeviceCredential, EventAction, MfaMethod, MfaVerification
 
 
 def methods(user: Any, *, state: Mapping[str, str] | None = None) -> Sequence[MfaMethod]:
@@ -67,6 +67,6 @@ def verify(
         return get_backend().during(state, credential).second_factor(user, method, code, state=state, client=client)
     except CodeMismatch:
         now = now or timezone.now()
-        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, client=client, now=now)
+        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, by=By(client=client, at=now))
         user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=client.request)
         raise

@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from importlib import import_module
 
 from django.conf import settings
-from django.db import transaction
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import connections, router, transaction
 
 from trusted_devices import conf
 from trusted_devices.crypto.sealing import Record, Unsealable
 from trusted_devices.models import Device, DeviceSession
+from trusted_devices.services import activity, transitions
+from trusted_devices.types import By, EventAction, VerifiedBy
 
 logger = logging.getLogger(__name__)
 
@@ -41,16 +44,31 @@ def attach(*, device: Device, session_key: str, replaces: str = "", now: datetim
         return True
     sealed = _KEPT.seal({"key": session_key})
     values = {"device": device, "sealed_session_key": sealed, "created_at": now}
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if replaces:
             DeviceSession.objects.filter(session_digest=replaces).delete()
         stored = Device.objects.select_for_update().filter(pk=device.pk).first()
         stands = stored is not None and (stored.is_remembered or not device.is_remembered)
         if stands:
-            DeviceSession.objects.update_or_create(session_digest=digest(session_key), defaults=values)
+            _store(DeviceSession(session_digest=digest(session_key), **values))
         else:
             _end(session_key)
     return stands
+
+
+def started(
+    *, user: AbstractBaseUser, verified_by: VerifiedBy, device: Device | None, session_key: str, by: By
+) -> None:
+    """Note that ``user`` has a session now, from which device, and how it was verified.
+
+    A session from a device that was forgotten or lost its trust since the check is ended at once.
+    """
+    with transaction.atomic():
+        if device is not None and not attach(device=device, session_key=session_key, now=by.at):
+            device = None
+        if device is not None and verified_by is not VerifiedBy.TRUSTED_DEVICE:
+            transitions.used(device, by=by)
+        activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=verified_by, by=by)
 
 
 def detach(*, session_digest: str) -> None:
@@ -94,6 +112,17 @@ def prune(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
         ended = [session.pk for session in batch if not _exists(session)]
         DeviceSession.objects.filter(pk__in=ended).delete()
         yield len(ended)
+
+
+def _store(session: DeviceSession) -> None:
+    """Insert a session's row, or update the one that has its key. One statement."""
+    targets = connections[router.db_for_write(DeviceSession)].features.supports_update_conflicts_with_target
+    DeviceSession.objects.bulk_create(
+        [session],
+        update_conflicts=True,
+        unique_fields=["session_digest"] if targets else None,
+        update_fields=["device", "sealed_session_key", "created_at"],
+    )
 
 
 def _exists(session: DeviceSession) -> bool:

@@ -31,8 +31,12 @@ from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import BackendUnavailable, InvalidPeriod, SignInExpired, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.policy import CLOCK_SKEW
-from trusted_devices.services import devices, second_factor, trust
+from trusted_devices.services import credentials, devices, granting, second_factor, trust
+from trusted_devices.services.granting import TrustChoice
+from trusted_devices.services.site_policy import get_policy
+from trusted_devices.services.stamps import password_stamp
 from trusted_devices.types import (
+    By,
     ClientInfo,
     DeviceCredential,
     MfaMethod,
@@ -157,7 +161,7 @@ def begin(
     now = now or timezone.now()
 
     def recall(user: AbstractBaseUser) -> DeviceCredential | None:
-        return trust.recall(user=user, presented=cookie.present(str(user.pk)), client=client, now=now)
+        return trust.recall(user=user, presented=cookie.present(str(user.pk)), by=By(client=client, at=now))
 
     first = get_backend().first_factor(credentials=credentials, client=client, recall=recall)
     return _after_first_factor(first, cookie, client, now)
@@ -193,15 +197,15 @@ def _after_first_factor(
     presented = cookie.present(str(user.pk))
     if first.new_password is None:
         checked = trust.check(
-            user=user, presented=presented, client=client, mfa_active=first.mfa_active, proof=first.proof, now=now
+            user=user, presented=presented, mfa_active=first.mfa_active, proof=first.proof, by=By(client=client, at=now)
         )
     if first.device_lost:
-        trust.lose(user=user, credential=presented.credential, client=client, now=now)
+        trust.lose(user=user, credential=presented.credential, by=By(client=client, at=now))
     if first.new_password is not None:
         # Whoever manages the account has set the password: it has changed already.
-        devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, end_sessions=True, now=now)
+        devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, end_sessions=True, by=By(at=now))
     elif any(method.set_up_key for method in first.methods):
-        devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, now=now)
+        devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, by=By(at=now))
     elif checked is not None and (checked.decision.allowed or not first.methods):
         return _signed_in_at_once(first, checked, cookie)
     method = first.methods[0] if first.methods else None
@@ -209,7 +213,7 @@ def _after_first_factor(
         id=secrets.token_hex(16),
         user_id=str(user.pk),
         auth_backend=getattr(user, "backend", ""),
-        password_stamp=trust.password_stamp(user),
+        password_stamp=password_stamp(user),
         started_at=now,
         step=Step.SECOND_FACTOR if method else Step.NEW_PASSWORD,
         method_id=method.id if method else "",
@@ -301,7 +305,7 @@ def answer_code(
     )
     state = dataclasses.replace(state, backend_state=dict(verified.backend_state))
     offer = trust.offer(user=user, verification=verified, client=client)
-    always = trust.get_policy().tracking(user) is TrackingMode.ALWAYS
+    always = get_policy().tracking(user) is TrackingMode.ALWAYS
     if offer is None or (state.user_id in cookie.declined and not always):
         return _signed_in(state, user, verified, _known(user, cookie))
     if always:
@@ -347,16 +351,13 @@ def _grant(
     now: datetime,
 ) -> SignedIn:
     try:
-        granted = trust.grant(
+        granted = granting.grant(
             user=user,
-            period=period,
+            choice=TrustChoice(period=period, name=name, question_id=state.id),
             verification=verified,
             presented=cookie.present(state.user_id),
-            client=client,
-            name=name,
-            grant_id=state.id,
-            backend=get_backend().during(state.backend_state),
-            now=now,
+            owner=get_backend().during(state.backend_state).owner,
+            by=By(client=client, at=now),
         )
     except (Error, BackendUnavailable) as error:
         # Not the error itself: databases quote the row.
@@ -367,7 +368,7 @@ def _grant(
 
 
 def _known(user: Any, cookie: DeviceCookie) -> Device | None:
-    return trust.recognise(user=user, credential=cookie.present(str(user.pk)).credential)
+    return credentials.recognise(user=user, credential=cookie.present(str(user.pk)).credential)
 
 
 def _signed_in(state: SignInState, user: Any, verified: MfaVerification, device: Device | None) -> SignedIn:
@@ -391,6 +392,6 @@ def _user(state: SignInState, now: datetime) -> Any:
         raise SignInExpired from error
     if user is None or not user.is_active:
         raise SignInExpired
-    if not constant_time_compare(trust.password_stamp(user), state.password_stamp):
+    if not constant_time_compare(password_stamp(user), state.password_stamp):
         raise SignInExpired
     return user

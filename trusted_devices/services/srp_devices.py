@@ -11,27 +11,31 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from trusted_devices import signals
-from trusted_devices.backends import get_backend
 from trusted_devices.crypto.encoding import pad
 from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import AlreadyAnswered, DeviceNotFound
 from trusted_devices.models import Device
+from trusted_devices.owners import get_owner
+from trusted_devices.owners.base import Change
 from trusted_devices.policy import evaluate_trust, has_expired
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import activity, devices, registration, trust
+from trusted_devices.services import activity, devices, registration, transitions, trust
+from trusted_devices.services.site_policy import get_policy
+from trusted_devices.services.stamps import password_stamp
+from trusted_devices.services.transitions import Trust
 from trusted_devices.types import (
     Binding,
+    By,
     ClientInfo,
     DeviceCredential,
-    DeviceStatus,
     EventAction,
     MfaVerification,
+    NewDevice,
     Presented,
     ProofState,
     SecretMatch,
@@ -41,7 +45,7 @@ from trusted_devices.types import (
     TrustLimits,
     TrustReason,
 )
-from trusted_devices.words import browsers, names
+from trusted_devices.words import names
 
 ENDED_ON_PURPOSE = (StatusReason.USER_STOPPED, StatusReason.STAFF_STOPPED, StatusReason.COMPROMISED)
 """Why a device is not remembered again by the next MFA, even where every device is."""
@@ -62,13 +66,13 @@ class Terms:
     period: timedelta | None = None
 
 
-def of_pool(*, user: Any, group_key: str) -> DeviceQuerySet:
+def of_pool(*, user: AbstractBaseUser, group_key: str) -> DeviceQuerySet:
     """Return the user's confirmed devices of the pool with that device group key."""
     found: DeviceQuerySet = Device.objects.of(user)
     return found.filter(device_group_key=group_key, binding=Binding.SRP, confirmed_at__isnull=False)
 
 
-def find(*, user: Any, group_key: str, device_key: str) -> Device:
+def find(*, user: AbstractBaseUser, group_key: str, device_key: str) -> Device:
     """Return one of them. Raises ``DeviceNotFound``, also for another user's or pool's."""
     device = of_pool(user=user, group_key=group_key).filter(device_key=device_key).first()
     if device is None:
@@ -76,7 +80,7 @@ def find(*, user: Any, group_key: str, device_key: str) -> Device:
     return device
 
 
-def remembered_at(now: datetime, *, user: Any, terms: Terms) -> Callable[[Device], bool]:
+def remembered_at(now: datetime, *, user: AbstractBaseUser, terms: Terms) -> Callable[[Device], bool]:
     """Return the test whether a device of ``user`` is remembered and its trust, if it earned any, has not ended."""
     maximum = _limits(user, terms).maximum
 
@@ -89,14 +93,12 @@ def remembered_at(now: datetime, *, user: Any, terms: Terms) -> Callable[[Device
     return counts
 
 
-def check(
-    *, user: Any, device: Device, terms: Terms, proof: ProofState, client: ClientInfo, now: datetime
-) -> TrustDecision:
+def check(*, user: AbstractBaseUser, device: Device, terms: Terms, proof: ProofState, by: By) -> TrustDecision:
     """Decide whether ``device`` may stand in for the second factor that is due; a refusal is logged.
 
     With ``proof`` passed before the device has proved anything, the answer is what its proof will be worth.
     """
-    policy = trust.get_policy()
+    policy = get_policy()
     credential = DeviceCredential(user_id=str(user.pk), device_key=device.device_key, secret="", generation=0)
     facts = dataclasses.replace(trust.describe(user, device, SecretMatch.CURRENT), proof=proof)
     decision = evaluate_trust(
@@ -105,131 +107,88 @@ def check(
         device=facts,
         limits=_limits(user, terms),
         mfa_active=True,
-        at_risk=policy.at_risk(user, device, client),
-        now=now,
+        at_risk=policy.at_risk(user, device, by.client),
+        now=by.at,
     )
     if not decision.allowed:
-        refused(user=user, device=device, reason=decision.reason, client=client, now=now)
+        refused(user=user, device=device, reason=decision.reason, by=by)
     return decision
 
 
-def refused(*, user: Any, device: Device | None, reason: TrustReason, client: ClientInfo, now: datetime) -> None:
+def refused(*, user: AbstractBaseUser, device: Device | None, reason: TrustReason, by: By) -> None:
     """Log that a sign-in brought a device along that may not stand in for MFA."""
     with transaction.atomic():
-        activity.record(EventAction.TRUST_REFUSED, user=user, device=device, reason=reason, client=client, now=now)
-        activity.announce(signals.trust_refused, user=user, device=device, reason=reason, client=client)
+        activity.record(EventAction.TRUST_REFUSED, user=user, device=device, reason=reason, by=by)
+        activity.announce(signals.trust_refused, user=user, device=device, reason=reason, client=by.client)
 
 
 def confirm(
     *,
-    user: Any,
-    device_key: str,
-    group_key: str,
+    user: AbstractBaseUser,
+    new: NewDevice,
     verifier: SrpVerifier,
     name: str,
     terms: Terms,
     verification: MfaVerification | None,
-    client: ClientInfo,
-    now: datetime | None = None,
+    by: By,
 ) -> Device:
     """Register a device under the key that its sign-in was given. Where every device is, it is remembered at once.
 
     ``verification`` is the second factor of that sign-in, if there was one. Raises ``AlreadyAnswered`` if the key has
     been confirmed, ``BackendUnavailable``.
     """
-    now = now or timezone.now()
-    device = Device(
-        user=user,
-        device_key=device_key,
-        device_group_key=group_key,
-        name=names.shown(name, longest=LONGEST_NAME),
-        binding=Binding.SRP,
-        status_changed_at=now,
-        confirmed_at=now,
-        srp_salt=pad(verifier.salt),
-        srp_verifier=pad(verifier.verifier),
-        last_authenticated_at=now,
-        last_ip=activity.stored_ip(client.ip_address),
-        user_agent=browsers.clean(client.user_agent),
-        created_at=now,
-        modified_at=now,
-    )
+    columns = {"srp_salt": pad(verifier.salt), "srp_verifier": pad(verifier.verifier)}
+    device = transitions.draft(user, new, name=names.shown(name, longest=LONGEST_NAME), by=by, **columns)
     always = terms.tracking is TrackingMode.ALWAYS
-    if Device.objects.filter(device_key=device_key).exists():
+    if Device.objects.filter(device_key=new.device_key).exists():
         raise AlreadyAnswered
     try:
-        with registration.registering(device, backend=get_backend(), remembered=always, client=client, now=now):
-            if always:
-                reason = StatusReason.TRACKING_ALWAYS
-                _remember(device, user, terms, verification, reason, actor=user, client=client, now=now)
+        with registration.registering(device, owner=get_owner(), remembered=always, by=by):
+            transitions.confirmed(
+                device,
+                remembered=StatusReason.TRACKING_ALWAYS if always else None,
+                trust=_earned(user, terms, verification, by) if always else None,
+                by=dataclasses.replace(by, actor=user),
+            )
     except IntegrityError as error:
         raise AlreadyAnswered from error
     return device
 
 
-def remember(
-    device: Device,
-    *,
-    terms: Terms,
-    verification: MfaVerification | None,
-    actor: Any,
-    client: ClientInfo,
-    now: datetime | None = None,
-) -> None:
+def remember(device: Device, *, terms: Terms, verification: MfaVerification | None, by: By) -> None:
     """Make a device remembered. ``verification`` is the second factor of its user's sign-in, ``None`` without one.
 
-    Without one, trust that was earned before and has not ended is taken up again only if staff say so (``actor`` is
-    not the device's user). Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``BackendUnavailable``.
+    Without one, trust that was earned before and has not ended is taken up again only if staff say so (``by.actor``
+    is not the device's user). Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``BackendUnavailable``.
     """
-    now = now or timezone.now()
-    # Before the transaction, whether or not there is anything new in it: none is held open while somebody else is told.
-    get_backend().update_device_status(device, DeviceStatus.REMEMBERED)
-    with transaction.atomic():
+    with get_owner().changing([device], Change.REMEMBERED):
         stored = _locked(device)
-        own = actor is not None and actor.pk == stored.user_id
+        own = by.actor is not None and by.actor.pk == stored.user_id
         reason = StatusReason.USER_TRUSTED if own else StatusReason.STAFF_TRUSTED
         if stored.is_remembered and not _earns_more(stored, verification):
             return
-        _remember(stored, stored.user, terms, verification, reason, actor=actor, client=client, now=now)
+        _remember(stored, terms, verification, reason, by)
 
 
-def stop(device: Device, *, reason: StatusReason, actor: Any, client: ClientInfo, now: datetime | None = None) -> None:
+def stop(device: Device, *, reason: StatusReason, by: By) -> None:
     """Make a device not remembered, and say who wanted that also where it was not."""
-    now = now or timezone.now()
-    if devices.stop_trusting([device], reason=reason, actor=actor, client=client, now=now):
-        return
-    changes = {"status_reason": reason, "status_changed_at": now, "modified_at": now}
-    Device.objects.filter(pk=device.pk, status=DeviceStatus.NOT_REMEMBERED).update(**changes)
+    if not devices.stop_trusting([device], reason=reason, by=by):
+        transitions.reason_changed(device, reason=reason, by=by)
 
 
-def authenticated(
-    device: Device,
-    *,
-    terms: Terms,
-    verification: MfaVerification | None,
-    client: ClientInfo,
-    now: datetime | None = None,
-) -> None:
+def authenticated(device: Device, *, terms: Terms, verification: MfaVerification | None, by: By) -> None:
     """Note that the device proved itself in a sign-in, and trust it where the second factor of that earned it.
 
     Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``BackendUnavailable``.
     """
-    now = now or timezone.now()
     renewed = verification is not None and _renews(device, terms)
-    if renewed:
-        get_backend().update_device_status(device, DeviceStatus.REMEMBERED)
-    with transaction.atomic():
+    with get_owner().changing([device], Change.REMEMBERED) if renewed else transaction.atomic():
         stored = _locked(device)
-        Device.objects.filter(pk=stored.pk).update(
-            last_authenticated_at=now,
-            last_ip=activity.stored_ip(client.ip_address),
-            user_agent=browsers.clean(client.user_agent) or stored.user_agent,
-            modified_at=now,
-        )
+        transitions.used(stored, by=by)
         if not renewed or not _renews(stored, terms):
             return
         reason = StatusReason.TRACKING_ALWAYS if terms.tracking is TrackingMode.ALWAYS else StatusReason.USER_TRUSTED
-        _remember(stored, stored.user, terms, verification, reason, actor=stored.user, client=client, now=now)
+        _remember(stored, terms, verification, reason, dataclasses.replace(by, actor=stored.user))
 
 
 def _renews(device: Device, terms: Terms) -> bool:
@@ -252,20 +211,22 @@ def _locked(device: Device) -> Device:
     return stored
 
 
-def _limits(user: Any, terms: Terms) -> TrustLimits:
-    limits = trust.get_policy().limits(user)
+def _limits(user: AbstractBaseUser, terms: Terms) -> TrustLimits:
+    limits = get_policy().limits(user)
     allowed = limits.allowed and terms.skip_mfa and terms.tracking is not TrackingMode.OFF
     maximum = limits.maximum if terms.period is None else min(limits.maximum, terms.period)
     return TrustLimits(allowed=allowed, maximum=maximum)
 
 
-def _expired(device: Device, user: Any, terms: Terms, now: datetime) -> bool:
+def _expired(device: Device, user: AbstractBaseUser, terms: Terms, now: datetime) -> bool:
     return has_expired(device.trust_granted_at, device.trust_expires_at, _limits(user, terms).maximum, now=now)
 
 
-def _period(user: Any, terms: Terms, verification: MfaVerification, client: ClientInfo) -> timedelta | None:
+def _period(
+    user: AbstractBaseUser, terms: Terms, verification: MfaVerification, client: ClientInfo
+) -> timedelta | None:
     """Return for how long that second factor earns trust; ``None`` if it earns none."""
-    policy = trust.get_policy()
+    policy = get_policy()
     if not policy.may_trust(user, verification, client):
         return None
     if terms.period is not None:
@@ -274,39 +235,15 @@ def _period(user: Any, terms: Terms, verification: MfaVerification, client: Clie
     return offer.default if offer else None
 
 
-def _remember(
-    device: Device,
-    user: Any,
-    terms: Terms,
-    verification: MfaVerification | None,
-    reason: StatusReason,
-    *,
-    actor: Any,
-    client: ClientInfo,
-    now: datetime,
-) -> None:
-    new = device.trust_granted_at is None
-    period = _period(user, terms, verification, client) if verification is not None else None
-    changes: dict[str, Any] = {
-        "status": DeviceStatus.REMEMBERED,
-        "status_reason": reason,
-        "status_changed_at": now,
-        "modified_at": now,
-    }
-    if verification is not None and period is not None and now < verification.at + period:
-        changes |= {
-            "trust_granted_at": verification.at,
-            "trust_period": period,
-            "trust_expires_at": verification.at + period,
-            "mfa_factor": verification.factor_id,
-            "password_stamp": trust.password_stamp(user),
-        }
-    elif reason is not StatusReason.STAFF_TRUSTED or _expired(device, user, terms, now):
-        changes |= {"trust_granted_at": None, "trust_period": None, "trust_expires_at": None, "mfa_factor": ""}
-    Device.objects.filter(pk=device.pk).update(**changes)
-    for field, value in changes.items():
-        setattr(device, field, value)
-    activity.record(
-        EventAction.REMEMBERED, user=user, device=device, reason=reason, actor=actor, client=client, now=now
-    )
-    activity.announce(signals.device_remembered, device=device, client=client, new=new)
+def _earned(user: AbstractBaseUser, terms: Terms, verification: MfaVerification | None, by: By) -> Trust | None:
+    period = _period(user, terms, verification, by.client) if verification is not None else None
+    if verification is None or period is None or by.at >= verification.at + period:
+        return None
+    return Trust(since=verification.at, period=period, factor_id=verification.factor_id, stamp=password_stamp(user))
+
+
+def _remember(device: Device, terms: Terms, verification: MfaVerification | None, reason: StatusReason, by: By) -> None:
+    user = device.user
+    trust_earned = _earned(user, terms, verification, by)
+    keep = reason is StatusReason.STAFF_TRUSTED and not _expired(device, user, terms, by.at)
+    transitions.remembered(device, reason=reason, trust=trust_earned, keep_trust=keep, by=by)

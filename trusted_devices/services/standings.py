@@ -14,6 +14,7 @@ from trusted_devices.models import Device
 from trusted_devices.policy import effective_expiry, evaluate_trust
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import trust
+from trusted_devices.services.site_policy import get_policy
 from trusted_devices.types import DeviceCredential, Presented, SecretMatch, TrustDecision, TrustLimits
 
 
@@ -36,7 +37,7 @@ def standings(*, user: Any, current_key: str = "", now: datetime | None = None) 
     The decisions suppose that each device still holds its secret and that MFA is active.
     """
     now = now or timezone.now()
-    limits = trust.get_policy().limits(user)
+    limits = get_policy().limits(user)
     found = [
         _standing(user, device, current_key, limits, now) for device in Device.objects.of(user).latest_used_first()
     ]
@@ -45,7 +46,7 @@ def standings(*, user: Any, current_key: str = "", now: datetime | None = None) 
 
 def standing(*, user: Any, device: Device, current_key: str = "", now: datetime | None = None) -> Standing:
     """Return how one device of ``user`` stands."""
-    return _standing(user, device, current_key, trust.get_policy().limits(user), now or timezone.now())
+    return _standing(user, device, current_key, get_policy().limits(user), now or timezone.now())
 
 
 def with_users(devices: DeviceQuerySet) -> DeviceQuerySet:
@@ -57,7 +58,7 @@ def with_users(devices: DeviceQuerySet) -> DeviceQuerySet:
 def survey(devices: Iterable[Device], *, current_key: str = "", now: datetime | None = None) -> list[Standing]:
     """Return how devices of any users stand, in the order given; see :func:`with_users`."""
     now = now or timezone.now()
-    policy = trust.get_policy()
+    policy = get_policy()
     limits: dict[Any, TrustLimits] = {}
     found = []
     for device in devices:

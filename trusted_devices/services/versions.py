@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import contextmanager
 
-from django.db import transaction
+from django.contrib.auth.base_user import AbstractBaseUser
 
-from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.owners import get_owner
 from trusted_devices.services import devices
 from trusted_devices.types import EventAction
 
@@ -37,16 +36,11 @@ def version(device: Device) -> str:
 
 @contextmanager
 def unchanged(device: Device, seen: Matches) -> Iterator[Device]:
-    """Hold the stored row of ``device`` while the block acts on it, in one transaction.
-
-    Where somebody else owns the devices it is not held: no transaction is open while they are told.
+    """Hold the stored row of ``device``, as its owner allows, while the block changes it.
 
     Raises ``DeviceNotFound`` if it was forgotten meanwhile, ``StaleDevice`` if ``seen`` does not accept its version.
     """
-    found = Device.objects.filter(pk=device.pk)
-    remote = get_backend().is_remote
-    with nullcontext() if remote else transaction.atomic():
-        stored = found.first() if remote else found.select_for_update().first()
+    with get_owner().holding(device) as stored:
         if stored is None:
             raise DeviceNotFound
         if not seen(version(stored)):
@@ -54,11 +48,11 @@ def unchanged(device: Device, seen: Matches) -> Iterator[Device]:
         yield stored
 
 
-def was_forgotten(device_key: str, *, user: Any = None) -> bool:
+def was_forgotten(device_key: str, *, user: AbstractBaseUser | None = None) -> bool:
     """Return whether the log says that a device with this key was forgotten; of ``user``, where given."""
     if not devices.may_be_key(device_key):
         return False
     forgotten = DeviceEvent.objects.filter(device_key=device_key, action=EventAction.FORGOTTEN)
     if user is not None:
-        forgotten = forgotten.filter(user=user)
+        forgotten = forgotten.filter(user_id=user.pk)
     return forgotten.exists()

@@ -1,12 +1,15 @@
-"""What a request tells of whoever sent it."""
+"""What a request tells of its sender."""
 
 from __future__ import annotations
 
+from typing import cast
+
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from trusted_devices import conf
-from trusted_devices.types import ClientInfo
+from trusted_devices.types import By, ClientInfo
 from trusted_devices.words import browsers
 
 IMPERSONATION_SESSION_KEYS = ("hijack_history", "_impersonate", "loginas_from_user")
@@ -22,6 +25,16 @@ def client_info(request: HttpRequest) -> ClientInfo:
         impersonated=session is not None and any(session.get(key) for key in IMPERSONATION_SESSION_KEYS),
         request=request,
     )
+
+
+def current_user(request: HttpRequest) -> AbstractBaseUser:
+    """Return the signed-in user, behind a door that lets nobody else in."""
+    return cast("AbstractBaseUser", request.user)
+
+
+def acting(request: HttpRequest, note: str = "") -> By:
+    """Return that the signed-in user does something now, and why."""
+    return By(actor=current_user(request), note=note, client=client_info(request))
 
 
 def client_address(request: HttpRequest) -> str | None:

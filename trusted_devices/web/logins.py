@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device
-from trusted_devices.services import sessions, trust
+from trusted_devices.services import sessions
 from trusted_devices.services.sign_in import SignedIn
-from trusted_devices.types import MfaVerification, VerifiedBy
+from trusted_devices.types import By, MfaVerification, VerifiedBy
 from trusted_devices.web import session_note
 from trusted_devices.web.client import client_info
 from trusted_devices.web.jar import get_jar
@@ -39,7 +39,9 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
         get_provider().on_verified(request, outcome.user, outcome.verification)
     at = outcome.verification.at if outcome.verification else None
     session_key = note_verification(request, outcome.user, by=outcome.by, device=outcome.device, at=at)
-    trust.signed_in(user=outcome.user, by=outcome.by, device=outcome.device, session_key=session_key, client=client)
+    sessions.started(
+        user=outcome.user, verified_by=outcome.by, device=outcome.device, session_key=session_key, by=By(client=client)
+    )
 
 
 def note_verification(

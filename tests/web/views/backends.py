@@ -8,8 +8,7 @@ from typing import Any
 from trusted_devices.backends.base import FirstFactor
 from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import BackendUnavailable
-from trusted_devices.models import Device
-from trusted_devices.types import DeviceStatus, MfaVerification
+from trusted_devices.types import MfaVerification
 
 
 class NoPasswords(LocalBackend):
@@ -55,13 +54,3 @@ class LosesFactors(LocalBackend):
     def send_code(self, user: Any, *arguments: Any, **options: Any) -> Mapping[str, str]:
         user.emaildevice_set.all().delete()
         return super().send_code(user, *arguments, **options)
-
-
-class NoDevices(LocalBackend):
-    """Cannot change a device."""
-
-    def update_device_status(self, device: Device, status: DeviceStatus) -> None:
-        raise BackendUnavailable
-
-    def forget_device(self, device: Device) -> None:
-        raise BackendUnavailable

@@ -23,7 +23,7 @@ from tests.geoip import write_database
 from tests.web.views.browser import Browser, told, url
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices, registration
-from trusted_devices.types import ClientInfo, DeviceStatus, StatusReason
+from trusted_devices.types import By, ClientInfo, DeviceStatus, StatusReason
 from trusted_devices.web import session_note
 from trusted_devices.web.views.devices import PAGE_SIZE
 
@@ -64,13 +64,13 @@ def other_device(there: Browser) -> Device:
 @pytest.fixture
 def theirs(other_user: Any, here: Browser) -> Device:
     """Somebody else's device."""
-    return registration.confirm(user=other_user, client=ClientInfo(user_agent=FIREFOX))[0]
+    return registration.confirm(user=other_user, by=By(client=ClientInfo(user_agent=FIREFOX)))[0]
 
 
 def many(user: Any, count: int) -> None:
     """Give ``user`` devices."""
     for number in range(count):
-        registration.confirm(user=user, client=ClientInfo(user_agent=FIREFOX), name=f"number {number}")
+        registration.confirm(user=user, name=f"number {number}", by=By(client=ClientInfo(user_agent=FIREFOX)))
 
 
 def is_signed_in(browser: Browser) -> bool:
@@ -157,8 +157,8 @@ def test_where_trust_is_switched_off_no_device_is_called_trusted(here: Browser, 
 
 
 def test_devices_of_one_browser_on_one_system_stand_together(here: Browser, there: Browser, user: Any) -> None:
-    registration.confirm(user=user, client=ClientInfo(user_agent=PHONE), name="Phone")
-    registration.confirm(user=user, client=ClientInfo(user_agent=CHROME), name="Old laptop")
+    registration.confirm(user=user, name="Phone", by=By(client=ClientInfo(user_agent=PHONE)))
+    registration.confirm(user=user, name="Old laptop", by=By(client=ClientInfo(user_agent=CHROME)))
     html = here.get(url("devices")).content.decode()
     found = re.findall(r'<h2 id="td-group.*?</span> (.*?)</h2>|<h3.*?>(.*?)</h3>', html, re.DOTALL)
     assert [group or name for group, name in found] == [
@@ -298,7 +298,7 @@ def test_a_strange_sign_in_can_be_forgotten_from_there(
 def test_what_staff_did_is_told_without_who_from_where_and_why(here: Browser, device: Device, other_user: Any) -> None:
     client = ClientInfo(user_agent=PHONE, ip_address="203.0.113.9")
     reason = StatusReason.STAFF_STOPPED
-    devices.stop_trusting([device], reason=reason, actor=other_user, note="ticket 17", client=client)
+    devices.stop_trusting([device], reason=reason, by=By(actor=other_user, note="ticket 17", client=client))
     text = activity_of(here)
     assert text.startswith("Trust stopped by staff Chrome on Windows · ")
     for secret in ("tom", "ticket", "Android", "203"):
@@ -591,7 +591,7 @@ def test_posts_from_another_site_are_refused(user: Any, device: Device) -> None:
 def test_a_backend_that_cannot_be_reached_changes_nothing_and_says_so(
     here: Browser, device: Device, settings: Any
 ) -> None:
-    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.NoDevices"}
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.services.owner.AWAY"}
     for action in ("stop_trusting", "forget_device"):
         response = here.post(url(action, device.device_key), follow=True)
         assert "Nothing was changed" in told(response)

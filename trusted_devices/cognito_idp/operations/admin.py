@@ -9,7 +9,7 @@ from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.exceptions import DeviceNotFound
 from trusted_devices.models import Device
 from trusted_devices.services import devices, srp_devices
-from trusted_devices.types import DeviceStatus, StatusReason
+from trusted_devices.types import By, DeviceStatus, StatusReason
 
 
 def pool_of(call: Call) -> UserPool:
@@ -50,11 +50,14 @@ def admin_update_device_status(call: Call) -> Answer:
     try:
         if status == DeviceStatus.REMEMBERED:
             srp_devices.remember(
-                device, terms=pool_user.pool.terms, verification=None, actor=None, client=call.client_info, now=call.now
+                device,
+                terms=pool_user.pool.terms,
+                verification=None,
+                by=By(actor=None, client=call.client_info, at=call.now),
             )
         elif status == DeviceStatus.NOT_REMEMBERED:
             srp_devices.stop(
-                device, reason=StatusReason.STAFF_STOPPED, actor=None, client=call.client_info, now=call.now
+                device, reason=StatusReason.STAFF_STOPPED, by=By(actor=None, client=call.client_info, at=call.now)
             )
     except DeviceNotFound:
         raise errors.device_not_found() from None
@@ -65,7 +68,7 @@ def admin_update_device_status(call: Call) -> Answer:
 def admin_forget_device(call: Call) -> Answer:
     device = _device(call, pool_user_of(call))
     note = f"access key {call.key.access_key_id}" if call.key else ""
-    devices.forget([device], note=note, client=call.client_info, now=call.now)
+    devices.forget([device], by=By(note=note, client=call.client_info, at=call.now))
     return None
 
 

@@ -12,7 +12,7 @@ from trusted_devices.crypto.verifier import SrpVerifier, parse_device_verifier
 from trusted_devices.exceptions import AlreadyAnswered, DeviceNotFound
 from trusted_devices.models import Device
 from trusted_devices.services import devices, srp_devices
-from trusted_devices.types import DeviceStatus, StatusReason, TrackingMode
+from trusted_devices.types import Binding, By, DeviceStatus, NewDevice, StatusReason, TrackingMode
 
 
 @operation("ConfirmDevice", Access.TOKEN)
@@ -25,14 +25,14 @@ def confirm_device(call: Call) -> Answer:
     try:
         srp_devices.confirm(
             user=bearer.user,
-            device_key=refresh_token.device_key,
-            group_key=pool.device_group_key,
+            new=NewDevice(
+                device_key=refresh_token.device_key, group_key=pool.device_group_key, secret="", binding=Binding.SRP
+            ),
             verifier=verifier,
             name=call.params.get("DeviceName", ""),
             terms=pool.terms,
             verification=refresh_token.verification,
-            client=client_info(call, refresh_token.app_client),
-            now=call.now,
+            by=By(client=client_info(call, refresh_token.app_client), at=call.now),
         )
     except AlreadyAnswered:
         raise errors.WireError("DeviceKeyExistsException", "The key has been confirmed before.") from None
@@ -54,12 +54,12 @@ def update_device_status(call: Call) -> Answer:
                 verification=bearer.refresh_token.verification
                 if device.device_key == bearer.refresh_token.device_key
                 else None,
-                actor=bearer.user,
-                client=info,
-                now=call.now,
+                by=By(actor=bearer.user, client=info, at=call.now),
             )
         elif status == DeviceStatus.NOT_REMEMBERED:
-            srp_devices.stop(device, reason=StatusReason.USER_STOPPED, actor=bearer.user, client=info, now=call.now)
+            srp_devices.stop(
+                device, reason=StatusReason.USER_STOPPED, by=By(actor=bearer.user, client=info, at=call.now)
+            )
     except DeviceNotFound:
         raise errors.device_not_found() from None
     return {}
@@ -83,7 +83,9 @@ def get_device(call: Call) -> Answer:
 def forget_device(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
     device = _device(bearer, call.params["DeviceKey"])
-    devices.forget([device], actor=bearer.user, client=client_info(call, bearer.refresh_token.app_client), now=call.now)
+    devices.forget(
+        [device], by=By(actor=bearer.user, client=client_info(call, bearer.refresh_token.app_client), at=call.now)
+    )
     return None
 
 

@@ -14,6 +14,7 @@ from trusted_devices.management import arguments, progress
 from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import bulk
+from trusted_devices.types import By
 
 
 class Command(BaseCommand):
@@ -77,5 +78,5 @@ def _forget(found: DeviceQuerySet, touched: bulk.Touched, note: str) -> Iterator
     act = bulk.begin(bulk.BulkKind.FORGET, touched, note=note)
     while not act.finished:
         before = act.changed
-        act = bulk.step(act, found, actor=None)
+        act = bulk.step(act, found, by=By(actor=None))
         yield act.changed - before

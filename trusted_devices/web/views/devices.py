@@ -27,7 +27,7 @@ from trusted_devices.models import Device
 from trusted_devices.services import activity, devices, second_factor, standings, versions
 from trusted_devices.types import StatusReason
 from trusted_devices.web import session_note
-from trusted_devices.web.client import client_info
+from trusted_devices.web.client import acting, current_user
 from trusted_devices.web.forms import DeviceFilterForm, RenameForm, UndoRenameForm
 from trusted_devices.web.jar import get_jar
 from trusted_devices.web.views import pages
@@ -82,7 +82,8 @@ class DeviceListView(DevicesPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         now, current_key = timezone.now(), self.current_key()
         rows = [
-            Row(standing, now) for standing in standings.standings(user=request.user, current_key=current_key, now=now)
+            Row(standing, now)
+            for standing in standings.standings(user=current_user(request), current_key=current_key, now=now)
         ]
         form = DeviceFilterForm(request.GET)
         words, show = form.chosen()
@@ -94,8 +95,8 @@ class DeviceListView(DevicesPage):
             "form": form if len(rows) > PAGE_SIZE or words or show else None,
             "others": sum(not row.standing.is_current for row in rows),
             "renamed": self.renamed([row.device for row in rows]),
-            "activity": [Entry(event, now, current_key) for event in activity.latest(request.user, LATEST)],
-            "declined": get_jar(request).declines(request.user),
+            "activity": [Entry(event, now, current_key) for event in activity.latest(current_user(request), LATEST)],
+            "declined": get_jar(request).declines(current_user(request)),
             "set_up_url": "" if rows else self.set_up_url(),
         }
         return render(request, "trusted_devices/devices.html", context)
@@ -113,7 +114,7 @@ class DeviceListView(DevicesPage):
     def set_up_url(self) -> str:
         """Return where somebody without a second factor sets one up; empty also if nobody can say whether they are."""
         try:
-            return "" if second_factor.methods(self.request.user) else pages.set_up_url()
+            return "" if second_factor.methods(current_user(self.request)) else pages.set_up_url()
         except BackendUnavailable:
             return ""
 
@@ -124,7 +125,7 @@ class AskAgainView(DevicesPage):
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        get_jar(request).ask_again(request.user)
+        get_jar(request).ask_again(current_user(request))
         return self.done(_("When you next sign in here with a code, you will be asked whether to trust this browser."))
 
 
@@ -138,7 +139,7 @@ class DevicePage(DevicesPage):
 
     def device(self, device_key: str) -> Device:
         """Return one of the user's devices. Raises ``DeviceNotFound``, also for somebody else's."""
-        return devices.get(user=self.request.user, device_key=device_key)
+        return devices.get(user=current_user(self.request), device_key=device_key)
 
     def page(self, device: Device, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> HttpResponse:
         """Return the page that asks."""
@@ -161,9 +162,7 @@ class RenameView(DevicePage):
         if not form.is_valid():
             return self.page(device, HTTPStatus.BAD_REQUEST, form=form)
         previous = device.name
-        device = devices.rename(
-            device=device, name=form.cleaned_data["name"], actor=request.user, client=client_info(request)
-        )
+        device = devices.rename(device=device, name=form.cleaned_data["name"], by=acting(request))
         note = {"device_key": device.device_key, "previous": previous, "seen": versions.version(device)}
         request.session[RENAMED_SESSION_KEY] = note
         return pages.go_to("devices")
@@ -184,8 +183,7 @@ class UndoRenameView(DevicePage):
                 device = devices.undo_rename(
                     device=stored,
                     previous=form.cleaned_data["previous"],
-                    actor=request.user,
-                    client=client_info(request),
+                    by=acting(request),
                 )
         except StaleDevice:
             pages.tell(request, messages.WARNING, _("The device has changed meanwhile, so its name stays."))
@@ -200,9 +198,7 @@ class StopTrustingView(DevicePage):
 
     def post(self, request: HttpRequest, device_key: str) -> HttpResponse:
         device = self.device(device_key)
-        devices.stop_trusting(
-            [device], reason=StatusReason.USER_STOPPED, actor=request.user, client=client_info(request)
-        )
+        devices.stop_trusting([device], reason=StatusReason.USER_STOPPED, by=acting(request))
         text = _("%(device)s is not trusted any more. Its next sign-in takes a code.")
         return self.done(text % {"device": device.display_name})
 
@@ -217,11 +213,11 @@ class ForgetView(DevicePage):
         is_current = device.device_key == self.current_key()
         # The session in hand is ended by signing out, so that the browser is left in order.
         spare = (request.session.session_key or "") if is_current else ""
-        devices.forget([device], actor=request.user, client=client_info(request), spare_session=spare)
+        devices.forget([device], spare_session=spare, by=acting(request))
         text = _("%(device)s is forgotten and signed out.") % {"device": device.display_name}
         if not is_current:
             return self.done(text)
-        get_jar(request).discard(request.user)
+        get_jar(request).discard(current_user(request))
         auth.logout(request)
         pages.tell(request, messages.SUCCESS, text)
         return pages.go_to("sign_in")
@@ -238,9 +234,7 @@ class ForgetOthersView(DevicesPage):
         return render(request, "trusted_devices/forget_other_devices.html", {"devices": others})
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        count = devices.forget_all(
-            user=request.user, except_key=self.current_key(), actor=request.user, client=client_info(request)
-        )
+        count = devices.forget_all(user=current_user(request), except_key=self.current_key(), by=acting(request))
         text = ngettext(
             "%(count)d device is forgotten and signed out.", "%(count)d devices are forgotten and signed out.", count
         )
@@ -248,5 +242,5 @@ class ForgetOthersView(DevicesPage):
 
     def others(self) -> Sequence[Device]:
         """Return the devices that would be forgotten."""
-        found = standings.standings(user=self.request.user, current_key=self.current_key())
+        found = standings.standings(user=current_user(self.request), current_key=self.current_key())
         return [standing.device for standing in found if not standing.is_current]
