@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -18,10 +19,13 @@ from trusted_devices.exceptions import DeviceNotFound, InvalidCredentials, Inval
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.mfa.otp import OTPProvider
 from trusted_devices.models import DeviceSession
+from trusted_devices.owners.local import LocalOwner
+from trusted_devices.owners.remote import RemoteOwner
 from trusted_devices.services import devices
 from trusted_devices.testing import (
     PASSWORD,
     DeviceBackendContract,
+    DeviceOwnerContract,
     MfaProviderContract,
     force_mfa_login,
     make_device,
@@ -100,7 +104,7 @@ def _failures(contract, **members):
     case = type("Case", (contract, TestCase), {"__module__": __name__, **members})
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
-    assert result.testsRun > 8
+    assert result.testsRun > 6
     return {test.id().rpartition(".")[2] for test, _ in (*result.failures, *result.errors)}
 
 
@@ -207,15 +211,6 @@ class _Trusting(LocalBackend):
         return MfaVerification(kind=method.kind, factor_id=method.id, at=timezone.now())
 
 
-class _Touchy(LocalBackend):
-    gone: set[str] = set()
-
-    def forget_device(self, device):
-        if device.device_key in self.gone:
-            raise DeviceNotFound
-        self.gone.add(device.device_key)
-
-
 @pytest.mark.django_db
 class TestBackendContract:
     def test_it_runs_in_djangos_test_case(self):
@@ -229,11 +224,72 @@ class TestBackendContract:
             (_Lenient, "test_without_a_recalled_device_a_factor_is_due_and_no_proof_has_passed"),
             (_Lenient, "test_a_recalled_device_proves_itself_where_the_backend_asks_for_that"),
             (_Trusting, "test_a_wrong_code_is_a_mismatch"),
-            (_Touchy, "test_a_device_is_confirmed_remembered_and_forgotten_twice"),
         ],
     )
     def test_it_notices_a_backend_that_does_not_keep_it(self, backend, expected):
         assert expected in _failures(_Local, backend=backend)
+
+
+class _Owner(DeviceOwnerContract):
+    owner = LocalOwner
+
+    def make_owner(self):
+        return self.owner()
+
+    add_factor, code = _OTP.add_factor, _OTP.code
+
+
+class _Remote(RemoteOwner):
+    """Does nothing, and well."""
+
+    name = "remote"
+
+    def confirm_device(self, device):
+        pass
+
+    def update_device_status(self, device, status):
+        pass
+
+    def forget_device(self, device):
+        pass
+
+
+class _Touchy(_Remote):
+    gone: set[str] = set()
+
+    def forget_device(self, device):
+        if device.device_key in self.gone:
+            raise DeviceNotFound
+        self.gone.add(device.device_key)
+
+
+class _Hasty(LocalOwner):
+    @contextmanager
+    def changing(self, devices, change):
+        yield devices
+
+
+class _Lazy(LocalOwner):
+    def expire_due(self, write, *, now, batch_size):
+        yield 1
+
+
+@pytest.mark.django_db
+class TestOwnerContract:
+    @pytest.mark.parametrize("owner", [LocalOwner, _Remote])
+    def test_it_runs_in_djangos_test_case(self, owner):
+        assert _failures(_Owner, owner=owner) == set()
+
+    @pytest.mark.parametrize(
+        ("owner", "expected"),
+        [
+            (_Touchy, "test_forgetting_twice_is_no_error"),
+            (_Hasty, "test_every_change_is_written_in_a_transaction"),
+            (_Lazy, "test_the_sweep_writes_what_is_due"),
+        ],
+    )
+    def test_it_notices_an_owner_that_does_not_keep_it(self, owner, expected):
+        assert expected in _failures(_Owner, owner=owner)
 
 
 def test_the_users_of_the_contracts_have_a_known_password_and_differ(db):
