@@ -24,8 +24,9 @@ from django_otp.admin import OTPAdminSite
 from tests.geoip import write_database
 from trusted_devices import checks
 from trusted_devices.admin_site import TrustedDevicesAdminMixin, TrustedDevicesAdminSite
-from trusted_devices.backends.local import LocalBackend
+from trusted_devices.backends import Backend
 from trusted_devices.middleware import DeviceKeyMiddleware
+from trusted_devices.owners.local import LocalOwner
 from trusted_devices.words import places
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "checks.md"
@@ -161,7 +162,7 @@ class TestClasses:
     @pytest.mark.parametrize("path", ["no.such.Backend", "datetime.timedelta"])
     def test_a_backend_that_is_none(self, options, path):
         options(BACKEND=path)
-        assert "BaseDeviceBackend" in _only(checks.check_classes(), "E005", Error).hint
+        assert "backends.Backend" in _only(checks.check_classes(), "E005", Error).hint
         assert checks.check_owner() == []
 
     def test_the_otp_provider_without_django_otp(self, settings):
@@ -179,15 +180,18 @@ class TestClasses:
         assert checks.check_classes() == []
 
     def test_what_the_backend_says_is_passed_on(self, options):
-        options(BACKEND="tests.test_checks.WorriedBackend")
+        options(BACKEND="tests.test_checks.WORRIED")
         assert _ids(checks.check_owner()) == ["worried"]
 
 
-class WorriedBackend(LocalBackend):
+class WorriedOwner(LocalOwner):
     """Has something to say."""
 
     def check(self):
         return [Warning("Hm.", id="worried")]
+
+
+WORRIED = Backend(owner="tests.test_checks.WorriedOwner")
 
 
 class OwnDeviceKeyMiddleware(DeviceKeyMiddleware):

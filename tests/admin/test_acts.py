@@ -12,8 +12,7 @@ from django_otp.oath import totp as totp_code
 
 from tests.admin.conftest import grant, is_signed_in, make_devices, signed_in
 from tests.factories import remembered
-from trusted_devices.backends.local import LocalBackend
-from trusted_devices.exceptions import BackendUnavailable
+from tests.services.owner import Elsewhere
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.owners.base import DeviceOwner
 
@@ -280,15 +279,12 @@ def test_shortening_goes_on_with_the_same_date(desk, user, small_steps):
     assert set(Device.objects.values_list("trust_expires_at", flat=True)) == {until}
 
 
-def test_a_backend_that_cannot_be_reached_stops_the_act_and_says_so(desk, user, small_steps, monkeypatch):
+def test_an_owner_that_cannot_be_reached_stops_the_act_and_says_so(desk, user, settings, monkeypatch):
+    Elsewhere.forget_everything()
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "tests.services.owner.ELSEWHERE"}
+    monkeypatch.setattr(Elsewhere, "batch_size", 3)
     make_devices(user, 5)
-    unreachable = Device.objects.order_by("pk")[3].pk
-
-    def forget_device(_backend, device):
-        if device.pk == unreachable:
-            raise BackendUnavailable
-
-    monkeypatch.setattr(LocalBackend, "forget_device", forget_device)
+    Elsewhere.away.add(Device.objects.order_by("pk")[3].device_key)
     response = confirm(desk, choose(desk, "forget", Device.objects.all()))
     assert "stopped before its end (backend_unavailable)" in words(response)
     assert "3 devices were forgotten" in words(response)
