@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,19 +17,36 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.management import find_commands, get_commands
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from django.utils import timezone
 
 from trusted_devices import conf, signals, tasks
 from trusted_devices.exceptions import CodeMismatch
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.models import Device, DeviceSession
-from trusted_devices.types import TrustReason
+from trusted_devices.services import devices
+from trusted_devices.testing import trust_device
+from trusted_devices.types import EventAction, MfaVerification, StatusReason, TrackingMode, TrustReason, VerifiedBy
+from trusted_devices.web import session_note
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
+def _examples(page: str) -> list[str]:
+    """The page's examples in Python, in order and without the indentation of a list."""
+    return [textwrap.dedent(code) for code in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
+
+
 def _code(page: str) -> str:
-    return "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL))
+    return "\n".join(_examples(f"docs/{page}"))
+
+
+def _readme(name: str) -> Any:
+    """What the README's example that defines ``name`` defines."""
+    (example,) = [code for code in _examples("README.md") if f"def {name}(" in code]
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    return names[name]
 
 
 def _through_the_middleware(view: Any, *, cookies: dict[str, str]) -> tuple[HttpRequest, HttpResponse]:
@@ -92,6 +111,55 @@ def test_the_example_of_a_provider_verifies_its_code_once(now, client_info):
         provider.verify(user, method, "4711", client=client_info, now=now)
 
 
+def test_the_readme_guards_a_view_that_trust_alone_does_not_open(user, rf):
+    request = rf.get("/bank/")
+    request.user, request.session = user, {}
+    view = _readme("change_bank_account")
+    for by in (VerifiedBy.PASSWORD, VerifiedBy.TRUSTED_DEVICE):
+        session_note.write(request.session, _verified(user, by))
+        assert view(request).status_code == 302
+    session_note.write(request.session, _verified(user, VerifiedBy.MFA))
+    assert view(request) is None  # the example's body
+
+
+def _verified(user: Any, by: VerifiedBy) -> session_note.Verification:
+    return session_note.Verification(user_id=str(user.pk), by=by, at=timezone.now())
+
+
+def test_the_readme_knows_the_device_in_a_view(user, client):
+    def page(cookies: dict[str, str]) -> str:
+        def signed_in(request: HttpRequest) -> HttpResponse:
+            request.user = user
+            return _readme("account")(request)
+
+        return _through_the_middleware(signed_in, cookies=cookies)[1].content.decode()
+
+    assert page({}) == "Your account"
+    device = trust_device(client, user, name="Laptop")
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    assert page(cookies) == "You trusted this device: Laptop"
+    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED)
+    assert page(cookies) == "Your account"
+
+
+def test_the_example_of_a_policy_treats_users_differently(user, client_info, settings):
+    names: dict[str, Any] = {"is_on_a_bad_network": lambda address: address == "203.0.113.66"}
+    limits, example, _named = _examples("docs/howto/policy.md")
+    exec(compile(limits, "policy.md", "exec"), names)
+    settings.TRUSTED_DEVICES = names["TRUSTED_DEVICES"]
+    exec(compile(example, "policy.md", "exec"), names)
+    policy = names["Policy"](conf.get_settings())
+    assert policy.tracking(user) is TrackingMode.OPT_IN
+    for kind, may in (("totp", True), ("email", False)):
+        factor = MfaVerification(kind=kind, factor_id="1", at=timezone.now())
+        assert policy.may_trust(user, factor, client_info) is may
+    assert not policy.at_risk(user, None, client_info)
+    assert policy.at_risk(user, None, replace(client_info, ip_address="203.0.113.66"))
+    user.is_staff = user.is_superuser = True
+    assert policy.tracking(user) is TrackingMode.OFF
+    assert policy.maximum(user) == timedelta(days=7)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_and_picture_leads_somewhere(page):
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
@@ -115,9 +183,16 @@ def test_the_readme_s_settings_exist_with_the_defaults_it_gives():
             assert said.strip("`").replace('"', "'") == repr(value)
 
 
-def test_every_reason_and_every_signal_is_documented():
-    reasons = (ROOT / "docs/reference/reasons.md").read_text()
-    assert [reason for reason in TrustReason if f"`{reason}`" not in reasons] == []
+@pytest.mark.parametrize("enum", [TrustReason, StatusReason, EventAction, VerifiedBy], ids=lambda enum: enum.__name__)
+def test_every_value_of_an_enum_has_its_row_and_no_row_is_of_none(enum):
+    page = (ROOT / "docs/reference/reasons.md").read_text()
+    (table,) = re.findall(rf"^## [^\n]*\(`{enum.__name__}`\)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    documented = [value for row in rows for value in re.findall(r"`(\w+)`", row)]
+    assert sorted(documented) == sorted(enum)
+
+
+def test_every_signal_is_documented():
     page = (ROOT / "docs/reference/signals.md").read_text()
     names = [name for name, value in vars(signals).items() if isinstance(value, signals.Signal)]
     assert [name for name in names if f"`{name}`" not in page] == []
