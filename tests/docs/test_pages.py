@@ -25,7 +25,7 @@ from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.models import Device, DeviceSession
 from trusted_devices.services import devices
 from trusted_devices.testing import trust_device
-from trusted_devices.types import EventAction, MfaVerification, StatusReason, TrackingMode, TrustReason, VerifiedBy
+from trusted_devices.types import By, EventAction, MfaVerification, StatusReason, TrackingMode, TrustReason, VerifiedBy
 from trusted_devices.web import session_note
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,7 +138,7 @@ def test_the_readme_knows_the_device_in_a_view(user, client):
     device = trust_device(client, user, name="Laptop")
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}
     assert page(cookies) == "You trusted this device: Laptop"
-    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED)
+    devices.stop_trusting([device], reason=StatusReason.STAFF_STOPPED, by=By())
     assert page(cookies) == "Your account"
 
 
