@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.admin.acts import ActPage
-from trusted_devices.admin.devices import DeviceAdmin
+from trusted_devices.admin.device_facts import DeviceFacts
 from trusted_devices.models import Device
 from trusted_devices.services.bulk import BulkKind
 
@@ -24,7 +24,7 @@ else:
     AnyModelAdmin = object
 
 
-class UserDevicesInline(DeviceInline):
+class UserDevicesInline(DeviceFacts, DeviceInline):
     """The devices of one user, to look at; each leads to its own page."""
 
     model = Device
@@ -36,11 +36,6 @@ class UserDevicesInline(DeviceInline):
     extra = 0
     can_delete = False
     forget_all_url = ""
-
-    label = DeviceAdmin.label
-    status_words = DeviceAdmin.status_words
-    trusted_until = DeviceAdmin.trusted_until
-    last_used = DeviceAdmin.last_used
 
     class Media:
         css: ClassVar = {"all": ["trusted_devices/admin.css"]}

@@ -11,9 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.cognito_idp.models.identifiers import new_access_key_id
 from trusted_devices.cognito_idp.models.pools import UserPool
-from trusted_devices.models import PlainCharField
-
-DIGEST_LENGTH = 64
+from trusted_devices.models import DIGEST_LENGTH, PlainCharField
 
 
 class PoolUser(models.Model):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from trusted_devices.cognito_idp.models.accounts import DIGEST_LENGTH, PoolUser
+from trusted_devices.cognito_idp.models.accounts import PoolUser
 from trusted_devices.cognito_idp.models.pools import UserPoolClient
-from trusted_devices.models import DeviceEvent
+from trusted_devices.models import DIGEST_LENGTH, DeviceEvent
 
 
 class PendingDeviceProof(models.Model):

@@ -8,9 +8,9 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices.cognito_idp.models.accounts import DIGEST_LENGTH, PoolUser
+from trusted_devices.cognito_idp.models.accounts import PoolUser
 from trusted_devices.cognito_idp.models.pools import UserPool, UserPoolClient
-from trusted_devices.models import PlainCharField
+from trusted_devices.models import DIGEST_LENGTH, PlainCharField
 from trusted_devices.types import MfaVerification
 
 
