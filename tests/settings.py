@@ -75,6 +75,13 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "tests.host",
 ]
+# Other apps' tables are made as their models say: their fifty migrations would take longer than most folders of tests.
+MIGRATION_MODULES = {
+    label: None
+    for label in (
+        "auth", "authtoken", "axes", "contenttypes", "otp_email", "otp_hotp", "otp_static", "otp_totp", "sessions",
+    )
+}  # fmt: skip
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -25,7 +25,7 @@ def main() -> None:
     from django.test.utils import setup_test_environment
 
     setup_test_environment(debug=False)
-    call_command("migrate", verbosity=0, interactive=False)
+    call_command("migrate", run_syncdb=True, verbosity=0, interactive=False)
     server = ThreadedWSGIServer(("127.0.0.1", int(os.environ["POOL_PORT"])), Quiet)
     server.set_app(WSGIHandler())
     threading.Thread(target=server.serve_forever, daemon=True).start()
