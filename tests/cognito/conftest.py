@@ -42,6 +42,7 @@ class Process:
     """The pool's process, and its back door."""
 
     port: int
+    common_pool: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -103,7 +104,7 @@ def pool_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     client._session.cache_clear()
     environ = os.environ | {"POOL_PORT": str(port), "POOL_DATABASE": str(folder / "db.sqlite3")}
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
+        server = subprocess.Popen(
             [sys.executable, "-m", "tests.cognito.pool"],
             cwd=ROOT,
             env=environ,
@@ -113,25 +114,26 @@ def pool_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
             text=True,
         )
         try:
-            assert process.stdout.readline() == "ready\n", (folder / "log").read_text()
-            yield Process(port)
+            assert server.stdout.readline() == "ready\n", (folder / "log").read_text()
+            process = Process(port)
+            process.common_pool = process.act("new_pool")
+            yield process
         finally:
-            process.stdin.close()
-            process.wait(20)
-            process.stdout.close()
+            server.stdin.close()
+            server.wait(20)
+            server.stdout.close()
 
 
 @pytest.fixture
 def process(pool_process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Process:
-    """The process with a new pool, which this site is set up for."""
-    pool_process.facts = pool_process.act("new_pool")
+    """The process with a pool that tests share, as they have their own people; this site is set up for it."""
+    pool_process.facts = pool_process.common_pool
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", pool_process.facts["access_key_id"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", pool_process.facts["secret_access_key"])
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    client._built.cache_clear()
     tokens.forget_keys()
     budget._bucket.cache_clear()
     cache.clear()
