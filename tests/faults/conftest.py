@@ -27,27 +27,37 @@ from trusted_devices.services import comparison
 
 __all__ = ["outside_of_transactions", "pool_process", "process"]
 
-NO_ANSWER = [fault for fault in FAULTS if fault != "slow"]
-UNTOLD = [fault for fault in NO_ANSWER if fault != "empty"]
-"""The faults of a call that is answered with an empty object where all is well."""
+EVERY = [fault for fault in FAULTS if fault != "slow"]
+"""All faults, for one step of each module: what the caller makes of them does not depend on the step."""
+KINDS = ["reset", "lost answer", "throttled", "empty"]
+"""One of each kind, for all other steps: not done, done though nobody hears of it, refused, nonsense."""
+TO_A_QUESTION = ["reset", "throttled", "empty"]
+"""The kinds for a call that does nothing at the pool."""
+TO_AN_ORDER = ["reset", "lost answer", "throttled", "html"]
+"""The kinds for a call that is answered with an empty object where all is well."""
 NEVER_COMES = ("silence", "held answer")
 
 Broken = Callable[..., AbstractContextManager[None]]
 
 
+@pytest.fixture(scope="session")
+def running(pool_process: Process) -> Iterator[PoolProxy]:
+    with running_proxy(pool_process.url) as proxy:
+        yield proxy
+
+
 @pytest.fixture
-def proxy(process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PoolProxy]:
+def proxy(running: PoolProxy, process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PoolProxy]:
     monkeypatch.setattr(client, "sleep", lambda seconds: None)
     monkeypatch.setattr(budget, "sleep", lambda seconds: None)
     monkeypatch.setattr(budget, "_wait_for", lambda bucket: None)
     monkeypatch.setattr(remote, "_claim", lambda device: True)
-    with running_proxy(process.url) as proxy:
-        endpoint = f"{proxy.url}/cognito-idp"
-        process.act("move", endpoint=endpoint)
-        settings.TRUSTED_DEVICES = site_settings(process, ENDPOINT_URL=endpoint, READ_TIMEOUT=20)
-        yield proxy
+    endpoint = f"{running.url}/cognito-idp"
+    process.act("move", endpoint=endpoint)
+    settings.TRUSTED_DEVICES = site_settings(process, ENDPOINT_URL=endpoint, READ_TIMEOUT=20)
+    yield running
+    running.starts_afresh()
     process.act("move", endpoint=process.endpoint)
-    client._built.cache_clear()
 
 
 @pytest.fixture

@@ -71,6 +71,13 @@ class PoolProxy:
         """Everything works again."""
         self.faults.clear()
 
+    def starts_afresh(self) -> None:
+        """Forget what was, and let go of whatever waits."""
+        self.over.set()
+        self.heals()
+        self.seen, self.met, self.meanwhile = [], [], lambda: None
+        self.holding, self.over = threading.Event(), threading.Event()
+
     def fault_for(self, step: str) -> str:
         self.seen.append(step)
         for name in (step, "*"):

@@ -10,7 +10,7 @@ from django_otp import oath
 
 from tests.cognito.conftest import Browser, Process, at, new_person, site_settings
 from tests.cognito.test_first_sign_in import PASSWORD, UNSURE, shown_key
-from tests.faults.conftest import NO_ANSWER, Broken
+from tests.faults.conftest import EVERY, KINDS, TO_A_QUESTION, Broken
 from tests.faults.pool_proxy import PoolProxy
 from tests.faults.test_sign_in import START_AGAIN, nobody_is_let_in
 from trusted_devices.models import Device
@@ -40,7 +40,7 @@ def code_for(key: str) -> str:
     return f"{oath.totp(b32decode(key)):06}"
 
 
-@pytest.mark.parametrize("fault", NO_ANSWER)
+@pytest.mark.parametrize("fault", EVERY)
 def test_a_new_password_works_if_it_was_saved_and_can_be_chosen_again_if_not(
     broken: Broken, browser: Browser, process: Process, fault: str
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_new_password_works_if_it_was_saved_and_can_be_chosen_again_if_not(
     assert at(again) == "home"
 
 
-@pytest.mark.parametrize("fault", NO_ANSWER)
+@pytest.mark.parametrize("fault", TO_A_QUESTION)
 def test_an_authenticator_whose_key_does_not_come_is_set_up_at_the_next_attempt(
     broken: Broken, browser: Browser, strict: Process, fault: str
 ) -> None:
@@ -80,7 +80,7 @@ def test_a_new_password_stands_whatever_becomes_of_the_authenticator_after_it(
 
 
 @pytest.mark.parametrize("step", ["VerifySoftwareToken", "MFA_SETUP"])
-@pytest.mark.parametrize("fault", NO_ANSWER)
+@pytest.mark.parametrize("fault", KINDS)
 def test_an_authenticator_is_set_up_once_or_can_be_set_up_again(
     broken: Broken, browser: Browser, strict: Process, step: str, fault: str
 ) -> None:

@@ -18,6 +18,7 @@ from tests.faults.pool_proxy import PoolProxy
 from tests.shared_database import running
 from trusted_devices.cognito import budget, conf
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.services import comparison
 
 STATUS = "AdminUpdateDeviceStatus"
 Work = Callable[..., AbstractContextManager["Popen[bytes]"]]
@@ -110,13 +111,13 @@ def test_a_comparison_goes_on_where_it_was(proxy: PoolProxy, people: list[Person
     command = ("sync_devices", "--since", began.isoformat())
     proxy.breaks(step, "slow", times=1)
     proxy.meanwhile = lambda: proxy.breaks(step, "held answer", times=1)
-    with work(*command) as comparison:
-        is_killed_at(proxy, comparison)
+    with work(*command) as killed:
+        is_killed_at(proxy, killed)
     assert comparison.count(since=began) == 1
     assert (Device.objects.remembered().count(), logged("not_remembered")) == (1, 1)
     proxy.seen.clear()
-    with work(*command) as comparison:
-        assert comparison.wait(60) == 0
+    with work(*command) as made_up:
+        assert made_up.wait(60) == 0
     assert proxy.seen == ["AdminListDevices", STATUS]
     assert comparison.count(since=began) == 0
     assert (Device.objects.remembered().count(), logged("not_remembered")) == (0, 2)

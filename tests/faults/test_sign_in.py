@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from tests.cognito.conftest import Browser, Person, at
-from tests.faults.conftest import NO_ANSWER, UNTOLD, Broken, agree, compare
+from tests.faults.conftest import EVERY, KINDS, TO_A_QUESTION, TO_AN_ORDER, Broken, agree, compare
 from tests.faults.pool_proxy import PoolProxy
 from trusted_devices.cognito import client, tokens
 from trusted_devices.cognito.session import get_tokens
@@ -23,10 +23,6 @@ from trusted_devices.models import CognitoUser, Device, DeviceEvent
 TRY_AGAIN = "Signing in is not possible right now. Nothing is wrong with your account; try again in a minute."
 START_AGAIN = "Your sign-in took too long or was not complete. Please start again."
 NOT_TRUSTED = "You are signed in, but this device could not be marked as trusted. You will be asked for a code."
-ONLY_READS = [fault for fault in NO_ANSWER if fault != "held answer"]
-"""The faults of a call that does nothing at the pool: for it, silence and a held answer are the same."""
-AT_ONCE = 0.3
-"""Seconds to wait where the call that is broken is the first of its request."""
 
 
 def nobody_is_let_in(browser: Browser, response: Any) -> bool:
@@ -43,11 +39,11 @@ def signs_in_with_a_code(browser: Browser, person: Person) -> bool:
 @pytest.mark.parametrize(
     ("step", "fault"),
     [
-        *(("InitiateAuth", fault) for fault in ONLY_READS),
-        *(("PASSWORD_VERIFIER", fault) for fault in NO_ANSWER),
-        *(("DEVICE_SRP_AUTH", fault) for fault in NO_ANSWER),
-        *(("DEVICE_PASSWORD_VERIFIER", fault) for fault in NO_ANSWER),
-        *(("JWKS", fault) for fault in ONLY_READS),
+        *(("InitiateAuth", fault) for fault in TO_A_QUESTION),
+        *(("PASSWORD_VERIFIER", fault) for fault in KINDS),
+        *(("DEVICE_SRP_AUTH", fault) for fault in KINDS),
+        *(("DEVICE_PASSWORD_VERIFIER", fault) for fault in KINDS),
+        *(("JWKS", fault) for fault in TO_A_QUESTION),
     ],
 )
 def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
@@ -55,7 +51,7 @@ def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
 ) -> None:
     browser.trusted_sign_in(person)
     tokens.forget_keys()
-    with broken(step, fault, seconds=AT_ONCE if step == "InitiateAuth" else 0.5):
+    with broken(step, fault):
         assert nobody_is_let_in(browser, browser.password(person))
     assert not DeviceEvent.objects.filter(action="signed_in", reason="trusted_device").exists()
     assert Device.objects.get().is_remembered
@@ -63,7 +59,7 @@ def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
     assert at(browser.password(person)) == "home"
 
 
-@pytest.mark.parametrize("fault", ONLY_READS)
+@pytest.mark.parametrize("fault", TO_A_QUESTION)
 def test_somebody_new_whom_the_pool_does_not_describe_is_not_let_in_and_not_made(
     broken: Broken, browser: Browser, person: Person, fault: str
 ) -> None:
@@ -77,8 +73,8 @@ def test_somebody_new_whom_the_pool_does_not_describe_is_not_let_in_and_not_made
 @pytest.mark.parametrize(
     ("step", "fault"),
     [
-        *(("SOFTWARE_TOKEN_MFA", fault) for fault in NO_ANSWER),
-        *(("JWKS", fault) for fault in ONLY_READS),
+        *(("SOFTWARE_TOKEN_MFA", fault) for fault in EVERY),
+        *(("JWKS", fault) for fault in TO_A_QUESTION),
     ],
 )
 def test_a_code_that_cannot_be_checked_lets_nobody_in(
@@ -99,15 +95,15 @@ def test_a_code_that_cannot_be_checked_lets_nobody_in(
 @pytest.mark.parametrize(
     ("step", "fault"),
     [
-        *(("ConfirmDevice", fault) for fault in NO_ANSWER),
-        *(("UpdateDeviceStatus", fault) for fault in UNTOLD),
+        *(("ConfirmDevice", fault) for fault in [*KINDS, "500"]),
+        *(("UpdateDeviceStatus", fault) for fault in TO_AN_ORDER),
     ],
 )
 def test_a_device_that_cannot_be_registered_is_not_trusted_and_left_over_nowhere(
     broken: Broken, browser: Browser, person: Person, step: str, fault: str
 ) -> None:
     assert signs_in_with_a_code(browser, person)
-    with broken(step, fault, seconds=AT_ONCE):
+    with broken(step, fault):
         response = browser.trust()
     assert at(response) == "home"
     assert NOT_TRUSTED in browser.http.get("/devices/").content.decode()
@@ -139,8 +135,8 @@ def test_a_device_that_is_left_over_at_a_pool_that_went_away_skips_no_mfa_and_is
 @pytest.mark.parametrize(
     ("step", "fault"),
     [
-        *(("GetTokensFromRefreshToken", fault) for fault in NO_ANSWER),
-        *(("JWKS", fault) for fault in ONLY_READS),
+        *(("GetTokensFromRefreshToken", fault) for fault in KINDS),
+        *(("JWKS", fault) for fault in TO_A_QUESTION),
     ],
 )
 def test_tokens_that_cannot_be_refreshed_are_kept_and_refreshed_later(
@@ -151,7 +147,7 @@ def test_tokens_that_cannot_be_refreshed_are_kept_and_refreshed_later(
     kept, later = browser.http.session, timezone.now() + timedelta(minutes=59)
     before = dict(kept)
     tokens.forget_keys()
-    with broken(step, fault, seconds=AT_ONCE), pytest.raises(BackendUnavailable):
+    with broken(step, fault), pytest.raises(BackendUnavailable):
         get_tokens(kept, now=later)
     assert dict(kept) == before
     assert get_tokens(kept, now=later).access != get_tokens(dict(before)).access
@@ -174,8 +170,15 @@ def test_a_storm_that_ends_is_noticed_by_nobody_at_any_step(proxy: PoolProxy, br
     assert agree(person)
 
 
-@pytest.mark.parametrize("fault", ["500", "lost answer"])
-@pytest.mark.parametrize("step", ["InitiateAuth", "AdminGetUser", "UpdateDeviceStatus"])
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        ("InitiateAuth", "500"),
+        ("AdminGetUser", "lost answer"),
+        ("UpdateDeviceStatus", "500"),
+        ("UpdateDeviceStatus", "lost answer"),
+    ],
+)
 def test_a_hiccup_at_what_may_be_done_twice_is_noticed_by_nobody(
     proxy: PoolProxy, browser: Browser, person: Person, step: str, fault: str
 ) -> None:

@@ -134,22 +134,18 @@ def sweep(scene: Scene) -> None:
 
 Act = Callable[[Scene], object]
 STOPPED, KEPT, GONE = ["not_remembered"], ["remembered"], []
+# Each door once, with one of the two acts: what both do at the pool is the same service's.
 ACTS: dict[str, tuple[str, Act, list[str]]] = {
     "the sweep": (STATUS, sweep, STOPPED),
     "comparing": ("AdminListDevices", list_devices, KEPT),
     "comparing, and stopping there": (STATUS, Scene.stopped_here, STOPPED),
     "comparing, and forgetting here": (FORGET, Scene.forgotten_there, GONE),
     "a user who stops": (STATUS, lambda scene: scene.own_page("stop_trusting"), STOPPED),
-    "a user who forgets": (FORGET, lambda scene: scene.own_page("forget_device"), GONE),
-    "a program that stops": (STATUS, lambda scene: scene.api("post", "{key}/stop-trusting/"), STOPPED),
     "a program that forgets": (FORGET, lambda scene: scene.api("delete", "{key}/?note=Lost"), GONE),
     "a program that remembers": (STATUS, Scene.remember, KEPT),
-    "a program that stops many": (STATUS, lambda scene: scene.api_bulk("stop_trusting"), STOPPED),
     "a program that forgets many": (FORGET, lambda scene: scene.api_bulk("forget"), GONE),
     "staff who stop": (STATUS, lambda scene: scene.in_admin("stop_trusting"), STOPPED),
-    "staff who forget": (FORGET, lambda scene: scene.in_admin("forget"), GONE),
     "a worker who stops many": (STATUS, lambda scene: scene.in_background(BulkKind.STOP_TRUSTING), STOPPED),
-    "a worker who forgets many": (FORGET, lambda scene: scene.in_background(BulkKind.FORGET), GONE),
     "a command": (FORGET, lambda scene: call_command("forget_devices", all_users=True, yes=True, verbosity=0), GONE),
 }
 TOLD = {"a program that remembers": 2}
