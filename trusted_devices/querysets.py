@@ -1,18 +1,18 @@
-"""What can be asked of the stored devices and events. A vocabulary; the rules are in ``policy``."""
+"""What can be asked of the stored devices and events. A vocabulary; the rules are in ``policy``.
+
+The models are made with these, so they name no model: ``DeviceQuerySet[Device]``.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connections, models, router
 from django.db.models import F
 
 from trusted_devices.types import DeviceStatus
-
-if TYPE_CHECKING:
-    from trusted_devices.models import Device, DeviceEvent  # noqa: F401 - named in quotes
-
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -33,48 +33,48 @@ class ClaimableQuerySet(models.QuerySet[Row]):
         return self
 
 
-class DeviceQuerySet(ClaimableQuerySet["Device"]):
+class DeviceQuerySet(ClaimableQuerySet[Row]):
     """Queries over devices."""
 
-    def of(self, user: Any) -> DeviceQuerySet:
+    def of(self, user: Any) -> Self:
         """The devices of one user, given as instance or primary key."""
         return self.filter(user=user)
 
-    def with_key(self, device_key: str) -> Device | None:
+    def with_key(self, device_key: str) -> Row | None:
         """Return the one device of that key, if it is among these. One read by the unique index, in no order."""
         try:
             return self.get(device_key=device_key)
-        except self.model.DoesNotExist:
+        except ObjectDoesNotExist:
             return None
 
-    def remembered(self) -> DeviceQuerySet:
+    def remembered(self) -> Self:
         """The devices whose status is remembered, whatever their expiry."""
         return self.filter(status=DeviceStatus.REMEMBERED)
 
-    def due(self, now: datetime, *, since: datetime | None = None) -> DeviceQuerySet:
+    def due(self, now: datetime, *, since: datetime | None = None) -> Self:
         """Remembered devices whose trust has ended, oldest expiry first; from ``since`` on where given."""
         due = self.remembered().filter(trust_expires_at__lte=now)
         if since is not None:
             due = due.filter(trust_expires_at__gte=since)
         return due.order_by("trust_expires_at")
 
-    def trusted_since(self, moment: datetime) -> DeviceQuerySet:
+    def trusted_since(self, moment: datetime) -> Self:
         """Devices that were last granted trust at ``moment`` or later, remembered or not."""
         return self.filter(trust_granted_at__gte=moment)
 
-    def latest_used_first(self) -> DeviceQuerySet:
+    def latest_used_first(self) -> Self:
         """In the order in which people look for a device."""
         return self.order_by(F("last_authenticated_at").desc(nulls_last=True), "-pk")
 
 
-class DeviceEventQuerySet(ClaimableQuerySet["DeviceEvent"]):
+class DeviceEventQuerySet(ClaimableQuerySet[Row]):
     """Queries over the activity log."""
 
-    def of(self, user: Any) -> DeviceEventQuerySet:
+    def of(self, user: Any) -> Self:
         """The events of one user, newest first."""
         return self.filter(user=user).order_by("-created_at", "-pk")
 
-    def older_than(self, moment: datetime, *, since: datetime | None = None) -> DeviceEventQuerySet:
+    def older_than(self, moment: datetime, *, since: datetime | None = None) -> Self:
         """Events from before ``moment``, oldest first; from ``since`` on where given."""
         old = self.filter(created_at__lt=moment)
         if since is not None:

@@ -24,6 +24,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.exceptions import InvalidExpiry, TrustedDevicesError
+from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import bulk, bulk_jobs
@@ -105,7 +106,7 @@ class ActForm(forms.Form):
         if kind is not BulkKind.SHORTEN_TRUST:
             del self.fields["until"]
 
-    def act(self, chosen: DeviceQuerySet) -> BulkAct:
+    def act(self, chosen: DeviceQuerySet[Device]) -> BulkAct:
         """Return the act where it was left off, or from its beginning. Raises ``InvalidExpiry``."""
         values = self.cleaned_data
         until, note = values.get("until"), values["note"]
@@ -130,7 +131,7 @@ class ActPage:
     model_admin: Any
     request: HttpRequest
     kind: BulkKind
-    chosen: DeviceQuerySet
+    chosen: DeviceQuerySet[Device]
     back: str
     hidden: tuple[tuple[str, str], ...] = ()
 
@@ -150,7 +151,7 @@ class ActPage:
             return self._ask(form)
         return self._do(act, chosen)
 
-    def _do(self, act: BulkAct, chosen: DeviceQuerySet) -> HttpResponse:
+    def _do(self, act: BulkAct, chosen: DeviceQuerySet[Device]) -> HttpResponse:
         by = acting(self.request)
         if not act.after and act.total > BATCHES_PER_REQUEST * get_owner().batch_size:
             job_id = bulk_jobs.hand_over(act, chosen, by=by)

@@ -43,22 +43,22 @@ class DeviceActions(DeviceModelAdmin):
         return actions
 
     @admin.action(description=_("Forget"), permissions=["delete"])
-    def forget(self, request: HttpRequest, queryset: DeviceQuerySet) -> HttpResponse:
+    def forget(self, request: HttpRequest, queryset: DeviceQuerySet[Device]) -> HttpResponse:
         """Remove the devices and end their sessions."""
         return self._act_on_selection(request, queryset, BulkKind.FORGET)
 
     @admin.action(description=_("Mark as not remembered"), permissions=["change"])
-    def stop_trusting(self, request: HttpRequest, queryset: DeviceQuerySet) -> HttpResponse:
+    def stop_trusting(self, request: HttpRequest, queryset: DeviceQuerySet[Device]) -> HttpResponse:
         """End trust and sessions."""
         return self._act_on_selection(request, queryset, BulkKind.STOP_TRUSTING)
 
     @admin.action(description=_("Shorten trust to a date"), permissions=["change"])
-    def shorten_trust(self, request: HttpRequest, queryset: DeviceQuerySet) -> HttpResponse:
+    def shorten_trust(self, request: HttpRequest, queryset: DeviceQuerySet[Device]) -> HttpResponse:
         """Let trust end sooner."""
         return self._act_on_selection(request, queryset, BulkKind.SHORTEN_TRUST)
 
     @admin.action(description=_("Export CSV"), permissions=["view"])
-    def export_csv(self, request: HttpRequest, queryset: DeviceQuerySet) -> Any:
+    def export_csv(self, request: HttpRequest, queryset: DeviceQuerySet[Device]) -> Any:
         """Download the devices."""
         return exporting.response(queryset)
 
@@ -70,7 +70,7 @@ class DeviceActions(DeviceModelAdmin):
         self.message_user(request, gettext("There is no such device any more."), messages.WARNING)
         return None
 
-    def _act_on_selection(self, request: HttpRequest, chosen: DeviceQuerySet, kind: BulkKind) -> HttpResponse:
+    def _act_on_selection(self, request: HttpRequest, chosen: DeviceQuerySet[Device], kind: BulkKind) -> HttpResponse:
         across = request.POST.get("select_across", "0")
         keys = request.POST.getlist(ACTION_CHECKBOX_NAME)
         # All matching devices are found again by the query string; one key is enough to be a selection.

@@ -40,7 +40,7 @@ class _Line:
         return line
 
 
-def response(chosen: DeviceQuerySet) -> StreamingHttpResponse:
+def response(chosen: DeviceQuerySet[Device]) -> StreamingHttpResponse:
     """Return the devices as a download; times in UTC, ISO 8601."""
     return StreamingHttpResponse(
         lines(bulk.newest_first(chosen)),

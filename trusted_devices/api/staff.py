@@ -62,7 +62,7 @@ class Devices(StaffView):
     orderings = {"added": "pk", "trust_expires_at": "trust_expires_at"}
     default_ordering = "-added"
 
-    def get_queryset(self) -> DeviceQuerySet:
+    def get_queryset(self) -> DeviceQuerySet[Device]:
         found = standings.with_users(Device.objects.all())
         query = self.request.query_params
         if query.get("ordering", "").removeprefix("-") != "trust_expires_at":
@@ -268,7 +268,7 @@ class Report(StaffView):
         return Response(ReportSerializer(figures).data)
 
 
-def _chosen(asked: dict[str, Any], kind: BulkKind) -> DeviceQuerySet:
+def _chosen(asked: dict[str, Any], kind: BulkKind) -> DeviceQuerySet[Device]:
     """Return the devices that a bulk request names, by a filter that says something or all of them in so many words.
 
     What is as it should be is left out, so that a request sent again goes on with what is left.
@@ -280,5 +280,5 @@ def _chosen(asked: dict[str, Any], kind: BulkKind) -> DeviceQuerySet:
     filters = DeviceFilter(given, queryset=Device.objects.all())
     if not filters.is_valid():  # type: ignore[no-untyped-call]
         raise ValidationError({"filter": filters.errors}, code="invalid_filter")
-    found: DeviceQuerySet = filters.qs
+    found: DeviceQuerySet[Device] = filters.qs
     return found if kind is BulkKind.FORGET else found.remembered()

@@ -43,7 +43,7 @@ def full(pool_user: PoolUser, device: Device, *, now: datetime) -> dict[str, Any
     return _full(pool_user, device, remembered=counts(device))
 
 
-def _after(pool_user: PoolUser, which: str, token: str | None) -> DeviceQuerySet:
+def _after(pool_user: PoolUser, which: str, token: str | None) -> DeviceQuerySet[Device]:
     """Return the devices behind those that ``token`` ended with. Raises ``WireError`` for another list's token."""
     found = srp_devices.of_pool(user=pool_user.user, group_key=pool_user.pool.device_group_key).order_by("pk")
     if token is None:

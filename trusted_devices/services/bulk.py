@@ -69,7 +69,7 @@ class BulkAct:
     finished: bool = False
 
 
-def survey(chosen: DeviceQuerySet) -> Touched:
+def survey(chosen: DeviceQuerySet[Device]) -> Touched:
     """Return what an act on these devices would touch. Two queries; the only ones here that read all of them."""
     remembered = Q(status=DeviceStatus.REMEMBERED)
     counted = chosen.order_by().aggregate(
@@ -102,7 +102,7 @@ def begin(
 
 def step(
     act: BulkAct,
-    chosen: DeviceQuerySet,
+    chosen: DeviceQuerySet[Device],
     *,
     by: By,
 ) -> BulkAct:
@@ -123,7 +123,7 @@ def step(
     )
 
 
-def newest_first(chosen: DeviceQuerySet) -> Iterator[Device]:
+def newest_first(chosen: DeviceQuerySet[Device]) -> Iterator[Device]:
     """Yield the devices in batches by key, newest first: whatever their number, only a batch is in memory."""
     rows = chosen.order_by("-pk")
     batch = list(rows[:READ_SIZE])

@@ -48,7 +48,7 @@ class Job:
         return self.act.finished or bool(self.failure)
 
 
-def hand_over(act: BulkAct, chosen: DeviceQuerySet, *, by: By) -> str | None:
+def hand_over(act: BulkAct, chosen: DeviceQuerySet[Device], *, by: By) -> str | None:
     """Have the act done in the background; return the job's id, or ``None`` if nobody takes it on."""
     path = conf.get_settings().BULK_RUNNER
     if path is None:

@@ -110,9 +110,9 @@ def _compare(owner: DeviceOwner, user: AbstractBaseUser, *, now: datetime, mend:
     return Compared(user_id=user.pk, devices=len(owned.keys() | mirrored.keys()), drift=drift)
 
 
-def _mirror(user: AbstractBaseUser, owned: Collection[str]) -> DeviceQuerySet:
+def _mirror(user: AbstractBaseUser, owned: Collection[str]) -> DeviceQuerySet[Device]:
     """Return the user's devices but for those that this site owns itself."""
-    found: DeviceQuerySet = Device.objects.of(user)
+    found: DeviceQuerySet[Device] = Device.objects.of(user)
     return found.filter(Q(binding=Binding.SRP) | Q(device_key__in=list(owned)))
 
 

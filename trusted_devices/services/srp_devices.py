@@ -66,9 +66,9 @@ class Terms:
     period: timedelta | None = None
 
 
-def of_pool(*, user: AbstractBaseUser, group_key: str) -> DeviceQuerySet:
+def of_pool(*, user: AbstractBaseUser, group_key: str) -> DeviceQuerySet[Device]:
     """Return the user's confirmed devices of the pool with that device group key."""
-    found: DeviceQuerySet = Device.objects.of(user)
+    found: DeviceQuerySet[Device] = Device.objects.of(user)
     return found.filter(device_group_key=group_key, binding=Binding.SRP, confirmed_at__isnull=False)
 
 

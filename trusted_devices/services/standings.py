@@ -49,7 +49,7 @@ def standing(*, user: Any, device: Device, current_key: str = "", now: datetime 
     return _standing(user, device, current_key, get_policy().limits(user), now or timezone.now())
 
 
-def with_users(devices: DeviceQuerySet) -> DeviceQuerySet:
+def with_users(devices: DeviceQuerySet[Device]) -> DeviceQuerySet[Device]:
     """Load along with devices of many users what :func:`survey` asks of those, in a fixed number of queries."""
     devices = devices.select_related("user")
     return devices.prefetch_related("user__groups") if conf.get_settings().GROUP_MAX_PERIODS else devices

@@ -70,7 +70,7 @@ def feedback_token(pool: UserPool, event: DeviceEvent) -> str:
     return _FEEDBACK.seal({"pool": pool.pool_id, "event": _event_id(event)})
 
 
-def _events(pool_user: PoolUser) -> DeviceEventQuerySet:
+def _events(pool_user: PoolUser) -> DeviceEventQuerySet[DeviceEvent]:
     # The log only ever grows: its primary key is its order, and a page can begin behind one.
     return DeviceEvent.objects.filter(user=pool_user.user, action__in=ACTIONS).order_by("-pk")
 

@@ -59,7 +59,7 @@ class Command(BaseCommand):
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def _selected(options: dict[str, Any]) -> DeviceQuerySet:
+def _selected(options: dict[str, Any]) -> DeviceQuerySet[Device]:
     found = Device.objects.all()
     if options["user"] is not None:
         users = get_user_model()
@@ -74,7 +74,7 @@ def _selected(options: dict[str, Any]) -> DeviceQuerySet:
     return found.trusted_since(options["since"]) if options["since"] else found
 
 
-def _forget(found: DeviceQuerySet, touched: bulk.Touched, note: str) -> Iterator[int]:
+def _forget(found: DeviceQuerySet[Device], touched: bulk.Touched, note: str) -> Iterator[int]:
     act = bulk.begin(bulk.BulkKind.FORGET, touched, note=note)
     while not act.finished:
         before = act.changed
