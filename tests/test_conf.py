@@ -1,4 +1,4 @@
-"""The TRUSTED_DEVICES setting: defaults, what each option refuses, what contradicts what."""
+"""The TRUSTED_DEVICES setting: what each option refuses, what contradicts what."""
 
 from __future__ import annotations
 
@@ -21,40 +21,6 @@ NOT_BOOLEANS = [None, 0, 1, "yes", "False", []]
 NOT_PATHS = [7, "", "name", ".", "a.", ".a", "a..b", "a b.c", "a.b()", "a/b.c", ["a.b"]]
 NOT_PERIODS = [60, "60 days", timedelta(0), -DAY, 400 * DAY + timedelta(microseconds=1)]
 NOT_DURATIONS = [600, "10 minutes", timedelta(0), -DAY, timedelta.max]
-
-DEFAULTS = {
-    "BACKEND": "local",
-    "COGNITO": {},
-    "MFA": None,
-    "POLICY": "trusted_devices.policy.TrustPolicy",
-    "TRACKING": "opt_in",
-    "CHALLENGE_REQUIRED_ON_NEW_DEVICE": True,
-    "PERIODS": (30 * DAY, 60 * DAY, 90 * DAY),
-    "DEFAULT_PERIOD": 60 * DAY,
-    "MAX_PERIOD": 90 * DAY,
-    "STAFF_MAX_PERIOD": None,
-    "GROUP_MAX_PERIODS": {},
-    "TRUST_AFTER_RECOVERY_CODE": False,
-    "KEEP_DEVICE_ON_PASSWORD_CHANGE": False,
-    "MAX_DEVICES_PER_USER": 20,
-    "MAX_NAME_LENGTH": 64,
-    "REGION": "local",
-    "COOKIE_NAME": "trusted_device",
-    "COOKIE_DOMAIN": None,
-    "COOKIE_PATH": "/",
-    "COOKIE_SECURE": None,
-    "COOKIE_SAMESITE": "Lax",
-    "HEADER_NAME": "Trusted-Device",
-    "SIGN_IN_TIMEOUT": timedelta(minutes=10),
-    "MFA_SETUP_URL": None,
-    "ADMIN_REQUIRES_MFA": True,
-    "NEW_DEVICE_EMAIL": True,
-    "BULK_RUNNER": None,
-    "EVENT_RETENTION": 365 * DAY,
-    "STORED_IP": "truncated",
-    "GEOIP": False,
-    "CLIENT_IP": None,
-}
 
 WRONG = {
     "BACKEND": [None, *NOT_PATHS],
@@ -89,17 +55,10 @@ WRONG = {
     "GEOIP": NOT_BOOLEANS,
     "CLIENT_IP": NOT_PATHS,
 }
-CASES = [(name, value) for name, values in WRONG.items() for value in values]
 
 
 def found(**raw):
     return [problem.key for problem in Settings.problems(raw)]
-
-
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_each_option_has_its_documented_default(settings, name):
-    settings.TRUSTED_DEVICES = {}
-    assert getattr(get_settings(), name) == DEFAULTS[name]
 
 
 def test_a_site_without_the_setting_has_the_defaults(settings):
@@ -113,14 +72,14 @@ def test_the_defaults_are_good_values_without_contradictions():
     assert found(**{option.name: getattr(Settings(), option.name) for option in Settings.options()}) == []
 
 
-@pytest.mark.parametrize(("name", "value"), CASES, ids=[f"{name}={value!r:.40}" for name, value in CASES])
-def test_a_wrong_value_is_refused_under_its_options_name(name, value):
-    assert found(**{name: value}) == [name]
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_values_are_refused_under_the_name_of_their_option(name):
+    assert [value for value in WRONG[name] if found(**{name: value}) != [name]] == []
 
 
 def test_every_option_has_wrong_values_tried_and_a_sentence_of_help():
     elsewhere = {"COGNITO_IDP"}
-    assert {option.name for option in Settings.options()} - elsewhere == set(WRONG) == set(DEFAULTS)
+    assert {option.name for option in Settings.options()} - elsewhere == set(WRONG)
     assert all(option.metadata["help"].endswith(".") for option in Settings.options())
 
 

@@ -18,7 +18,7 @@ from trusted_devices.cognito_idp import endpoint
 from trusted_devices.cognito_idp.coverage import NEVER_RAISED
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
 from trusted_devices.cognito_idp.protocol import service_model
-from trusted_devices.cognito_idp.registry import Access, Operation, operations
+from trusted_devices.cognito_idp.registry import Access, operations
 from trusted_devices.models import DeviceEvent
 
 INCORRECT = "Incorrect username or password."
@@ -404,6 +404,13 @@ def test_every_declared_error_is_provoked_or_not_raised_for_a_reason() -> None:
     assert not {error for _name, error in PROVOKED} & set(NEVER_RAISED)
 
 
+def refused(scene: Scene, operation: str, params: Params) -> tuple[int, str, str]:
+    """Return status, name and message of the error."""
+    with pytest.raises(Refused) as refused:
+        scene.call(operation, params)
+    return refused.value.status, refused.value.name, refused.value.message
+
+
 @pytest.mark.parametrize(
     ("operation", "error", "message", "provoke"),
     ROWS,
@@ -418,58 +425,43 @@ def test_a_declared_error_has_its_name_and_text(
         {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     ]
     params = provoke(scene)
-    with pytest.raises(Refused) as refused:
-        scene.call(operation, params)
-    assert (refused.value.status, refused.value.name, refused.value.message) == (400, error, message)
+    assert refused(scene, operation, params) == (400, error, message)
 
 
-@pytest.mark.parametrize("operation", operations())
-def test_what_is_missing_is_named(scene: Scene, operation: str) -> None:
-    required = service_model().operation_model(operation).input_shape.required_members
-    failures = [
-        f"Value null at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
-        for name in required
-    ]
-    params: Params = {}
-    if not required:
-        params = {"Session": "short"}
+def test_every_operation_names_what_is_missing(scene: Scene) -> None:
+    for operation in operations():
         failures = [
-            "Value at 'session' failed to satisfy constraint: Member must have length greater than or equal to 20"
+            f"Value null at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
+            for name in service_model().operation_model(operation).input_shape.required_members
         ]
-    with pytest.raises(Refused) as refused:
-        scene.call(operation, params)
-    errors = "error" if len(failures) == 1 else "errors"
-    assert (refused.value.status, refused.value.name, refused.value.message) == (
-        400,
-        "InvalidParameterException",
-        f"{len(failures)} validation {errors} detected: {'; '.join(failures)}",
-    )
+        params: Params = {}
+        if not failures:
+            params = {"Session": "short"}
+            failures = [
+                "Value at 'session' failed to satisfy constraint: Member must have length greater than or equal to 20"
+            ]
+        errors = "error" if len(failures) == 1 else "errors"
+        message = f"{len(failures)} validation {errors} detected: {'; '.join(failures)}"
+        assert refused(scene, operation, params) == (400, "InvalidParameterException", message), operation
 
 
-@pytest.mark.parametrize("operation", operations())
-def test_a_failure_of_the_site_is_its_own_and_tells_nothing(
-    scene: Scene, operation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_of_the_site_is_its_own_and_tells_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_call: Any) -> Any:
         raise RuntimeError("secret details")
 
-    def failing() -> dict[str, Operation]:
-        return {operation: replace(operations()[operation], handler=fail)}
+    failing = {name: replace(operation, handler=fail) for name, operation in operations().items()}
+    monkeypatch.setattr(endpoint, "operations", lambda: failing)
+    for name in failing:
+        response = scene.raw(name, minimal(name))
+        assert response.status_code == 500, name
+        assert decoded(response) == {"__type": "InternalErrorException", "message": "Something went wrong."}
 
-    monkeypatch.setattr(endpoint, "operations", failing)
-    response = scene.raw(operation, minimal(operation))
-    assert response.status_code == 500
-    assert decoded(response) == {"__type": "InternalErrorException", "message": "Something went wrong."}
 
-
-@pytest.mark.parametrize("operation", [name for name in operations() if operations()[name].access is Access.SIGNED])
-def test_a_key_that_may_not_hears_so_before_anything_else(scene: Scene, operation: str) -> None:
+def test_a_key_that_may_not_hears_so_before_anything_else(scene: Scene) -> None:
     scene.admin.key.operations = ["AdminNothing"]
     scene.admin.key.save()
-    with pytest.raises(Refused) as refused:
-        scene.call(operation, {})
-    assert (refused.value.status, refused.value.name, refused.value.message) == (
-        400,
-        "AccessDeniedException",
-        f"Access key {scene.admin.key} is not authorized to perform: cognito-idp:{operation} on resource: *",
-    )
+    for name, operation in operations().items():
+        if operation.access is Access.SIGNED:
+            denied = f"is not authorized to perform: cognito-idp:{name} on resource: *"
+            message = f"Access key {scene.admin.key} {denied}"
+            assert refused(scene, name, {}) == (400, "AccessDeniedException", message)
