@@ -18,8 +18,7 @@ from rest_framework.test import APIClient
 
 from trusted_devices.models import Device
 from trusted_devices.services import granting
-from trusted_devices.services.granting import TrustChoice
-from trusted_devices.services.trust import Grant
+from trusted_devices.services.granting import Grant, TrustChoice
 from trusted_devices.types import By, ClientInfo, MfaVerification, Presented, VerifiedBy
 from trusted_devices.web import session_note
 from trusted_devices.web.session_note import Verification
