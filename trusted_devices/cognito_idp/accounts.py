@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.cognito_idp import errors
@@ -27,7 +28,7 @@ CLIENT_SECRET = record("client secret")
 _VERIFIER = record("srp verifier")
 
 
-def find(pool: UserPool, username: str) -> Any:
+def find(pool: UserPool, username: str) -> AbstractBaseUser | None:
     """Return the user who signs in with that name, or ``None``. The pool may take e-mail addresses as well."""
     model = get_user_model()
     try:
@@ -40,11 +41,24 @@ def find(pool: UserPool, username: str) -> Any:
     return found[0] if len(found) == 1 else None
 
 
-def get_pool_user(pool: UserPool, user: Any) -> PoolUser:
+def get_pool_user(pool: UserPool, user: AbstractBaseUser) -> PoolUser:
     """Return ``user`` as the pool knows them, made on first sight."""
-    found, _created = PoolUser.objects.get_or_create(pool=pool, user=user)
-    found.pool, found.user = pool, user
+    found, _created = PoolUser.objects.get_or_create(pool=pool, user_id=user.pk)
+    found.pool, found.user = pool, cast("Any", user)
     return found
+
+
+def load_pool_user(pk: int | None) -> PoolUser | None:
+    """Return the user with that primary key, as a session or secret block names them; ``None`` for nobody."""
+    return PoolUser.objects.select_related("user", "pool").filter(pk=pk or 0).first()
+
+
+def is_name_of(pool_user: PoolUser, username: str) -> bool:
+    """Return whether ``username``, as typed or as the server named it, means this user."""
+    if username == pool_user.user.get_username():
+        return True
+    known = find(pool_user.pool, username)
+    return known is not None and known.pk == pool_user.user_id
 
 
 def find_for_admin(pool: UserPool, username: str) -> PoolUser | None:
@@ -133,11 +147,11 @@ def set_client_secret(app_client: UserPoolClient, secret: str) -> None:
 
 
 @sensitive_variables("password")
-def keep_verifiers(*, user: Any, password: str) -> None:
+def keep_verifiers(*, user: AbstractBaseUser, password: str) -> None:
     """Make and keep a verifier in every pool that wants one; drop those of the password that went before."""
     for pool in UserPool.objects.filter(keep_srp_verifiers=True):
         keep_verifier(get_pool_user(pool, user), password)
-    stale = SrpCredential.objects.filter(pool_user__user=user).exclude(password_stamp=password_stamp(user))
+    stale = SrpCredential.objects.filter(pool_user__user=user.pk).exclude(password_stamp=password_stamp(user))
     stale.delete()
 
 

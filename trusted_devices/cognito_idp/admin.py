@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 from trusted_devices.cognito_idp import accounts, housekeeping, signing, sigv4
 from trusted_devices.cognito_idp.forms import AccessKeyForm, ClientForm, PoolForm
 from trusted_devices.cognito_idp.models import AccessKey, PoolUser, UserPool, UserPoolClient
+from trusted_devices.types import By
 
 if TYPE_CHECKING:
     _PoolAdmin = admin.ModelAdmin[UserPool]
@@ -80,7 +81,8 @@ class UserPoolAdmin(Listed, _PoolAdmin):
         signing.ensure_keys(obj, now=timezone.now())
 
     def delete_model(self, request: HttpRequest, obj: UserPool) -> None:
-        housekeeping.delete_pool(obj, actor=request.user, now=timezone.now())
+        user: Any = request.user
+        housekeeping.delete_pool(obj, by=By(actor=user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UserPool]) -> None:
         for pool in queryset.filter(deletion_protection=False):

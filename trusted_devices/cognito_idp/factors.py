@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.utils.translation import gettext as _
 
 from trusted_devices.cognito_idp import attempts, errors, senders
-from trusted_devices.cognito_idp.models import PoolUser, UserPool
-from trusted_devices.cognito_idp.states import Session
+from trusted_devices.cognito_idp.models import MfaConfiguration, PoolUser, UserPool
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 from trusted_devices.services import activity, devices, second_factor
 from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
@@ -65,46 +64,58 @@ def preferred(pool_user: PoolUser, found: list[Factor]) -> Factor | None:
     return next((factor for factor in found if factor.challenge == pool_user.preferred_mfa), None)
 
 
-def ask(
-    pool_user: PoolUser, factor: Factor, session: Session, *, client_info: ClientInfo
-) -> tuple[Session, dict[str, str]]:
-    """Send a code where one has to be sent; return the session to go on with and the ChallengeParameters.
+def are_due(pool_user: PoolUser, found: list[Factor]) -> bool:
+    """Return whether the pool asks this user, who has the factors ``found``, for MFA."""
+    if pool_user.pool.mfa == MfaConfiguration.OFF:
+        return False
+    return bool(found) or pool_user.pool.mfa == MfaConfiguration.ON
 
-    Raises ``WireError`` (TooManyRequestsException).
-    """
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question for a code: the ChallengeParameters, and the digest of a code that was sent by text message."""
+
+    parameters: dict[str, str]
+    digest: str = field(default="", repr=False)
+
+
+def ask(pool_user: PoolUser, factor: Factor, *, client_info: ClientInfo) -> Asked:
+    """Send a code where one has to be sent. Raises ``WireError`` (TooManyRequestsException)."""
     user = pool_user.user
     parameters = {"USER_ID_FOR_SRP": user.get_username()}
     if factor.challenge == TOTP:
-        return session.waiting_for(TOTP), {**parameters, "FRIENDLY_DEVICE_NAME": _friendly_name(factor)}
-    session = session.waiting_for(factor.challenge)
+        return Asked(parameters={**parameters, "FRIENDLY_DEVICE_NAME": _friendly_name(factor)})
     if factor.challenge == SMS:
         code = f"{secrets.randbelow(1_000_000):06}"
         sender = senders.get_sender()
         assert sender is not None  # available() offers no text messages without
         sender(pool_user.phone_number, _("Your sign-in code is %(code)s.") % {"code": code})
-        session = session.waiting_for(SMS, code=_digest(pool_user, code))
-        return session, {**parameters, **_delivery("SMS", "+*******" + pool_user.phone_number[-4:])}
+        return Asked(
+            parameters={**parameters, **_delivery("SMS", "+*******" + pool_user.phone_number[-4:])},
+            digest=_digest(pool_user, code),
+        )
     try:
         second_factor.send(user, factor.methods[0], state={}, client=client_info)
     except TooManyAttempts:
         raise errors.too_many_requests() from None
     address = getattr(user, user.get_email_field_name(), "") or ""
-    return session, {**parameters, **_delivery("EMAIL", mask(address))}
+    return Asked(parameters={**parameters, **_delivery("EMAIL", mask(address))})
 
 
-def verify(
-    pool_user: PoolUser, factor: Factor, session: Session, code: str, *, client_info: ClientInfo, now: datetime
-) -> MfaVerification:
-    """Verify ``code`` and use it up. Raises ``WireError`` (CodeMismatchException, NotAuthorizedException)."""
+def verify(pool_user: PoolUser, factor: Factor, code: str, *, sent: str, by: By) -> MfaVerification:
+    """Verify ``code`` and use it up. ``sent`` is the digest that :func:`ask` gave.
+
+    Raises ``WireError`` (CodeMismatchException, NotAuthorizedException).
+    """
     subject = attempts.code_subject(pool_user.pool, str(pool_user.user.pk))
-    attempts.require_allowed(subject, now=now)
+    attempts.require_allowed(subject, now=by.at)
     try:
         if factor.challenge == SMS:
-            verified = _verify_sms(pool_user, session, code, client_info, now)
+            verified = _verify_sms(pool_user, code, sent, by)
         else:
-            verified = _verify(pool_user, factor, code, client_info, now)
+            verified = _verify(pool_user, factor, code, by)
     except CodeMismatch:
-        attempts.failed(subject, now=now)
+        attempts.failed(subject, now=by.at)
         raise errors.WireError("CodeMismatchException", MISMATCH[factor.challenge]) from None
     except TooManyAttempts:
         raise errors.too_many_requests() from None
@@ -182,28 +193,24 @@ def mask(address: str) -> str:
     return f"{local[:1]}***@{domain[:1]}***"
 
 
-def _verify(pool_user: PoolUser, factor: Factor, code: str, client_info: ClientInfo, now: datetime) -> MfaVerification:
+def _verify(pool_user: PoolUser, factor: Factor, code: str, by: By) -> MfaVerification:
     """Try ``code`` on each of the methods: the wire does not say which app it is from."""
     for method in factor.methods[:-1]:
         try:
-            return second_factor.verify(pool_user.user, method, code, state={}, client=client_info, now=now)
+            return second_factor.verify(pool_user.user, method, code, state={}, client=by.client, now=by.at)
         except (CodeMismatch, TooManyAttempts):
             continue
-    return second_factor.verify(pool_user.user, factor.methods[-1], code, state={}, client=client_info, now=now)
+    return second_factor.verify(pool_user.user, factor.methods[-1], code, state={}, client=by.client, now=by.at)
 
 
-def _verify_sms(
-    pool_user: PoolUser, session: Session, code: str, client_info: ClientInfo, now: datetime
-) -> MfaVerification:
-    if not session.code or not hmac.compare_digest(_digest(pool_user, code), session.code):
-        activity.record(
-            EventAction.SIGN_IN_FAILED, user=pool_user.user, reason=CodeMismatch.code, by=By(client=client_info, at=now)
-        )
-        user_login_failed.send(
-            sender=__name__, credentials={"username": pool_user.user.get_username()}, request=client_info.request
-        )
+def _verify_sms(pool_user: PoolUser, code: str, sent: str, by: By) -> MfaVerification:
+    user = pool_user.user
+    if not sent or not hmac.compare_digest(_digest(pool_user, code), sent):
+        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, by=by)
+        credentials = {"username": user.get_username()}
+        user_login_failed.send(sender=__name__, credentials=credentials, request=by.client.request)
         raise CodeMismatch
-    return MfaVerification(kind="sms", factor_id=f"sms/{pool_user.pk}", at=now)
+    return MfaVerification(kind="sms", factor_id=f"sms/{pool_user.pk}", at=by.at)
 
 
 def _digest(pool_user: PoolUser, code: str) -> str:

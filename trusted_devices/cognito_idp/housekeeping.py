@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,9 +42,9 @@ def clear_expired(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[in
             yield rows.model._default_manager.filter(pk__in=keys).delete()[0]
 
 
-def delete_pool(pool: UserPool, *, actor: Any = None, now: datetime, batch_size: int = BATCH_SIZE) -> None:
+def delete_pool(pool: UserPool, *, by: By, batch_size: int = BATCH_SIZE) -> None:
     """Delete a pool and forget its devices, which could not sign in anywhere else. The users are the site's."""
     own = Device.objects.filter(device_group_key=pool.device_group_key, binding=Binding.SRP)
     while batch := list(own[:batch_size]):
-        devices.forget(batch, by=By(actor=actor, note="user pool deleted", at=now))
+        devices.forget(batch, by=dataclasses.replace(by, note="user pool deleted"))
     pool.delete()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.views.decorators.debug import sensitive_variables
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -46,7 +47,7 @@ class Bearer:
         return self.refresh_token.pool_user
 
     @property
-    def user(self) -> Any:
+    def user(self) -> AbstractBaseUser:
         """The site's user."""
         return self.refresh_token.pool_user.user
 
@@ -128,9 +129,9 @@ def revoke(*, app_client: UserPoolClient, token: str, now: datetime) -> None:
     found.update(revoked_at=now)
 
 
-def revoke_all(*, user: Any, pool: UserPool | None = None, now: datetime | None = None) -> None:
+def revoke_all(*, user: AbstractBaseUser, pool: UserPool | None = None, now: datetime | None = None) -> None:
     """End all sign-ins of ``user``, in one pool or in all of them."""
-    live = RefreshToken.objects.filter(pool_user__user=user, revoked_at=None)
+    live = RefreshToken.objects.filter(pool_user__user=user.pk, revoked_at=None)
     if pool is not None:
         live = live.filter(pool_user__pool=pool)
     keys = list(live.values_list("pk", flat=True))

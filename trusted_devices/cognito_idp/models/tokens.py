@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -44,7 +44,7 @@ class RefreshToken(models.Model):
         return f"refresh token {self.origin_jti}"
 
     @property
-    def user(self) -> Any:
+    def user(self) -> AbstractBaseUser:
         """Whose sign-in it was."""
         return self.pool_user.user
 

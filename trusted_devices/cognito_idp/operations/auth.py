@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from trusted_devices.cognito_idp import errors, flow, sigv4, tokens
-from trusted_devices.cognito_idp.flow import Step
+from trusted_devices.cognito_idp import errors, factors, sigv4, tokens
 from trusted_devices.cognito_idp.models import UserPoolClient
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.types import ClientInfo
+from trusted_devices.cognito_idp.signin import challenges, device_proof, new_password, password
+from trusted_devices.cognito_idp.signin.request import SignInRequest
+from trusted_devices.types import By, ClientInfo
 
 NO_CUSTOM = "No custom authentication, passkeys or choice-based sign-in."
 NO_OTHERS = NO_CUSTOM + " Along with a new password only attributes that were asked for."
@@ -21,26 +23,22 @@ _OLD_NAMES = {"REFRESH_TOKEN": "REFRESH_TOKEN_AUTH", "ADMIN_NO_SRP_AUTH": "ADMIN
 
 @operation("InitiateAuth", Access.PUBLIC, differs=NO_CUSTOM)
 def initiate_auth(call: Call) -> Answer:
-    app_client = find_app_client(call.params["ClientId"])
-    return _initiate(_step(call, app_client, "AuthParameters"), call.params["AuthFlow"], _PUBLIC_FLOWS)
+    return _initiate(call, find_app_client(call.params["ClientId"]), _PUBLIC_FLOWS)
 
 
 @operation("AdminInitiateAuth", Access.SIGNED, differs=NO_CUSTOM)
 def admin_initiate_auth(call: Call) -> Answer:
-    app_client = _app_client_of_pool(call)
-    return _initiate(_step(call, app_client, "AuthParameters"), call.params["AuthFlow"], _ADMIN_FLOWS)
+    return _initiate(call, _app_client_of_pool(call), _ADMIN_FLOWS)
 
 
 @operation("RespondToAuthChallenge", Access.PUBLIC, differs=NO_OTHERS)
 def respond_to_auth_challenge(call: Call) -> Answer:
-    app_client = find_app_client(call.params["ClientId"])
-    return _respond(_step(call, app_client, "ChallengeResponses"), call)
+    return _respond(call, find_app_client(call.params["ClientId"]))
 
 
 @operation("AdminRespondToAuthChallenge", Access.SIGNED, differs=NO_OTHERS)
 def admin_respond_to_auth_challenge(call: Call) -> Answer:
-    app_client = _app_client_of_pool(call)
-    return _respond(_step(call, app_client, "ChallengeResponses"), call)
+    return _respond(call, _app_client_of_pool(call))
 
 
 def find_app_client(client_id: str) -> UserPoolClient:
@@ -57,7 +55,7 @@ def client_info(call: Call, app_client: UserPoolClient) -> ClientInfo:
         return _told_by_server(call)
     told = call.params.get("UserContextData", {}).get("IpAddress")
     if app_client.propagate_context and app_client.has_secret:
-        return flow.with_address(call.client_info, told)
+        return _with_address(call.client_info, told)
     return call.client_info
 
 
@@ -68,7 +66,17 @@ def _told_by_server(call: Call) -> ClientInfo:
         for header in context.get("HttpHeaders", [])
         if header.get("headerName", "").lower() == "user-agent"
     ]
-    return flow.with_address(call.client_info, context.get("IpAddress"), agents[0] if agents else None)
+    return _with_address(call.client_info, context.get("IpAddress"), agents[0] if agents else None)
+
+
+def _with_address(info: ClientInfo, address: str | None, user_agent: str | None = None) -> ClientInfo:
+    """Return ``info`` with the address and agent that a trusted caller names."""
+    changes: dict[str, Any] = {}
+    if address:
+        changes["ip_address"] = address
+    if user_agent:
+        changes["user_agent"] = user_agent
+    return dataclasses.replace(info, **changes)
 
 
 def _app_client_of_pool(call: Call) -> UserPoolClient:
@@ -80,60 +88,63 @@ def _app_client_of_pool(call: Call) -> UserPoolClient:
     return app_client
 
 
-def _step(call: Call, app_client: UserPoolClient, member: str) -> Step:
+def _request(call: Call, app_client: UserPoolClient, step: str, member: str) -> SignInRequest:
     given = call.params.get(member, {})
-    return Step(
+    return SignInRequest(
+        step=step,
         app_client=app_client,
-        client_info=client_info(call, app_client),
-        now=call.now,
+        by=By(client=client_info(call, app_client), at=call.now),
         answers={name: value for name, value in given.items() if value is not None},
+        session_text=call.params.get("Session") or "",
         key_withdrawn="DEVICE_KEY" in given and given["DEVICE_KEY"] is None,
     )
 
 
-def _initiate(step: Step, asked: str, known: tuple[str, ...]) -> dict[str, Any]:
-    name = _OLD_NAMES.get(asked, asked)
-    if name not in known:
+def _initiate(call: Call, app_client: UserPoolClient, known: tuple[str, ...]) -> dict[str, Any]:
+    asked = call.params["AuthFlow"]
+    flow = _OLD_NAMES.get(asked, asked)
+    if flow not in known:
         raise errors.invalid_parameter(f"{asked} is not supported.")
-    if not step.app_client.allows(name) and not (asked == "ADMIN_NO_SRP_AUTH" and step.app_client.allows(asked)):
-        if name == "USER_PASSWORD_AUTH":
+    if not app_client.allows(flow) and not (asked == "ADMIN_NO_SRP_AUTH" and app_client.allows(asked)):
+        if flow == "USER_PASSWORD_AUTH":
             raise errors.invalid_parameter("USER_PASSWORD_AUTH flow not enabled for this client")
         raise errors.invalid_parameter(f"{asked} is not enabled for the client.")
-    if name == "REFRESH_TOKEN_AUTH":
-        return _refresh(step)
-    if name == "USER_SRP_AUTH":
-        return flow.begin_with_srp(step)
-    return flow.begin_with_password(step)
+    return _FLOWS[flow](_request(call, app_client, flow, "AuthParameters"))
 
 
-def _refresh(step: Step) -> dict[str, Any]:
-    token = step.require("REFRESH_TOKEN")
-    if step.app_client.has_secret:
-        pool_user = tokens.owner(app_client=step.app_client, token=token)
-        step.require_secret_hash(pool_user.user.get_username(), str(pool_user.sub))
-    device_key = step.answers.get("DEVICE_KEY")
+def _respond(call: Call, app_client: UserPoolClient) -> dict[str, Any]:
+    challenge = call.params["ChallengeName"]
+    if challenge not in _CHALLENGES:
+        raise errors.invalid_parameter(f"{challenge} is not supported.")
+    return _CHALLENGES[challenge](_request(call, app_client, challenge, "ChallengeResponses"))
+
+
+def _refresh(request: SignInRequest) -> dict[str, Any]:
+    token = request.require("REFRESH_TOKEN")
+    if request.app_client.has_secret:
+        pool_user = tokens.owner(app_client=request.app_client, token=token)
+        request.require_secret_hash(pool_user.user.get_username(), str(pool_user.sub))
+    device_key = request.answers.get("DEVICE_KEY")
     try:
-        result = tokens.refresh(app_client=step.app_client, token=token, device_key=device_key, now=step.now)
+        result = tokens.refresh(app_client=request.app_client, token=token, device_key=device_key, now=request.now)
     except errors.RefreshTokenReused:
         # Declared for GetTokensFromRefreshToken alone.
         raise errors.refresh_token_revoked() from None
     return {"ChallengeParameters": {}, "AuthenticationResult": result}
 
 
-def _respond(step: Step, call: Call) -> dict[str, Any]:
-    session: str | None = call.params.get("Session")
-    handlers: dict[str, Callable[[], dict[str, Any]]] = {
-        "PASSWORD_VERIFIER": lambda: flow.answer_password_verifier(step),
-        "SMS_MFA": lambda: flow.answer_code(step, "SMS_MFA", session),
-        "SOFTWARE_TOKEN_MFA": lambda: flow.answer_code(step, "SOFTWARE_TOKEN_MFA", session),
-        "EMAIL_OTP": lambda: flow.answer_code(step, "EMAIL_OTP", session),
-        "SELECT_MFA_TYPE": lambda: flow.answer_choice(step, session),
-        "NEW_PASSWORD_REQUIRED": lambda: flow.answer_new_password(step, session),
-        "MFA_SETUP": lambda: flow.answer_setup(step, session),
-        "DEVICE_SRP_AUTH": lambda: flow.begin_device_proof(step, session),
-        "DEVICE_PASSWORD_VERIFIER": lambda: flow.answer_device_verifier(step),
-    }
-    name = call.params["ChallengeName"]
-    if name not in handlers:
-        raise errors.invalid_parameter(f"{name} is not supported.")
-    return handlers[name]()
+_FLOWS: dict[str, Callable[[SignInRequest], dict[str, Any]]] = {
+    "USER_PASSWORD_AUTH": password.begin_with_password,
+    "ADMIN_USER_PASSWORD_AUTH": password.begin_with_password,
+    "USER_SRP_AUTH": password.begin_with_srp,
+    "REFRESH_TOKEN_AUTH": _refresh,
+}
+_CHALLENGES: dict[str, Callable[[SignInRequest], dict[str, Any]]] = {
+    "PASSWORD_VERIFIER": password.answer_verifier,
+    **dict.fromkeys(factors.CODE_MEMBER, challenges.answer_code),
+    "SELECT_MFA_TYPE": challenges.answer_choice,
+    "MFA_SETUP": challenges.answer_setup,
+    new_password.CHALLENGE: new_password.answer,
+    "DEVICE_SRP_AUTH": device_proof.begin,
+    "DEVICE_PASSWORD_VERIFIER": device_proof.answer,
+}

@@ -10,7 +10,7 @@ from trusted_devices.cognito_idp.operations.admin import pool_of
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
-from trusted_devices.types import TrackingMode
+from trusted_devices.types import By, TrackingMode
 
 PARTLY = "Name, MFA, devices, aliases by e-mail, threat protection and deletion protection; the rest is ignored."
 
@@ -46,7 +46,7 @@ def delete_user_pool(call: Call) -> Answer:
     pool = pool_of(call)
     if pool.deletion_protection:
         raise errors.invalid_parameter("The user pool cannot be deleted because deletion protection is activated.")
-    housekeeping.delete_pool(pool, now=call.now)
+    housekeeping.delete_pool(pool, by=By(at=call.now))
     return None
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from trusted_devices.cognito_idp import errors, factors, flow, tokens
+from trusted_devices.cognito_idp import errors, factors, tokens
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.cognito_idp.states import spend
+from trusted_devices.cognito_idp.signin import challenge_session
 from trusted_devices.cognito_idp.tokens import Bearer
 
 PREFERENCES = {
@@ -57,12 +57,11 @@ def associate_software_token(call: Call) -> Answer:
         _require_mfa(bearer)
         _require_software_tokens(bearer.pool_user)
         return {"SecretCode": factors.begin_setup(bearer.pool_user)[1]}
-    session, pool_user = flow.setup_session(text, now=call.now)
+    session, pool_user = challenge_session.load_for_setup(text, now=call.now)
     _require_software_tokens(pool_user)
-    if not spend(text, expires=session.expires, now=call.now):
-        raise errors.session_used()
+    challenge_session.use_up(session, text, now=call.now)
     setup, key = factors.begin_setup(pool_user)
-    return {"SecretCode": key, "Session": session.waiting_for("MFA_SETUP", setup=setup).dump()}
+    return {"SecretCode": key, "Session": session.waiting_for("MFA_SETUP", setup=setup).seal()}
 
 
 @operation("VerifySoftwareToken", Access.SESSION)
@@ -74,11 +73,10 @@ def verify_software_token(call: Call) -> Answer:
         _require_mfa(bearer)
         factors.finish_setup(bearer.pool_user, code, friendly_name=name, now=call.now)
         return {"Status": "SUCCESS"}
-    session, pool_user = flow.setup_session(text, now=call.now)
+    session, pool_user = challenge_session.load_for_setup(text, now=call.now)
     verified = factors.finish_setup(pool_user, code, setup=session.setup, friendly_name=name, now=call.now)
-    if not spend(text, expires=session.expires, now=call.now):
-        raise errors.session_used()
-    return {"Status": "SUCCESS", "Session": session.after(verified).waiting_for("MFA_SETUP").dump()}
+    challenge_session.use_up(session, text, now=call.now)
+    return {"Status": "SUCCESS", "Session": session.after(verified).waiting_for("MFA_SETUP").seal()}
 
 
 def attributes(pool_user: PoolUser) -> dict[str, Any]:

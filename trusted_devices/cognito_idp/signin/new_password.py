@@ -5,21 +5,61 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.cognito_idp import accounts, errors, tokens
 from trusted_devices.cognito_idp.models import PoolUser
+from trusted_devices.cognito_idp.signin import challenge_session, due
+from trusted_devices.cognito_idp.signin.challenge_session import ChallengeSession
+from trusted_devices.cognito_idp.signin.request import SignInRequest
 
+CHALLENGE = "NEW_PASSWORD_REQUIRED"
 PREFIX = "userAttributes."
 MAX_LENGTH = 256
 PATTERN = r"^[\S]+.*[\S]+$"
 
 
-def missing(pool_user: PoolUser) -> dict[str, str]:
+def challenge(request: SignInRequest, pool_user: PoolUser) -> dict[str, Any]:
+    """Ask for a new password; what is required along with it and missing has an empty value."""
+    session = ChallengeSession.start(request, pool_user, device_key="").waiting_for(CHALLENGE)
+    lacking = _missing(pool_user)
+    present = {**dict.fromkeys(lacking, ""), **tokens.attribute_texts(pool_user)}
+    return session.challenge_answer(
+        {
+            "USER_ID_FOR_SRP": pool_user.user.get_username(),
+            "requiredAttributes": json.dumps([PREFIX + name for name in lacking], separators=(",", ":")),
+            "userAttributes": json.dumps(present, separators=(",", ":")),
+        }
+    )
+
+
+@sensitive_variables("password")
+def answer(request: SignInRequest) -> dict[str, Any]:
+    """NEW_PASSWORD_REQUIRED. A password or attribute that is refused leaves the session as it is.
+
+    Trust ends with the old password, so that what follows is a sign-in without a device.
+    """
+    password = request.require("NEW_PASSWORD")
+    session, pool_user = challenge_session.load(request)
+    changed = _assign(pool_user, password, request.answers)
+    with transaction.atomic():
+        challenge_session.use_up(session, request.session_text, now=request.now)
+        # Another sign-in, the site's own pages or staff may have been faster.
+        stored = type(pool_user.user)._base_manager.select_for_update().filter(pk=pool_user.user.pk).first()
+        marked = PoolUser.objects.filter(pk=pool_user.pk, must_change_password=True)
+        if stored is None or not session.stands(stored) or not marked.update(must_change_password=False):
+            raise errors.invalid_session()
+        pool_user.user.save(update_fields=changed)
+    return due.after_password(request, pool_user, None)
+
+
+def _missing(pool_user: PoolUser) -> dict[str, str]:
     """Return the attributes that the pool requires and the user lacks, with the fields of the user that hold them."""
     known = {field.name for field in get_user_model()._meta.get_fields()}
     return {
@@ -29,19 +69,8 @@ def missing(pool_user: PoolUser) -> dict[str, str]:
     }
 
 
-def challenge_parameters(pool_user: PoolUser) -> dict[str, str]:
-    """Return the ChallengeParameters of NEW_PASSWORD_REQUIRED; what is required and missing has an empty value."""
-    lacking = missing(pool_user)
-    present = {**dict.fromkeys(lacking, ""), **tokens.attribute_texts(pool_user)}
-    return {
-        "USER_ID_FOR_SRP": pool_user.user.get_username(),
-        "requiredAttributes": json.dumps([PREFIX + name for name in lacking], separators=(",", ":")),
-        "userAttributes": json.dumps(present, separators=(",", ":")),
-    }
-
-
 @sensitive_variables("password")
-def assign(pool_user: PoolUser, password: str, answers: Mapping[str, str]) -> list[str]:
+def _assign(pool_user: PoolUser, password: str, answers: Mapping[str, str]) -> list[str]:
     """Put the new password and the attributes among ``answers`` on the user; return the fields that are to be saved.
 
     Raises ``WireError`` for what cannot be taken: InvalidPasswordException, InvalidParameterException,
@@ -59,7 +88,7 @@ def assign(pool_user: PoolUser, password: str, answers: Mapping[str, str]) -> li
 
 
 def _assign_attributes(pool_user: PoolUser, given: Mapping[str, str]) -> list[str]:
-    wanted, user = missing(pool_user), pool_user.user
+    wanted, user = _missing(pool_user), pool_user.user
     for name in given:
         if name not in wanted:
             raise errors.attribute_provided(name) if name in tokens.attributes(pool_user) else errors.attribute_denied()

@@ -1,0 +1,126 @@
+"""The device's proof that it holds its password: DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trusted_devices.cognito_idp import accounts, errors, factors
+from trusted_devices.cognito_idp.models import PendingDeviceProof, PoolUser
+from trusted_devices.cognito_idp.signin import due, exchange, known_device
+from trusted_devices.cognito_idp.signin.challenge_session import ChallengeSession
+from trusted_devices.cognito_idp.signin.finish import finish
+from trusted_devices.cognito_idp.signin.request import SignInRequest
+from trusted_devices.crypto import srp
+from trusted_devices.crypto.encoding import parse_signed
+from trusted_devices.crypto.verifier import SrpVerifier
+from trusted_devices.exceptions import DeviceNotFound
+from trusted_devices.models import Device
+from trusted_devices.services import srp_devices
+from trusted_devices.types import TrustReason
+
+
+def begin(request: SignInRequest) -> dict[str, Any]:
+    """DEVICE_SRP_AUTH: good only in a sign-in whose first factor was passed and that waits for this very device."""
+    username, device_key = request.require("USERNAME"), request.require("DEVICE_KEY")
+    request.require("SRP_A")
+    request.require_secret_hash(username)
+    user = accounts.find(request.pool, username)
+    pool_user = accounts.get_pool_user(request.pool, user) if user is not None else None
+    if request.session_text:
+        # Some clients send the session of an earlier step: whose it is counts, not which one.
+        session = ChallengeSession.open(request.session_text)
+        if (session.pool_user_id, session.client_id) != (pool_user and pool_user.pk, request.app_client.client_id):
+            raise errors.invalid_session()
+    if pool_user is None:
+        raise errors.incorrect()
+    pending = _pending(request, pool_user, device_key)
+    device = known_device.find(pool_user, device_key) if pending is not None else None
+    if pending is None or device is None:
+        raise errors.incorrect()
+    name = pool_user.user.get_username()
+    parameters = exchange.begin(
+        request,
+        exchange.DEVICE,
+        username=name,
+        pool_user=pool_user,
+        verifier=_verifier(device),
+        session=pending.state,
+    )
+    if not PendingDeviceProof.objects.filter(pk=pending.pk, used_at=None).update(used_at=request.now):
+        raise errors.incorrect()
+    return {
+        "ChallengeName": "DEVICE_PASSWORD_VERIFIER",
+        "ChallengeParameters": {**parameters, "USERNAME": name, "DEVICE_KEY": device_key},
+    }
+
+
+def answer(request: SignInRequest) -> dict[str, Any]:
+    """DEVICE_PASSWORD_VERIFIER. The block is used up by success and by a wrong signature."""
+    username, device_key = request.require("USERNAME"), request.require("DEVICE_KEY")
+    block = exchange.load(request, exchange.DEVICE)
+    request.require_secret_hash(username)
+    pool_user = accounts.load_pool_user(block.pool_user_id)
+    if pool_user is None or block.device_key != device_key or not accounts.is_name_of(pool_user, username):
+        raise errors.incorrect()
+    device = known_device.find(pool_user, device_key)
+    if device is None:
+        raise errors.incorrect()
+    identity = srp.device_identity(device_group_key=device.device_group_key, device_key=device_key)
+    proved = exchange.is_proved(request, block, identity, _verifier(device))
+    if not exchange.use_up(request, block):
+        raise errors.incorrect()
+    if not proved:
+        # A device that fails its proof never counts against the user's guesses.
+        srp_devices.refused(
+            user=pool_user.user,
+            device=device,
+            reason=TrustReason.PROOF_FAILED,
+            by=request.by,
+        )
+        raise errors.incorrect()
+    session = ChallengeSession(**block.session)
+    if not session.stands(pool_user.user):
+        raise errors.incorrect()
+    return _proved(request, pool_user, session, device)
+
+
+def _proved(request: SignInRequest, pool_user: PoolUser, session: ChallengeSession, device: Device) -> dict[str, Any]:
+    """Go on with a device that proved itself: finish, unless it lost meanwhile the trust by which MFA was skipped."""
+    found = factors.available(pool_user)
+    skips_mfa = session.verification is None and factors.are_due(pool_user, found)
+    if skips_mfa and not known_device.is_trusted(request, pool_user, device):
+        return due.second_factor(request, pool_user, session, found)
+    try:
+        srp_devices.authenticated(
+            device,
+            terms=pool_user.pool.terms,
+            verification=session.verification,
+            by=request.by,
+        )
+    except DeviceNotFound:
+        raise errors.device_not_found() from None
+    return finish(request, pool_user, session, device)
+
+
+def _pending(request: SignInRequest, pool_user: PoolUser, device_key: str) -> PendingDeviceProof | None:
+    """Return the latest sign-in that waits for the device, if the password it began with still stands."""
+    pending = (
+        PendingDeviceProof.objects.filter(
+            app_client=request.app_client,
+            pool_user=pool_user,
+            device_key=device_key,
+            used_at=None,
+            expires_at__gt=request.now,
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if pending is None or not ChallengeSession(**pending.state).stands(pool_user.user):
+        return None
+    return pending
+
+
+def _verifier(device: Device) -> SrpVerifier:
+    assert device.srp_salt is not None  # srp_devices.find() returns no others
+    assert device.srp_verifier is not None
+    return SrpVerifier(salt=parse_signed(bytes(device.srp_salt)), verifier=parse_signed(bytes(device.srp_verifier)))

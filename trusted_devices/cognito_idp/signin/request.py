@@ -1,0 +1,52 @@
+"""What every step of a sign-in has: from which app client, who calls, when, and what is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from trusted_devices.cognito_idp import accounts, errors
+from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from trusted_devices.types import By, ClientInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInRequest:
+    """One step. ``step`` is the flow that begins or the challenge that is answered.
+
+    ``answers`` are AuthParameters or ChallengeResponses without nulls; ``key_withdrawn`` says that DEVICE_KEY was
+    null. ``session_text`` is the Session as it came, ``""`` without one.
+    """
+
+    step: str
+    app_client: UserPoolClient
+    by: By
+    answers: dict[str, str] = field(repr=False)
+    session_text: str = field(default="", repr=False)
+    key_withdrawn: bool = False
+
+    @property
+    def pool(self) -> UserPool:
+        """The user pool of the app client."""
+        return self.app_client.pool
+
+    @property
+    def client_info(self) -> ClientInfo:
+        """Who is at the other end."""
+        return self.by.client
+
+    @property
+    def now(self) -> datetime:
+        """When the step is taken."""
+        return self.by.at
+
+    def require(self, name: str) -> str:
+        """Return an answer. Raises ``WireError`` if it is missing."""
+        value = self.answers.get(name)
+        if not value:
+            raise errors.missing_parameter(name)
+        return value
+
+    def require_secret_hash(self, *names: str) -> None:
+        """Raise ``WireError`` unless the app client, if it has a secret, proved it for one of ``names``."""
+        accounts.require_secret_hash(self.app_client, self.answers.get("SECRET_HASH"), *names)
