@@ -83,8 +83,9 @@ def _api(ordering: str, page: int) -> tuple[Callable[[], None], Callable[[], Non
     """Return the bare query of a page and the API's answer with the same page."""
     from rest_framework.test import APIRequestFactory, force_authenticate
 
-    from trusted_devices.api.pagination import Cursor
+    from trusted_devices.api.pagination import dump
     from trusted_devices.api.staff import Devices
+    from trusted_devices.keyset import Place
     from trusted_devices.models import Device
 
     column = "pk" if ordering.endswith("added") else ordering.lstrip("-")
@@ -94,7 +95,7 @@ def _api(ordering: str, page: int) -> tuple[Callable[[], None], Callable[[], Non
     if page > 1:
         before = found[(page - 1) * PAGE_SIZE - 1]
         value = getattr(before, column)
-        query["cursor"] = Cursor(ordering, backwards=False, value=value, pk=before.pk).dump()
+        query["cursor"] = dump(ordering, Place(value, before.pk))
         found = found.filter(**{f"{column}__{past}": value})
     request = APIRequestFactory().get("/api/admin/devices/", query)
     force_authenticate(request, user=_staff())

@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from trusted_devices.api.pagination import MAX_PAGE_SIZE, Cursor
+from trusted_devices.api.pagination import MAX_PAGE_SIZE, dump, load
+from trusted_devices.keyset import Place
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices
 from trusted_devices.types import DeviceStatus, EventAction
@@ -189,8 +190,8 @@ def test_cursors_at_the_ends_of_time_work(moment, desk):
 
 def test_a_cursor_survives_being_written_and_read():
     (created_at, key) = (DeviceEvent._meta.get_field("created_at"), DeviceEvent._meta.pk)
-    place = Cursor("-created_at", backwards=True, value=datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC), pk=7)
-    assert Cursor.load(place.dump(), "-created_at", created_at, key) == place
+    place = Place(datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC), 7, backwards=True)
+    assert load(dump("-created_at", place), "-created_at", created_at, key) == place
 
 
 MEANINGLESS = [

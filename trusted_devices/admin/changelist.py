@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from trusted_devices.admin import searching
+from trusted_devices.keyset import Order, Page, Place
 
 Row = TypeVar("Row", bound=Model)
 
@@ -30,10 +31,11 @@ else:
         """Generic at run time, too."""
 
 
+NEWEST_FIRST = Order(descending=True)
 COUNT_LIMIT = 1000
 """Beyond so many matching rows the list only says that there are more."""
 
-_CURSOR = re.compile(r"(older|newer)-(\d{1,18})")
+_PLACE = re.compile(r"(older|newer)-(\d{1,18})")
 
 
 class KeysetChangeList(ChangeList):
@@ -51,19 +53,18 @@ class KeysetChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the page, one row more than fits, and count up to ``COUNT_LIMIT``."""
-        direction, key = _cursor(request.GET.get(PAGE_VAR, ""))
-        rows, more = self._page(direction, key)
-        if direction == "newer" and not more:
-            direction, rows, more = "", *self._page("", 0)
-        has_newer = more if direction == "newer" else direction == "older"
-        has_older = more if direction != "newer" else True
-        if rows and has_newer:
+        place = _place(request.GET.get(PAGE_VAR, ""))
+        page = self._page(place)
+        if place is not None and place.backwards and not page.has_previous:
+            page = self._page(None)
+        rows = page.rows
+        if rows and page.has_previous:
             self.newer_url = self._url(f"newer-{rows[0].pk}")
-        if rows and has_older:
+        if rows and page.has_next:
             self.older_url = self._url(f"older-{rows[-1].pk}")
-        if has_newer:
+        if page.has_previous:
             self.newest_url = self.get_query_string()
-        several_pages = has_newer or has_older
+        several_pages = page.has_previous or page.has_next
         self.result_list = rows
         self.result_count = self.queryset[: COUNT_LIMIT + 1].count() if several_pages else len(rows)
         # Equal counts are how the search form is told to say nothing about them.
@@ -80,28 +81,21 @@ class KeysetChangeList(ChangeList):
             return number_format(self.result_count)
         return gettext("more than %(count)s") % {"count": number_format(COUNT_LIMIT, force_grouping=True)}
 
-    def _page(self, direction: str, key: int) -> tuple[list[Any], bool]:
-        rows = self.queryset
-        if direction == "older":
-            rows = rows.filter(pk__lt=key)
-        elif direction == "newer":
-            rows = rows.filter(pk__gt=key).order_by("pk")
+    def _page(self, place: Place | None) -> Page[Any]:
         try:
-            found = list(rows[: self.list_per_page + 1])
+            return NEWEST_FIRST.page(self.queryset, place, size=self.list_per_page)
         except (DataError, OverflowError) as error:
             # A key in the query string that no column can hold.
             raise IncorrectLookupParameters from error
-        page = found[: self.list_per_page]
-        return (page[::-1] if direction == "newer" else page), len(found) > len(page)
 
     def _url(self, cursor: str) -> str:
         return self.get_query_string({PAGE_VAR: cursor})
 
 
-def _cursor(value: str) -> tuple[str, int]:
-    """Return direction and key; anything else means the first page."""
-    found = _CURSOR.fullmatch(value)
-    return (found[1], int(found[2])) if found else ("", 0)
+def _place(value: str) -> Place | None:
+    """Return what the query string names; anything else means the first page."""
+    found = _PLACE.fullmatch(value)
+    return Place(int(found[2]), int(found[2]), backwards=found[1] == "newer") if found else None
 
 
 class KeysetModelAdmin(ModelAdminBase[Row]):

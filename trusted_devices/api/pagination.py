@@ -1,16 +1,15 @@
-"""Paging by key: every page costs the same, nothing is counted, and rows that come or go shift no page."""
+"""Pages of the API's lists, by key: sizes, orderings, and cursors as text."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidValue
-from django.db.models import Field, Model, Q
+from django.db.models import Field, Model
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -18,70 +17,51 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from trusted_devices.keyset import Order, Place
+
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 MAX_CURSOR_LENGTH = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place between two rows: everything after (or before) ``value`` and, where that ties, after ``pk``."""
+def dump(ordering: str, place: Place) -> str:
+    """Return ``place`` in that ordering as text for a link. It holds what the page shows, and so needs no seal."""
+    value = place.value.isoformat() if isinstance(place.value, datetime) else str(place.value)
+    text = json.dumps([ordering, place.backwards, value, str(place.pk)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    ordering: str
-    backwards: bool
-    value: Any
-    pk: Any
 
-    def dump(self) -> str:
-        """Return the cursor as text for a link. It holds what the page shows anyway, and so needs no seal."""
-        value = self.value.isoformat() if isinstance(self.value, datetime) else str(self.value)
-        text = json.dumps([self.ordering, self.backwards, value, str(self.pk)], separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-    @classmethod
-    def load(cls, text: str, ordering: str, column: Field[Any, Any], key: Field[Any, Any]) -> Cursor:
-        """Read what :meth:`dump` made for that ordering. Raises ``ValueError`` for anything else."""
-        if len(text) > MAX_CURSOR_LENGTH:
-            raise ValueError("too long")
-        try:
-            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-            raw = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-            made_for, backwards, value, pk = raw
-            if made_for != ordering or type(backwards) is not bool or type(value) is not str or type(pk) is not str:
-                raise ValueError("made for something else")
-            return cls(ordering, backwards, _clean(column, value), _clean(key, pk))
-        except (binascii.Error, UnicodeError, TypeError, InvalidValue, OverflowError, RecursionError) as error:
-            raise ValueError("garbled") from error
+def load(text: str, ordering: str, column: Field[Any, Any], key: Field[Any, Any]) -> Place:
+    """Read what :func:`dump` made for that ordering. Raises ``ValueError`` for anything else."""
+    if len(text) > MAX_CURSOR_LENGTH:
+        raise ValueError("too long")
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        raw = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        made_for, backwards, value, pk = raw
+        if made_for != ordering or type(backwards) is not bool or type(value) is not str or type(pk) is not str:
+            raise ValueError("made for something else")
+        return Place(_clean(column, value), _clean(key, pk), backwards)
+    except (binascii.Error, UnicodeError, TypeError, InvalidValue, OverflowError, RecursionError) as error:
+        raise ValueError("garbled") from error
 
 
 class KeysetPagination(BasePagination):
     """``page_size``, ``ordering`` and ``cursor``. The view's ``orderings`` name the columns, each of them indexed."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        size = _page_size(request)
         ordering = _ordering(request, view)
-        model: type[Model] = queryset.model
-        column, key = _column(model, view.orderings[ordering.lstrip("-")]), _column(model, "pk")
-        cursor = _cursor(request, ordering, column, key)
-        backwards = cursor is not None and cursor.backwards
-        descending = ordering.startswith("-") is not backwards
-        sign = "-" if descending else ""
-        queryset = queryset.order_by(f"{sign}{column.name}", *([] if column is key else [f"{sign}{key.name}"]))
-        if cursor is not None:
-            queryset = queryset.filter(_beyond(cursor, column, key, descending=descending))
-        rows = list(queryset[: size + 1])
-        more, rows = len(rows) > size, rows[:size]
-        if backwards:
-            rows.reverse()
+        order = Order(view.orderings[ordering.removeprefix("-")], descending=ordering.startswith("-"))
+        place = _place(request, ordering, queryset.model, order)
+        page = order.page(queryset, place, size=_page_size(request))
 
-        def link(row: Any, *, to_previous: bool) -> str:
-            place = Cursor(ordering, to_previous, getattr(row, column.attname), row.pk)
-            return str(replace_query_param(request.build_absolute_uri(), "cursor", place.dump()))
+        def link(row: Model, *, backwards: bool) -> str:
+            cursor = dump(ordering, order.place(row, backwards=backwards))
+            return str(replace_query_param(request.build_absolute_uri(), "cursor", cursor))
 
-        self.next = link(rows[-1], to_previous=False) if rows and (more or backwards) else None
-        before = more if backwards else cursor is not None
-        self.previous = link(rows[0], to_previous=True) if rows and before else None
-        return rows
+        self.next = link(page.rows[-1], backwards=False) if page.rows and page.has_next else None
+        self.previous = link(page.rows[0], backwards=True) if page.rows and page.has_previous else None
+        return page.rows
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"next": self.next, "previous": self.previous, "results": data})
@@ -130,30 +110,21 @@ def _ordering(request: Request, view: Any) -> str:
     return chosen
 
 
-def _cursor(request: Request, ordering: str, column: Field[Any, Any], key: Field[Any, Any]) -> Cursor | None:
+def _place(request: Request, ordering: str, model: type[Model], order: Order) -> Place | None:
     raw = request.query_params.get("cursor")
     if raw is None:
         return None
     try:
-        return Cursor.load(raw, ordering, column, key)
+        return load(raw, ordering, _field(model, order.column), _field(model, "pk"))
     except ValueError as error:
         message = _("This cursor was not made for this list.")
         raise ValidationError({"cursor": message}, code="invalid_cursor") from error
 
 
-def _beyond(cursor: Cursor, column: Field[Any, Any], key: Field[Any, Any], *, descending: bool) -> Q:
-    """Return the rows past the cursor, in a form that lets the database start reading its index right there."""
-    past = "lt" if descending else "gt"
-    if column is key:
-        return Q((f"{key.name}__{past}", cursor.pk))
-    ties = Q((f"{column.name}__{past}", cursor.value)) | Q((f"{key.name}__{past}", cursor.pk))
-    return Q((f"{column.name}__{past}e", cursor.value)) & ties
-
-
-def _column(model: type[Model], name: str) -> Field[Any, Any]:
+def _field(model: type[Model], name: str) -> Field[Any, Any]:
     found: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
-    column: Field[Any, Any] = found
-    return column
+    field: Field[Any, Any] = found
+    return field
 
 
 def _clean(column: Field[Any, Any], text: str) -> Any:

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from trusted_devices.cognito_idp import conf, errors
+from trusted_devices.cognito_idp import conf
 from trusted_devices.cognito_idp.models import PoolUser
-from trusted_devices.cognito_idp.sealed import record
-from trusted_devices.crypto.sealing import Unsealable
+from trusted_devices.cognito_idp.pages import OLDEST_FIRST, next_token, place_in
+from trusted_devices.keyset import Page
 from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import srp_devices
 from trusted_devices.types import DeviceStatus
 
-_PLACE = record("device page")
 PAGE = 60
 """The longest page, and the one where none is asked for."""
 
 
 def own_page(pool_user: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
     """Return the remembered devices as their user lists them, three attributes each. Raises ``WireError``."""
+    name, limit = f"own devices {pool_user.pk}", limit or PAGE
     counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
-    found = [device for device in _after(pool_user, "own", token).remembered() if counts(device)]
-    return _page(
-        pool_user, "own", found, limit or PAGE, lambda device: _described(device, _common(device) + _last_ip(device))
-    )
+    rest = OLDEST_FIRST.beyond(_devices(pool_user).remembered(), place_in(name, token))
+    found = [device for device in rest if counts(device)]
+    page = Page(found[:limit], has_next=len(found) > limit, has_previous=token is not None)
+    listed = [_described(device, _common(device) + _last_ip(device)) for device in page.rows]
+    return {"Devices": listed, **next_token(name, "PaginationToken", page)}
 
 
 def full_page(pool_user: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
     """Return all confirmed devices as staff see them, seven attributes each. Raises ``WireError``."""
-    limit = limit or PAGE
+    name = f"all devices {pool_user.pk}"
     counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
-    found = list(_after(pool_user, "all", token)[: limit + 1])
-    return _page(pool_user, "all", found, limit, lambda device: _full(pool_user, device, remembered=counts(device)))
+    page = OLDEST_FIRST.page(_devices(pool_user), place_in(name, token), size=limit or PAGE)
+    listed = [_full(pool_user, device, remembered=counts(device)) for device in page.rows]
+    return {"Devices": listed, **next_token(name, "PaginationToken", page)}
 
 
 def full(pool_user: PoolUser, device: Device, *, now: datetime) -> dict[str, Any]:
@@ -43,27 +44,8 @@ def full(pool_user: PoolUser, device: Device, *, now: datetime) -> dict[str, Any
     return _full(pool_user, device, remembered=counts(device))
 
 
-def _after(pool_user: PoolUser, which: str, token: str | None) -> DeviceQuerySet[Device]:
-    """Return the devices behind those that ``token`` ended with. Raises ``WireError`` for another list's token."""
-    found = srp_devices.of_pool(user=pool_user.user, group_key=pool_user.pool.device_group_key).order_by("pk")
-    if token is None:
-        return found
-    try:
-        mark = _PLACE.open(token)
-    except Unsealable:
-        mark = {}
-    if mark.get("u") != pool_user.pk or mark.get("w") != which:
-        raise errors.invalid_parameter("The pagination token is not of this list.")
-    return found.filter(pk__gt=mark["a"])
-
-
-def _page(
-    pool_user: PoolUser, which: str, found: list[Device], limit: int, describe: Callable[[Device], dict[str, Any]]
-) -> dict[str, Any]:
-    answer: dict[str, Any] = {"Devices": [describe(device) for device in found[:limit]]}
-    if len(found) > limit:
-        answer["PaginationToken"] = _PLACE.seal({"u": pool_user.pk, "w": which, "a": found[limit - 1].pk})
-    return answer
+def _devices(pool_user: PoolUser) -> DeviceQuerySet[Device]:
+    return srp_devices.of_pool(user=pool_user.user, group_key=pool_user.pool.device_group_key)
 
 
 def _full(pool_user: PoolUser, device: Device, *, remembered: bool) -> dict[str, Any]:

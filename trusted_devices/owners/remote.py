@@ -17,9 +17,9 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import Error, IntegrityError, transaction
-from django.db.models import Q
 
 from trusted_devices.exceptions import BackendUnavailable, TrustedDevicesError
+from trusted_devices.keyset import Order
 from trusted_devices.models import Device
 from trusted_devices.owners.base import Change, DeviceOwner, Write
 from trusted_devices.types import DeviceStatus
@@ -33,6 +33,7 @@ CLAIM_SECONDS = 120
 """For how long a sweep has a device to itself, in a cache that the workers share. Without one they do double work."""
 GIVE_UP_AFTER = 3
 """Failures in a row. One device that fails must not hold up the others; an owner that is away is not asked on."""
+_OLDEST_FIRST = Order("trust_expires_at")
 
 
 class RemoteOwner(DeviceOwner):
@@ -116,9 +117,9 @@ class RemoteOwner(DeviceOwner):
         due, and notifying twice is the same as once. Raises ``BackendUnavailable`` after several failures in a row.
         """
         batch_size = min(batch_size, SWEEP_BATCH)
-        due = Device.objects.due(now).order_by("trust_expires_at", "pk")
+        due = Device.objects.due(now)
         failures = 0
-        batch = list(due[:batch_size])
+        batch = list(_OLDEST_FIRST.beyond(due, None)[:batch_size])
         while batch:
             expired = 0
             for device in filter(_claim, batch):
@@ -133,9 +134,7 @@ class RemoteOwner(DeviceOwner):
                         raise
                     logger.warning("Device %s is left to the next sweep.", device.device_key)
             yield expired
-            moment, pk = batch[-1].trust_expires_at, batch[-1].pk
-            later = Q(trust_expires_at__gt=moment) | Q(trust_expires_at=moment, pk__gt=pk)
-            batch = list(due.filter(later)[:batch_size])
+            batch = list(_OLDEST_FIRST.beyond(due, _OLDEST_FIRST.place(batch[-1]))[:batch_size])
 
     def publish(self, user_id: Any) -> None:
         if not self.publishes_expiry:

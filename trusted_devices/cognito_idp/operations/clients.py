@@ -9,9 +9,8 @@ from typing import Any
 from trusted_devices.cognito_idp import accounts, errors
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient, default_auth_flows
 from trusted_devices.cognito_idp.operations.admin import pool_of
-from trusted_devices.cognito_idp.operations.pools import page_mark
+from trusted_devices.cognito_idp.pages import OLDEST_FIRST, next_token, place_in
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.cognito_idp.sealed import record
 
 PARTLY = "Flows, lifetimes, rotation, revocation and existence errors; nothing about OAuth and hosted pages."
 PAGE = 60
@@ -57,19 +56,15 @@ def delete_user_pool_client(call: Call) -> Answer:
 @operation("ListUserPoolClients", Access.SIGNED)
 def list_user_pool_clients(call: Call) -> Answer:
     pool = pool_of(call)
-    limit = call.params.get("MaxResults") or PAGE
-    purpose = f"client page {pool.pool_id}"
-    found = pool.clients.order_by("pk").filter(pk__gt=page_mark(purpose, call.params.get("NextToken")))
-    clients = list(found[: limit + 1])
-    answer: dict[str, Any] = {
+    name, size = f"clients of {pool.pool_id}", call.params.get("MaxResults") or PAGE
+    page = OLDEST_FIRST.page(pool.clients.all(), place_in(name, call.params.get("NextToken")), size=size)
+    return {
         "UserPoolClients": [
             {"ClientId": app_client.client_id, "UserPoolId": pool.pool_id, "ClientName": app_client.name}
-            for app_client in clients[:limit]
-        ]
+            for app_client in page.rows
+        ],
+        **next_token(name, "NextToken", page),
     }
-    if len(clients) > limit:
-        answer["NextToken"] = record(purpose).seal({"a": clients[limit - 1].pk})
-    return answer
 
 
 def _app_client(call: Call, pool: UserPool) -> UserPoolClient:

@@ -8,6 +8,7 @@ from typing import Any
 from trusted_devices.cognito_idp import accounts, errors
 from trusted_devices.cognito_idp.models import AuthEventFeedback, PoolUser, UserPool
 from trusted_devices.cognito_idp.operations.admin import pool_user_of
+from trusted_devices.cognito_idp.pages import NEWEST_FIRST, next_token, place_in
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
@@ -20,7 +21,6 @@ from trusted_devices.words.browsers import describe
 PAGE = 60
 ACTIONS = (EventAction.SIGNED_IN, EventAction.SIGN_IN_FAILED)
 _FEEDBACK = record("feedback")
-_PLACE = record("event page")
 
 
 @operation(
@@ -31,16 +31,11 @@ _PLACE = record("event page")
 def admin_list_user_auth_events(call: Call) -> Answer:
     pool_user = pool_user_of(call)
     _require_enabled(pool_user.pool)
-    limit = call.params.get("MaxResults") or PAGE
-    found = _events(pool_user)
-    if token := call.params.get("NextToken"):
-        found = found.filter(pk__lt=_opened(pool_user, token))
-    events = list(found[: limit + 1])
-    feedback = {given.event_id: given for given in AuthEventFeedback.objects.filter(event__in=events[:limit])}
-    answer: dict[str, Any] = {"AuthEvents": [_described(event, feedback.get(event.pk)) for event in events[:limit]]}
-    if len(events) > limit:
-        answer["NextToken"] = _PLACE.seal({"u": pool_user.pk, "b": events[limit - 1].pk})
-    return answer
+    name, size = f"events of {pool_user.pk}", call.params.get("MaxResults") or PAGE
+    page = NEWEST_FIRST.page(_events(pool_user), place_in(name, call.params.get("NextToken")), size=size)
+    feedback = {given.event_id: given for given in AuthEventFeedback.objects.filter(event__in=page.rows)}
+    events = [_described(event, feedback.get(event.pk)) for event in page.rows]
+    return {"AuthEvents": events, **next_token(name, "NextToken", page)}
 
 
 @operation("AdminUpdateAuthEventFeedback", Access.SIGNED)
@@ -72,7 +67,7 @@ def feedback_token(pool: UserPool, event: DeviceEvent) -> str:
 
 def _events(pool_user: PoolUser) -> DeviceEventQuerySet[DeviceEvent]:
     # The log only ever grows: its primary key is its order, and a page can begin behind one.
-    return DeviceEvent.objects.filter(user=pool_user.user, action__in=ACTIONS).order_by("-pk")
+    return DeviceEvent.objects.filter(user=pool_user.user, action__in=ACTIONS)
 
 
 def _require_enabled(pool: UserPool) -> None:
@@ -130,14 +125,3 @@ def _challenge(name: str, *, passed: bool) -> dict[str, str]:
 
 def _event_id(event: DeviceEvent) -> str:
     return str(uuid.UUID(int=event.pk))
-
-
-def _opened(pool_user: PoolUser, token: str) -> int:
-    try:
-        mark = _PLACE.open(token)
-    except Unsealable:
-        mark = {}
-    if mark.get("u") != pool_user.pk:
-        raise errors.invalid_parameter("The token is not of this list.")
-    before: int = mark["b"]
-    return before

@@ -7,9 +7,8 @@ from typing import Any
 from trusted_devices.cognito_idp import conf, errors, housekeeping, signing, sigv4
 from trusted_devices.cognito_idp.models import MfaConfiguration, UserPool
 from trusted_devices.cognito_idp.operations.admin import pool_of
+from trusted_devices.cognito_idp.pages import OLDEST_FIRST, next_token, place_in
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.cognito_idp.sealed import record
-from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.types import By, TrackingMode
 
 PARTLY = "Name, MFA, devices, aliases by e-mail, threat protection and deletion protection; the rest is ignored."
@@ -53,16 +52,11 @@ def delete_user_pool(call: Call) -> Answer:
 @operation("ListUserPools", Access.SIGNED)
 def list_user_pools(call: Call) -> Answer:
     assert call.key is not None  # the registry says SIGNED
-    found = UserPool.objects.order_by("pk")
+    found = UserPool.objects.all()
     if call.key.pools.exists():
         found = found.filter(access_keys=call.key)
-    limit = call.params["MaxResults"]
-    found = found.filter(pk__gt=page_mark("pool page", call.params.get("NextToken")))
-    pools = list(found[: limit + 1])
-    answer: dict[str, Any] = {"UserPools": [_summary(pool) for pool in pools[:limit]]}
-    if len(pools) > limit:
-        answer["NextToken"] = record("pool page").seal({"a": pools[limit - 1].pk})
-    return answer
+    page = OLDEST_FIRST.page(found, place_in("pools", call.params.get("NextToken")), size=call.params["MaxResults"])
+    return {"UserPools": [_summary(pool) for pool in page.rows], **next_token("pools", "NextToken", page)}
 
 
 @operation("SetUserPoolMfaConfig", Access.SIGNED, differs="Texts of messages are the site's.")
@@ -85,17 +79,6 @@ def set_user_pool_mfa_config(call: Call) -> Answer:
 @operation("GetUserPoolMfaConfig", Access.SIGNED)
 def get_user_pool_mfa_config(call: Call) -> Answer:
     return _mfa_config(pool_of(call))
-
-
-def page_mark(purpose: str, token: str | None) -> int:
-    """Return the primary key behind which a page begins. Raises ``WireError`` for another list's token."""
-    if token is None:
-        return 0
-    try:
-        after: int = record(purpose).open(token)["a"]
-    except (Unsealable, KeyError):
-        raise errors.invalid_parameter("The token is not of this list.") from None
-    return after
 
 
 def _apply(pool: UserPool, params: dict[str, Any]) -> None:
