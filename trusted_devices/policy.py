@@ -7,7 +7,7 @@ site overrides to treat some users differently.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from trusted_devices.types import (
     ClientInfo,
@@ -25,6 +25,9 @@ from trusted_devices.types import (
 )
 
 if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import PermissionsMixin
+
     from trusted_devices.conf import Settings
 
 
@@ -124,11 +127,11 @@ class TrustPolicy:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def tracking(self, user: Any) -> TrackingMode:
+    def tracking(self, user: AbstractBaseUser) -> TrackingMode:
         """Return whether this user's devices are tracked, and whether the user is asked."""
         return TrackingMode(self.settings.TRACKING)
 
-    def maximum(self, user: Any) -> timedelta:
+    def maximum(self, user: AbstractBaseUser) -> timedelta:
         """Return the longest period for this user: the shortest of the site's, the staff's and their groups'."""
         limits = [self.settings.MAX_PERIOD]
         if self.settings.STAFF_MAX_PERIOD is not None and getattr(user, "is_staff", False):
@@ -138,30 +141,31 @@ class TrustPolicy:
             limits.extend(by_group[name] for name in self.groups(user) if name in by_group)
         return min(limits)
 
-    def groups(self, user: Any) -> list[str]:
+    def groups(self, user: AbstractBaseUser) -> list[str]:
         """Return the names of this user's groups. Asked only if ``GROUP_MAX_PERIODS`` is set; costs one query."""
-        return [group.name for group in user.groups.all()]  # in this form it uses groups that were loaded beforehand
+        groups = cast("PermissionsMixin", user).groups
+        return [group.name for group in groups.all()]  # in this form it uses groups that were loaded beforehand
 
-    def limits(self, user: Any) -> TrustLimits:
+    def limits(self, user: AbstractBaseUser) -> TrustLimits:
         """Return what bounds trust that this user has already been given."""
         return TrustLimits(allowed=bool(user.is_active) and self.trust_counts(user), maximum=self.maximum(user))
 
-    def trust_counts(self, user: Any) -> bool:
+    def trust_counts(self, user: AbstractBaseUser) -> bool:
         """Return whether this user's remembered devices skip MFA at all."""
         return self.settings.CHALLENGE_REQUIRED_ON_NEW_DEVICE and self.tracking(user) is not TrackingMode.OFF
 
-    def periods(self, user: Any) -> tuple[timedelta, ...]:
+    def periods(self, user: AbstractBaseUser) -> tuple[timedelta, ...]:
         """Return the periods that this user may choose from, shortest first; none means that none is offered."""
         maximum = self.maximum(user)
         return tuple(sorted({period for period in self.settings.PERIODS if period <= maximum}))
 
-    def may_trust(self, user: Any, verification: MfaVerification, client: ClientInfo) -> bool:
+    def may_trust(self, user: AbstractBaseUser, verification: MfaVerification, client: ClientInfo) -> bool:
         """Return whether the second factor that was just verified may earn trust here."""
         if client.impersonated or self.tracking(user) is TrackingMode.OFF:
             return False
         return not verification.recovery or self.settings.TRUST_AFTER_RECOVERY_CODE
 
-    def offer(self, user: Any, verification: MfaVerification, client: ClientInfo) -> TrustOffer | None:
+    def offer(self, user: AbstractBaseUser, verification: MfaVerification, client: ClientInfo) -> TrustOffer | None:
         """Return what this user is offered after that second factor, or ``None``.
 
         Nobody is asked about trust that would not count.
@@ -174,6 +178,6 @@ class TrustPolicy:
         fitting = [period for period in periods if period <= self.settings.DEFAULT_PERIOD]
         return TrustOffer(periods=periods, default=fitting[-1] if fitting else periods[0])
 
-    def at_risk(self, user: Any, device: Any, client: ClientInfo) -> bool:
+    def at_risk(self, user: AbstractBaseUser, device: Any, client: ClientInfo) -> bool:
         """Return whether this sign-in is unusual enough that trust must not answer for it. Never, by default."""
         return False

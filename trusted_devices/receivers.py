@@ -12,6 +12,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import get_hasher, identify_hasher
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
@@ -131,7 +132,7 @@ def follow_deleted_factor(instance: Any, **_: Any) -> None:
         _end_trust_of_owners(instance)
 
 
-def follow_sign_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
+def follow_sign_out(request: HttpRequest | None, user: AbstractBaseUser, **_: Any) -> None:
     """Before a session ends by itself: forget which device it came from."""
     session = getattr(request, "session", None)
     if session is None or user is None:
@@ -174,7 +175,7 @@ def _touches(update_fields: Collection[str] | None, field: str) -> bool:
     return update_fields is None or field in update_fields
 
 
-def _may_be_upgrade(user: Any, update_fields: Collection[str] | None) -> bool:
+def _may_be_upgrade(user: AbstractBaseUser, update_fields: Collection[str] | None) -> bool:
     """Return whether this save has the shape of Django's hash upgrade in ``AbstractBaseUser.check_password``.
 
     That calls ``set_password``, takes ``_password`` back to ``None`` and saves this one field. On a user to whom a hash
@@ -183,7 +184,7 @@ def _may_be_upgrade(user: Any, update_fields: Collection[str] | None) -> bool:
     return vars(user).get("_password", "") is None and set(update_fields or ()) == {"password"}
 
 
-def _is_upgrade(stored: Any, user: Any) -> bool:
+def _is_upgrade(stored: Any, user: AbstractBaseUser) -> bool:
     """Return whether the stored hash was due for an upgrade and the new one needs none (``verify_password``)."""
     preferred = get_hasher()
     try:
@@ -195,7 +196,7 @@ def _is_upgrade(stored: Any, user: Any) -> bool:
     return outdated and new.algorithm == preferred.algorithm
 
 
-def _kept_key(user: Any) -> str:
+def _kept_key(user: AbstractBaseUser) -> str:
     """Return the key of the device on which ``user`` is changing the password and may stay trusted, if any."""
     if getattr(user, "_password", None) is None or not conf.get_settings().KEEP_DEVICE_ON_PASSWORD_CHANGE:
         return ""

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
+
 from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
 
 
@@ -14,24 +16,26 @@ class BaseMfaProvider(ABC):
     """The second factors of a site's users. Instances are cheap, hold no state and may be made for each request."""
 
     @abstractmethod
-    def methods(self, user: Any) -> Sequence[MfaMethod]:
+    def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         """Return the factors that ``user`` can be asked for, preferred first, recovery last.
 
         Empty means that MFA is not active for this user. Only factors whose set-up is complete count.
         """
 
     @abstractmethod
-    def verify(self, user: Any, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime) -> MfaVerification:
+    def verify(
+        self, user: AbstractBaseUser, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime
+    ) -> MfaVerification:
         """Verify ``code`` (as typed) against one factor of ``user`` and use it up.
 
         Raises ``CodeMismatch`` for a wrong, used or malformed code and ``TooManyAttempts`` when guessing protection
         refuses to look. Must be safe against the same code arriving twice at once: at most one succeeds.
         """
 
-    def send_code(self, user: Any, method: MfaMethod, *, client: ClientInfo) -> None:  # noqa: B027
+    def send_code(self, user: AbstractBaseUser, method: MfaMethod, *, client: ClientInfo) -> None:  # noqa: B027
         """Send a code for a method with ``needs_sending``. Raises ``TooManyAttempts`` when asked too often."""
 
-    def on_verified(self, request: Any, user: Any, verification: MfaVerification) -> None:  # noqa: B027
+    def on_verified(self, request: Any, user: AbstractBaseUser, verification: MfaVerification) -> None:  # noqa: B027
         """Tell the provider's own stack of a finished sign-in, so that its decorators accept the session."""
 
     def factor_models(self) -> Iterable[type[Any]]:
@@ -53,8 +57,10 @@ class BaseMfaProvider(ABC):
 class NoMfaProvider(BaseMfaProvider):
     """No second factor: nobody is asked, and nobody is offered trust."""
 
-    def methods(self, user: Any) -> Sequence[MfaMethod]:
+    def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         return ()
 
-    def verify(self, user: Any, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime) -> MfaVerification:
+    def verify(
+        self, user: AbstractBaseUser, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime
+    ) -> MfaVerification:
         raise NotImplementedError("There is no second factor to verify.")

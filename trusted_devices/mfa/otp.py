@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import django_otp
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.translation import gettext as _
 from django_otp.models import Device as OTPDevice
 from django_otp.models import SideChannelDevice
@@ -27,7 +28,7 @@ KINDS = {"otp_totp": "totp", "otp_hotp": "hotp", "otp_email": "email", RECOVERY_
 class OTPProvider(BaseMfaProvider):
     """``TRUSTED_DEVICES = {"MFA": "trusted_devices.mfa.otp.OTPProvider"}``."""
 
-    def methods(self, user: Any) -> Sequence[MfaMethod]:
+    def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         devices = list(django_otp.devices_for_user(user, confirmed=True))
         sorts = Counter(device._meta.app_label for device in devices)
         factors = [self._method(device, alone=sorts[device._meta.app_label] == 1) for device in devices]
@@ -35,7 +36,9 @@ class OTPProvider(BaseMfaProvider):
             return ()  # recovery codes stand in for a factor; alone they are none
         return tuple(sorted(factors, key=lambda method: (method.recovery, method.needs_sending)))
 
-    def verify(self, user: Any, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime) -> MfaVerification:
+    def verify(
+        self, user: AbstractBaseUser, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime
+    ) -> MfaVerification:
         allowed, why_not = self._device(user, method).verify_is_allowed()
         if not allowed:
             raise TooManyAttempts((why_not or {}).get("locked_until"))
@@ -46,14 +49,14 @@ class OTPProvider(BaseMfaProvider):
             raise CodeMismatch
         return MfaVerification(kind=method.kind, factor_id=method.id, at=now, recovery=method.recovery)
 
-    def send_code(self, user: Any, method: MfaMethod, *, client: ClientInfo) -> None:
+    def send_code(self, user: AbstractBaseUser, method: MfaMethod, *, client: ClientInfo) -> None:
         device = self._device(user, method)
         allowed, why_not = device.generate_is_allowed()
         if not allowed:
             raise TooManyAttempts((why_not or {}).get("next_generation_at"))
         device.generate_challenge()
 
-    def on_verified(self, request: Any, user: Any, verification: MfaVerification) -> None:
+    def on_verified(self, request: Any, user: AbstractBaseUser, verification: MfaVerification) -> None:
         device = OTPDevice.from_persistent_id(verification.factor_id)
         if device is not None:
             django_otp.login(request, device)
@@ -87,7 +90,7 @@ class OTPProvider(BaseMfaProvider):
             needs_sending=isinstance(device, SideChannelDevice),
         )
 
-    def _device(self, user: Any, method: MfaMethod) -> Any:
+    def _device(self, user: AbstractBaseUser, method: MfaMethod) -> Any:
         device = OTPDevice.from_persistent_id(method.id)
         if device is None or device.user_id != user.pk or not device.confirmed:
             raise UnknownMethod(method.id)

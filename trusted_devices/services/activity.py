@@ -116,6 +116,6 @@ def prune(*, before: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
         since = claimed[-1][1] if len(claimed) == batch_size else None
 
 
-def erase(user: Any) -> None:
+def erase(user: AbstractBaseUser) -> None:
     """Strip what identifies ``user`` from the log before the account is deleted (GDPR, article 17)."""
-    DeviceEvent.objects.filter(user=user).update(ip_address=None, user_agent="", note="")
+    DeviceEvent.objects.filter(user_id=user.pk).update(ip_address=None, user_agent="", note="")

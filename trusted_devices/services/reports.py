@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 
@@ -55,7 +55,7 @@ class DayOfTrust:
 class UserCount:
     """How many devices a user has, and how many of them are remembered."""
 
-    user: Any
+    user: AbstractBaseUser
     devices: int
     remembered: int
 

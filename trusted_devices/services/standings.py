@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
 from trusted_devices import conf
@@ -31,7 +32,7 @@ class Standing:
     trusted_until: datetime | None
 
 
-def standings(*, user: Any, current_key: str = "", now: datetime | None = None) -> list[Standing]:
+def standings(*, user: AbstractBaseUser, current_key: str = "", now: datetime | None = None) -> list[Standing]:
     """Return all devices of ``user``: the one with ``current_key`` first, then the latest used. One query for them.
 
     The decisions suppose that each device still holds its secret and that MFA is active.
@@ -44,7 +45,7 @@ def standings(*, user: Any, current_key: str = "", now: datetime | None = None) 
     return sorted(found, key=lambda standing: not standing.is_current)
 
 
-def standing(*, user: Any, device: Device, current_key: str = "", now: datetime | None = None) -> Standing:
+def standing(*, user: AbstractBaseUser, device: Device, current_key: str = "", now: datetime | None = None) -> Standing:
     """Return how one device of ``user`` stands."""
     return _standing(user, device, current_key, get_policy().limits(user), now or timezone.now())
 
@@ -68,7 +69,7 @@ def survey(devices: Iterable[Device], *, current_key: str = "", now: datetime | 
     return found
 
 
-def _standing(user: Any, device: Device, current_key: str, limits: TrustLimits, now: datetime) -> Standing:
+def _standing(user: AbstractBaseUser, device: Device, current_key: str, limits: TrustLimits, now: datetime) -> Standing:
     user_id = str(user.pk)
     credential = DeviceCredential(user_id=user_id, device_key=device.device_key, secret="", generation=0)
     decision = evaluate_trust(

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -44,7 +45,7 @@ class DeviceKeyJar:
         """What the client holds once it has the response."""
         return self._read if self._changed is None else self._changed
 
-    def present(self, user: Any) -> Presented:
+    def present(self, user: AbstractBaseUser) -> Presented:
         """Return what the client brings along for ``user``."""
         return self.cookie.present(str(user.pk))
 
@@ -52,7 +53,7 @@ class DeviceKeyJar:
         """Hand ``credential`` to the client in place of its user's earlier one."""
         self._changed = self.cookie.put(credential)
 
-    def discard(self, user: Any) -> None:
+    def discard(self, user: AbstractBaseUser) -> None:
         """Take the credential of ``user`` from the client, if it has one."""
         if self.present(user).credential is not None:
             self._changed = self.cookie.drop(str(user.pk))
@@ -62,15 +63,15 @@ class DeviceKeyJar:
         if self.cookie.unreadable or self.cookie.outdated:
             self._changed = self.cookie.tidied()
 
-    def declines(self, user: Any) -> bool:
+    def declines(self, user: AbstractBaseUser) -> bool:
         """Return whether ``user`` does not want to be asked whether to trust this browser."""
         return str(user.pk) in self.cookie.declined
 
-    def decline(self, user: Any) -> None:
+    def decline(self, user: AbstractBaseUser) -> None:
         """Ask ``user`` no more."""
         self._changed = self.cookie.decline(str(user.pk))
 
-    def ask_again(self, user: Any) -> None:
+    def ask_again(self, user: AbstractBaseUser) -> None:
         """Ask ``user`` again."""
         if self.declines(user):
             self._changed = self.cookie.ask_again(str(user.pk))
@@ -124,7 +125,7 @@ def apply_changes(request: HttpRequest, response: HttpResponseBase) -> None:
         jar.apply(response)
 
 
-def key_in_hand(user: Any) -> str:
+def key_in_hand(user: AbstractBaseUser) -> str:
     """Return the device key that the request in hand holds of ``user``, if it is theirs; else an empty text."""
     request = current_request.get()
     if request is None or not hasattr(request, "user") or request.user.pk != user.pk:

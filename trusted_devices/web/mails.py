@@ -7,9 +7,9 @@ a site overrides as it pleases. None holds a secret, a picture or anything that 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
@@ -43,7 +43,7 @@ def _send(name: str, device: Device, *, at: datetime | None, by_user: bool = Fal
 
     ``by_user`` says that the request in hand is the user's own, so that its language and time zone are theirs.
     """
-    user: Any = device.user
+    user: AbstractBaseUser = device.user
     address = getattr(user, user.get_email_field_name(), "")
     if not address or not conf.get_settings().NEW_DEVICE_EMAIL:
         return False
@@ -65,7 +65,7 @@ def _send(name: str, device: Device, *, at: datetime | None, by_user: bool = Fal
         return bool(message.send())
 
 
-def _language(user: Any, *, by_user: bool) -> str:
+def _language(user: AbstractBaseUser, *, by_user: bool) -> str:
     """Return the user's language: the ``language`` of the user model, if it has one, or that of their own request."""
     known = dict(settings.LANGUAGES)
     chosen = getattr(user, "language", None)
