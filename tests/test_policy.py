@@ -119,9 +119,11 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS, ids=[f"{a[0]}-before-{b[0]}" for a, b in PAIRS])
-def test_of_two_flaws_the_one_further_up_the_ladder_is_named(first, second):
-    assert evaluate_trust(**merged(first[1], second[1])).reason is first[0]
+@pytest.mark.parametrize("reason", dict.fromkeys(first[0] for first, _second in PAIRS))
+def test_of_two_flaws_the_one_further_up_the_ladder_is_named(reason):
+    for first, second in PAIRS:
+        if first[0] is reason:
+            assert evaluate_trust(**merged(first[1], second[1])).reason is reason, second[0]
 
 
 def test_every_reason_is_either_on_the_ladder_or_given_by_the_service():
