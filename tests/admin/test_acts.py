@@ -214,12 +214,12 @@ def test_an_unknown_action_changes_nothing(desk, a_device):
 
 
 @pytest.mark.parametrize("field", ["newest", "after", "total", "seen", "changed"])
-@pytest.mark.parametrize("value", ["x", "-1", "9" * 40])
-def test_numbers_that_nobody_sent_are_refused(desk, a_device, field, value):
-    page = confirm(desk, choose(desk, "forget", [a_device]), **{field: value})
-    assert page.status_code == 200
-    assert page.context["form"].errors[field]
-    assert Device.objects.exists()
+def test_numbers_that_nobody_sent_are_refused(desk, a_device, field):
+    for value in ("x", "-1", "9" * 40):
+        page = confirm(desk, choose(desk, "forget", [a_device]), **{field: value})
+        assert page.status_code == 200, value
+        assert page.context["form"].errors[field], value
+        assert Device.objects.exists(), value
 
 
 def test_a_reason_is_kept_short_and_plain(desk, a_device):

@@ -106,11 +106,11 @@ def test_search_finds_by_the_beginning_of_a_device_key(desk, user, a_device):
     assert listed(desk.get(LIST, {"q": a_device.device_key[:20]})) == [a_device.pk]
 
 
-@pytest.mark.parametrize("term", ["aria", "example.com", "Kitchen", "%", "_", "\\", "'", "x" * 5000, "\x00"])
-def test_search_finds_nothing_by_anything_else(desk, a_device, term):
-    page = desk.get(LIST, {"q": term})
-    assert page.status_code == 200
-    assert listed(page) in ([], [a_device.pk] if term == "\x00" else [])
+def test_search_finds_nothing_by_anything_else(desk, a_device):
+    for term in ("aria", "example.com", "Kitchen", "%", "_", "\\", "'", "x" * 5000, "\x00"):
+        page = desk.get(LIST, {"q": term})
+        assert page.status_code == 200, term
+        assert listed(page) in ([], [a_device.pk] if term == "\x00" else []), term
 
 
 def test_search_goes_without_an_address_where_users_have_none(desk, user, a_device, monkeypatch):
@@ -245,13 +245,13 @@ def test_saving_without_a_change_logs_nothing(desk, user):
     assert not DeviceEvent.objects.exists()
 
 
-@pytest.mark.parametrize("key", ["999999", "abc", "9" * 60, "x_2f"])
 @pytest.mark.parametrize("page", ["change", "delete", "stop_trusting", "shorten_trust", "history"])
-def test_a_device_that_is_gone_or_never_was_leads_back_with_a_word(desk, a_device, key, page):
-    response = desk.get(reverse(f"admin:trusted_devices_device_{page}", args=[key]), follow=True)
-    assert response.status_code == 200
-    assert response.redirect_chain
-    assert list(response.context["messages"])
+def test_a_device_that_is_gone_or_never_was_leads_back_with_a_word(desk, a_device, page):
+    for key in ("999999", "abc", "9" * 60, "x_2f"):
+        response = desk.get(reverse(f"admin:trusted_devices_device_{page}", args=[key]), follow=True)
+        assert response.status_code == 200, key
+        assert response.redirect_chain, key
+        assert list(response.context["messages"]), key
 
 
 def test_a_device_forgotten_while_its_name_is_saved_is_no_error(desk, a_device, monkeypatch):

@@ -138,11 +138,11 @@ def test_the_export_shows_no_secret(desk, marked):
     assert "MARK" not in text
 
 
-@pytest.mark.parametrize("field", sorted(secrets_of(Device)))
-@pytest.mark.parametrize("lookup", ["", "__exact", "__startswith", "__gt", "__isnull"])
-def test_no_secret_can_be_found_out_by_asking(desk, marked, field, lookup):
-    response = desk.get("/admin/trusted_devices/device/", {field + lookup: "MARK"})
-    assert response.status_code == 400
+def test_no_secret_can_be_found_out_by_asking(desk, marked):
+    for field in sorted(secrets_of(Device)):
+        for lookup in ("", "__exact", "__startswith", "__gt", "__isnull"):
+            response = desk.get("/admin/trusted_devices/device/", {field + lookup: "MARK"})
+            assert response.status_code == 400, field + lookup
 
 
 @pytest.mark.parametrize(

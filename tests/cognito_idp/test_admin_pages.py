@@ -217,10 +217,8 @@ def test_staff_without_permission_see_none_of_it(db: None) -> None:
 
 
 @pytest.mark.parametrize("model", ["userpool", "userpoolclient", "pooluser", "accesskey"])
-@pytest.mark.parametrize(
-    "query",
-    [f"id__in={'9' * 30}", f"id__exact={'9' * 30}", f"pool__id__exact={'9' * 30}", "user=maria", "id__in=x", "pool=x"],
-)
-def test_a_list_that_is_asked_for_nonsense_says_so(desk: Client, model: str, query: str) -> None:
-    response = desk.get(f"{url(model, 'changelist')}?{query}")
-    assert response.status_code in (200, 302, 400)
+def test_a_list_that_is_asked_for_nonsense_says_so(desk: Client, model: str) -> None:
+    large = "9" * 30
+    nonsense = [f"id__in={large}", f"id__exact={large}", f"pool__id__exact={large}", "user=maria", "id__in=x", "pool=x"]
+    for query in nonsense:
+        assert desk.get(f"{url(model, 'changelist')}?{query}").status_code in (200, 302, 400), query
