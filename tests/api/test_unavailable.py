@@ -1,12 +1,10 @@
-"""Whoever owns the devices elsewhere cannot be reached: every act is refused as a whole, every look still works."""
+"""The owner of the devices cannot be reached: every act is refused as a whole, every look still works."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.api.test_roles import EVERYTHING, OWN, ask, name
-from tests.services.owner import Elsewhere
-from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device, DeviceEvent
 
 
@@ -21,17 +19,9 @@ ACTS = [case for case in EVERYTHING if _tells(case)]
 """What changes status or existence. Names are nobody else's business, and a dry run tells nobody anything."""
 
 
-class Unreachable(Elsewhere):
-    """An owner who never answers."""
-
-    def _asked(self, about):
-        super()._asked(about)
-        raise BackendUnavailable
-
-
 @pytest.fixture
 def unreachable(device, settings):
-    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": f"{__name__}.Unreachable"}
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.services.owner.AWAY"}
     return device
 
 

@@ -42,7 +42,7 @@ class Trust:
     since: datetime
     period: timedelta
     factor_id: str
-    stamp: str
+    stamp: str = field(repr=False)
     question_id: str | None = None
 
     @property

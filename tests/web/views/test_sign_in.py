@@ -465,7 +465,7 @@ def test_whoever_says_not_now_need_not_mind_the_other_fields(at_offer: Browser, 
 
 
 def test_trust_that_cannot_be_given_keeps_nobody_out(at_offer: Browser, user: Any, settings: Any) -> None:
-    set_options(settings, BACKEND="tests.web.views.backends.NoDevices")
+    set_options(settings, BACKEND="tests.services.owner.AWAY")
     response = at_offer.trust(follow=False)
     assert response.status_code == HTTPStatus.FOUND
     assert at_offer.user_id == str(user.pk)
