@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import Error
-from django.db.models import F
+from django.db.models import Case, F, When
 
 from trusted_devices import conf
 from trusted_devices.crypto import device_secret
@@ -20,6 +21,8 @@ from trusted_devices.services import devices, transitions
 from trusted_devices.types import By, DeviceCredential, NewDevice
 
 logger = logging.getLogger(__name__)
+
+JUST_NOW = timedelta(minutes=1)
 
 
 def confirm(
@@ -74,13 +77,13 @@ def registering(device: Device, *, owner: DeviceOwner, remembered: bool = False,
 
 
 def _surplus(device: Device) -> list[int]:
-    """Return the keys of the devices that ``device`` leaves no room for: not-remembered ones first, then by last use.
+    """Return the keys of the devices that are too many: not-remembered ones first, then the longest unused.
 
-    One read, so that requests that look at once find the same.
+    Those that were registered just now come last, so that a new device is not the first to go. One read in an order
+    that does not depend on ``device``: requests that look at once find the same.
     """
-    limit = conf.get_settings().MAX_DEVICES_PER_USER
-    others = Device.objects.of(device.user_id).exclude(pk=device.pk)
+    new = Case(When(created_at__gt=device.created_at - JUST_NOW, then=1), default=0)
     # "not_remembered" sorts before "remembered".
-    longest_unused = others.order_by("status", F("last_authenticated_at").asc(nulls_first=True), "pk")
-    keys = list(longest_unused.values_list("pk", flat=True))
-    return keys[: max(len(keys) + 1 - limit, 0)]
+    longest_unused = new, "status", F("last_authenticated_at").asc(nulls_first=True), "pk"
+    keys = list(Device.objects.of(device.user_id).order_by(*longest_unused).values_list("pk", flat=True))
+    return keys[: max(len(keys) - conf.get_settings().MAX_DEVICES_PER_USER, 0)]
