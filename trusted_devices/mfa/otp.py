@@ -12,6 +12,7 @@ from typing import Any
 
 import django_otp
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django_otp.models import Device as OTPDevice
 from django_otp.models import SideChannelDevice
@@ -39,13 +40,17 @@ class OTPProvider(BaseMfaProvider):
     def verify(
         self, user: AbstractBaseUser, method: MfaMethod, code: str, *, client: ClientInfo, now: datetime
     ) -> MfaVerification:
-        allowed, why_not = self._device(user, method).verify_is_allowed()
-        if not allowed:
-            raise TooManyAttempts((why_not or {}).get("locked_until"))
         token = normalise(code)
         if method.recovery:
             token = token.lower()
-        if not token or django_otp.verify_token(user, method.id, token) is None:
+        with transaction.atomic():
+            device = self._device(user, method, for_verify=True)
+            allowed, why_not = device.verify_is_allowed()
+            if not allowed:
+                raise TooManyAttempts((why_not or {}).get("locked_until"))
+            verified = bool(token) and device.verify_token(token)
+        if not verified:
+            # Only now: the failure that the factor has counted must be stored.
             raise CodeMismatch
         return MfaVerification(kind=method.kind, factor_id=method.id, at=now, recovery=method.recovery)
 
@@ -90,8 +95,8 @@ class OTPProvider(BaseMfaProvider):
             needs_sending=isinstance(device, SideChannelDevice),
         )
 
-    def _device(self, user: AbstractBaseUser, method: MfaMethod) -> Any:
-        device = OTPDevice.from_persistent_id(method.id)
+    def _device(self, user: AbstractBaseUser, method: MfaMethod, *, for_verify: bool = False) -> Any:
+        device = OTPDevice.from_persistent_id(method.id, for_verify=for_verify)
         if device is None or device.user_id != user.pk or not device.confirmed:
             raise UnknownMethod(method.id)
         return device
