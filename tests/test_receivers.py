@@ -193,10 +193,9 @@ class TestHashUpgrades:
 
     def test_djangos_own_upgrade_at_sign_in_keeps_trust(self, user, granted, client_info, now):
         outcome = sign_in.begin(
-            credentials={"username": "maria", "password": "correct horse"},
+            {"username": "maria", "password": "correct horse"},
             cookie=DeviceCookie((granted.credential,)),
-            client=client_info,
-            now=now + timedelta(days=1),
+            by=By(client=client_info, at=now + timedelta(days=1)),
         )
         user.refresh_from_db()
         assert user.password.startswith("pbkdf2")

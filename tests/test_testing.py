@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import unittest
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
-from types import MappingProxyType
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import TestCase
 from django.utils import timezone
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from trusted_devices.backends.local import LocalBackend
 from trusted_devices.exceptions import DeviceNotFound, InvalidCredentials, InvalidPeriod
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.mfa.otp import OTPProvider
@@ -22,15 +20,9 @@ from trusted_devices.models import DeviceSession
 from trusted_devices.owners.local import LocalOwner
 from trusted_devices.owners.remote import RemoteOwner
 from trusted_devices.services import devices
-from trusted_devices.testing import (
-    PASSWORD,
-    DeviceBackendContract,
-    DeviceOwnerContract,
-    MfaProviderContract,
-    force_mfa_login,
-    make_device,
-    trust_device,
-)
+from trusted_devices.signin.local import LocalConversation, LocalSignIn
+from trusted_devices.testing import force_mfa_login, make_device, trust_device
+from trusted_devices.testing.contracts import PASSWORD, DeviceOwnerContract, MfaProviderContract, SignInContract
 from trusted_devices.types import By, MfaMethod, MfaVerification, ProofState, VerifiedBy
 from trusted_devices.web.session_note import read
 
@@ -121,15 +113,6 @@ class _OTP(MfaProviderContract):
         return f"{oath.totp(factor.bin_key):06d}"
 
 
-class _Local(DeviceBackendContract):
-    backend: type[LocalBackend] = LocalBackend
-
-    def make_backend(self):
-        return self.backend()
-
-    add_factor, code = _OTP.add_factor, _OTP.code
-
-
 class _Gullible(OTPProvider):
     def verify(self, user, method, code, *, client, now):
         return MfaVerification(kind=method.kind, factor_id=method.id, at=now)
@@ -186,48 +169,72 @@ class TestProviderContract:
         assert _failures(_OTP, provider=Elsewhere) == set()
 
 
-class _Leaking(LocalBackend):
-    def first_factor(self, *, credentials, client, recall):
-        first = super().first_factor(credentials=credentials, client=client, recall=recall)
-        return replace(first, state=MappingProxyType(dict(credentials)))
+class _SignIn(SignInContract):
+    sign_in: type[LocalSignIn] = LocalSignIn
+
+    def make_sign_in(self):
+        return self.sign_in()
+
+    add_factor, code = _OTP.add_factor, _OTP.code
 
 
-class _Telling(LocalBackend):
-    def first_factor(self, *, credentials, client, recall):
+def _conversing(**members):
+    """Return a sign-in whose conversations have other members."""
+    conversation = type("Conversation", (LocalConversation,), members)
+    return type("SignIn", (LocalSignIn,), {"conversation_class": conversation})
+
+
+def _any_code(self, method, code):
+    return MfaVerification(kind=method.kind, factor_id=method.id, at=timezone.now())
+
+
+class _Telling(LocalSignIn):
+    def begin(self, credentials, *, client, recall):
         try:
-            return super().first_factor(credentials=credentials, client=client, recall=recall)
+            return super().begin(credentials, client=client, recall=recall)
         except InvalidCredentials:
             raise InvalidCredentials(f"{credentials['username']} has another password") from None
 
 
-class _Lenient(LocalBackend):
-    def first_factor(self, *, credentials, client, recall):
-        first = super().first_factor(credentials=credentials, client=client, recall=recall)
-        return replace(first, methods=(), proof=ProofState.PASSED)
+class _Forgetful(LocalSignIn):
+    def resume(self, user, state, *, client, credential=None):
+        return super().resume(get_user_model()(), state, client=client)
 
 
-class _Trusting(LocalBackend):
-    def second_factor(self, user, method, code, *, state, client):
-        return MfaVerification(kind=method.kind, factor_id=method.id, at=timezone.now())
+class _Reluctant(LocalSignIn):
+    verifies_anytime = False
+
+
+_Leaking = _conversing(state={"typed": PASSWORD})
+_Lenient = _conversing(proof=ProofState.PASSED, methods=lambda self: ())
+_Trusting = _conversing(answer_code=_any_code)
+_Obliging = _conversing(set_new_password=lambda self, password, attributes: self)
+_Revealing = _conversing(session_data=lambda self, device_key: {"password": PASSWORD})
+_Homeless = _conversing(owner=None)
 
 
 @pytest.mark.django_db
-class TestBackendContract:
+class TestSignInContract:
     def test_it_runs_in_djangos_test_case(self):
-        assert _failures(_Local) == set()
+        assert _failures(_SignIn) == set()
 
     @pytest.mark.parametrize(
-        ("backend", "expected"),
+        ("sign_in", "expected"),
         [
             (_Leaking, "test_its_state_can_be_stored_and_holds_no_password"),
             (_Telling, "test_a_wrong_password_and_an_unknown_user_are_refused_alike"),
             (_Lenient, "test_without_a_recalled_device_a_factor_is_due_and_no_proof_has_passed"),
             (_Lenient, "test_a_recalled_device_proves_itself_where_the_backend_asks_for_that"),
             (_Trusting, "test_a_wrong_code_is_a_mismatch"),
+            (_Forgetful, "test_a_conversation_goes_on_where_it_was_left"),
+            (_Reluctant, "test_signed_in_users_verify_again_only_where_it_says_so"),
+            (_Obliging, "test_a_new_password_is_taken_only_where_it_was_asked_for"),
+            (_Revealing, "test_what_it_leaves_in_the_session_can_be_stored_and_holds_no_password"),
+            (_Homeless, "test_it_reaches_the_owner_of_the_devices"),
         ],
     )
-    def test_it_notices_a_backend_that_does_not_keep_it(self, backend, expected):
-        assert expected in _failures(_Local, backend=backend)
+    def test_it_notices_a_sign_in_that_does_not_keep_it(self, sign_in, expected):
+        assert expected in _failures(_SignIn, sign_in=sign_in)
 
 
 class _Owner(DeviceOwnerContract):

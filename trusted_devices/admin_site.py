@@ -93,8 +93,9 @@ def _can_verify(request: HttpRequest) -> bool:
     """Return whether this user has a second factor; where nobody can tell, the page that asks for it says so."""
     # A site is made before there are models.
     from trusted_devices.services import second_factor
+    from trusted_devices.web.client import current_user
 
     try:
-        return bool(second_factor.methods(request.user))
+        return bool(second_factor.methods(current_user(request)))
     except BackendUnavailable:
         return True

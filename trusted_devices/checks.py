@@ -17,11 +17,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from trusted_devices import conf
-from trusted_devices.backends import get_backend
 from trusted_devices.mfa import get_provider
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.policy import TrustPolicy
+from trusted_devices.signin import get_sign_in
 from trusted_devices.words import places
 
 MIDDLEWARE = "trusted_devices.middleware.DeviceKeyMiddleware"
@@ -95,7 +95,7 @@ def check_owner_deployment(**_: Any) -> list[CheckMessage]:
 
 
 def _backend() -> tuple[DeviceOwner, object]:
-    return get_owner(), get_backend()
+    return get_owner(), get_sign_in()
 
 
 def _owner() -> DeviceOwner | None:

@@ -1,4 +1,4 @@
-"""The Cognito backend does what the services rely on: the contract that the local one keeps as well."""
+"""A user pool does what the services rely on: the contracts that the site's own sign-in and owner keep as well."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from django.contrib.auth import get_user_model
 
 from tests.cognito.conftest import Browser, Person, Process
 from trusted_devices import cookies
-from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.models import CognitoUser, Device
-from trusted_devices.testing import PASSWORD, DeviceBackendContract
+from trusted_devices.owners.pool import PoolOwner
+from trusted_devices.signin.cognito import CognitoSignIn
+from trusted_devices.testing.contracts import PASSWORD, DeviceOwnerContract, SignInContract
 from trusted_devices.types import DeviceCredential
 
 
-@pytest.mark.django_db
-class TestCognitoBackend(DeviceBackendContract):
+class _AtThePool:
+    """Users of the pool."""
+
     @pytest.fixture(autouse=True)
     def _pool(self, process: Process) -> None:
         self.process = process
-
-    def make_backend(self) -> CognitoBackend:
-        return CognitoBackend()
 
     def make_user(self) -> Any:
         name = f"maria-{uuid.uuid4().hex[:8]}"
@@ -46,6 +45,18 @@ class TestCognitoBackend(DeviceBackendContract):
         browser = Browser()
         browser.trusted_sign_in(self.person(user))
         return cookies.load(browser.http.cookies["trusted_device"].value).entries[0]
+
+
+@pytest.mark.django_db
+class TestCognitoSignIn(_AtThePool, SignInContract):
+    def make_sign_in(self) -> CognitoSignIn:
+        return CognitoSignIn()
+
+
+@pytest.mark.django_db
+class TestPoolOwner(_AtThePool, DeviceOwnerContract):
+    def make_owner(self) -> PoolOwner:
+        return PoolOwner()
 
     def make_device(self, user: Any) -> Device:
         self.make_trusted_device(user)

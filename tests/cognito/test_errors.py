@@ -29,7 +29,6 @@ from tests.cognito.stubs import (
     stubbed_settings,
 )
 from trusted_devices.cognito import budget, checks, client, errors, session
-from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.exceptions import (
     ActionRequired,
     AlreadyAnswered,
@@ -43,6 +42,7 @@ from trusted_devices.exceptions import (
     UnknownMethod,
 )
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
+from trusted_devices.owners.pool import PoolOwner
 from trusted_devices.services import comparison, devices
 from trusted_devices.types import By, DeviceStatus
 
@@ -480,12 +480,12 @@ def test_the_pool_is_told_the_user_s_address_only_where_the_site_says_so(
 
 
 def test_a_device_that_is_gone_counts_as_stopped_but_cannot_be_remembered(pool: StubbedPool, device: Device) -> None:
-    backend = CognitoBackend()
+    owner = PoolOwner()
     for _ in range(2):
         pool.refuses("admin_update_device_status", "ResourceNotFoundException", GONE)
-    backend.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
+    owner.update_device_status(device, DeviceStatus.NOT_REMEMBERED)
     with pytest.raises(DeviceNotFound):
-        backend.update_device_status(device, DeviceStatus.REMEMBERED)
+        owner.update_device_status(device, DeviceStatus.REMEMBERED)
 
 
 def test_errors_are_logged_by_name_and_never_with_their_words(

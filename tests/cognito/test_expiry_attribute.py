@@ -10,10 +10,10 @@ import pytest
 from django.utils import timezone
 
 from tests.cognito.conftest import Browser, Person, Process, site_settings
-from trusted_devices.cognito import translate
-from trusted_devices.cognito.backend import CognitoBackend
+from trusted_devices.cognito import calls, translate
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device
+from trusted_devices.owners.pool import PoolOwner
 from trusted_devices.services import comparison, devices, expiry
 from trusted_devices.types import By
 
@@ -69,7 +69,7 @@ class TestOtherAppsSee:
             raise BackendUnavailable
 
         with monkeypatch.context() as patch:
-            patch.setattr(CognitoBackend, "publish_expiry", away)
+            patch.setattr(PoolOwner, "publish_expiry", away)
             browser.trusted_sign_in(person)
         assert published(person) is None
         now = timezone.now()
@@ -90,19 +90,19 @@ def test_what_is_as_it_should_be_is_not_written_again(
     now = timezone.now()
     list(comparison.compare(since=now, now=now))
     asked: list[str] = []
-    call = CognitoBackend._staff_call
+    call = calls.as_staff
 
-    def listen(self: CognitoBackend, operation: str, **params: Any) -> Any:
+    def listen(operation: str, **params: Any) -> Any:
         asked.append(operation)
-        return call(self, operation, **params)
+        return call(operation, **params)
 
-    monkeypatch.setattr(CognitoBackend, "_staff_call", listen)
+    monkeypatch.setattr(calls, "as_staff", listen)
     list(comparison.compare(since=timezone.now(), now=timezone.now()))
     assert asked == ["admin_list_devices", "admin_get_user"]
 
 
 def test_a_user_who_is_not_from_the_pool_has_no_attribute(process: Process, user: Any) -> None:
-    CognitoBackend().publish_expiry(user.pk, {})
+    PoolOwner().publish_expiry(user.pk, {})
 
 
 @pytest.mark.parametrize("count", [0, 1, 20, 32, 200])

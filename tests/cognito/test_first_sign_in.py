@@ -24,9 +24,12 @@ from tests.cognito.conftest import (
 from tests.cognito.stubs import CLIENT, DEVICE_KEY, SUB, StubbedPool
 from tests.cognito.test_errors import START_AGAIN, UNAVAILABLE, kinds, sees, status_of, times_called
 from trusted_devices.cognito import client
-from trusted_devices.cognito.backend import CognitoBackend
+from trusted_devices.cognito.flow import SignIn
+from trusted_devices.exceptions import SignInExpired
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import sessions
+from trusted_devices.signin.cognito import CognitoSignIn
+from trusted_devices.types import ClientInfo
 
 FORM = {"username": "maria", "password": "given by staff"}
 PASSWORD = "of my own choice 7"
@@ -557,5 +560,10 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
 
-def test_a_backend_that_waits_for_no_new_password_takes_none(pool: StubbedPool, maria: Any) -> None:
-    assert CognitoBackend().asks_new_password() is None
+def test_a_new_password_that_was_not_asked_for_is_not_taken(pool: StubbedPool, maria: Any) -> None:
+    state = SignIn(username="maria", challenge="SMS_MFA", session="s").dump()
+    conversation = CognitoSignIn().resume(maria, state, client=ClientInfo())
+    assert conversation.new_password is None
+    with pytest.raises(SignInExpired):
+        conversation.set_new_password(PASSWORD, {})
+    pool.is_done()

@@ -11,7 +11,6 @@ from django.urls import reverse
 from tests.cognito.conftest import Browser, at, trusts_the_device
 from tests.cognito.stubs import DEVICE_KEY, SUB, StubbedPool
 from trusted_devices.cognito import flow, identities, session, translate
-from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.cognito.errors import MalformedAnswer
 from trusted_devices.exceptions import (
     DeviceNotFound,
@@ -22,6 +21,8 @@ from trusted_devices.exceptions import (
     UnknownMethod,
 )
 from trusted_devices.models import CognitoUser, Device
+from trusted_devices.owners.pool import PoolOwner
+from trusted_devices.signin.cognito import CognitoSignIn
 from trusted_devices.types import ClientInfo, DeviceStatus
 
 FORM = {"username": "maria", "password": "correct horse battery"}
@@ -165,56 +166,62 @@ def test_factors_of_a_user_come_with_the_preferred_one_first() -> None:
     assert translate.user_methods({}) == []
 
 
-class TestTheBackend:
+class TestTheConversation:
     def test_takes_no_state_but_its_own(self, pool: StubbedPool, maria: Any) -> None:
-        method = translate.method("SOFTWARE_TOKEN_MFA")
         for state in ({}, {"sealed": "x"}, {"sealed": session._KEPT.seal({})}):
             with pytest.raises(SignInExpired):
-                CognitoBackend().second_factor(maria, method, "123456", state=state, client=ClientInfo())
+                CognitoSignIn().resume(maria, state, client=ClientInfo())
 
     def test_takes_a_code_only_for_the_factor_that_was_asked_for(self, pool: StubbedPool, maria: Any) -> None:
-        sign_in = flow.SignIn(username="maria", challenge="SMS_MFA", session="s")
+        state = flow.SignIn(username="maria", challenge="SMS_MFA", session="s").dump()
         totp, sms = translate.method("SOFTWARE_TOKEN_MFA"), translate.method("SMS_MFA")
+        conversation = CognitoSignIn().resume(maria, state, client=ClientInfo())
         with pytest.raises(SignInExpired):
-            CognitoBackend().second_factor(maria, totp, "123456", state=sign_in.dump(), client=ClientInfo())
+            conversation.answer_code(totp, "123456")
         with pytest.raises(UnknownMethod):
-            CognitoBackend().send_code(maria, totp, state=sign_in.dump(), client=ClientInfo())
-        sent = CognitoBackend().send_code(maria, sms, state=sign_in.dump(), client=ClientInfo())
-        with pytest.raises(TooManyAttempts):
-            CognitoBackend().send_code(maria, sms, state=sent, client=ClientInfo())
+            conversation.send(totp)
+        conversation.send(sms)
+        following = CognitoSignIn().resume(maria, conversation.state, client=ClientInfo())
+        for each in (conversation, following):
+            with pytest.raises(TooManyAttempts):
+                each.send(sms)
 
-    def test_confirms_no_device_outside_of_a_sign_in(self, pool: StubbedPool, maria: Any) -> None:
-        with pytest.raises(TrustNotAllowed):
-            CognitoBackend().new_device()
-        with pytest.raises(TrustNotAllowed):
-            CognitoBackend().confirm_device(Device(user=maria, device_key="k"))
-
-    def test_knows_no_devices_of_users_who_are_not_from_the_pool(self, pool: StubbedPool, user: Any) -> None:
-        backend, device = CognitoBackend(), Device(user=user, device_key="k")
-        assert backend.methods(user) == []
-        with pytest.raises(DeviceNotFound):
-            list(backend.list_devices(user))
-        with pytest.raises(DeviceNotFound):
-            backend.update_device_status(device, DeviceStatus.REMEMBERED)
-        backend.forget_device(device)
+    def test_asks_users_who_are_not_from_the_pool_for_nothing(self, pool: StubbedPool, user: Any) -> None:
+        assert CognitoSignIn().methods(user) == []
 
     def test_asks_a_user_whom_the_pool_deleted_for_nothing(self, pool: StubbedPool, maria: Any) -> None:
         pool.refuses("admin_get_user", "UserNotFoundException")
-        assert CognitoBackend().methods(maria) == []
+        assert CognitoSignIn().methods(maria) == []
+
+
+class TestTheOwner:
+    def test_confirms_no_device_outside_of_a_sign_in(self, pool: StubbedPool, maria: Any) -> None:
+        with pytest.raises(TrustNotAllowed):
+            PoolOwner().new_device()
+        with pytest.raises(TrustNotAllowed):
+            PoolOwner().confirm_device(Device(user=maria, device_key="k"))
+
+    def test_knows_no_devices_of_users_who_are_not_from_the_pool(self, pool: StubbedPool, user: Any) -> None:
+        owner, device = PoolOwner(), Device(user=user, device_key="k")
+        with pytest.raises(DeviceNotFound):
+            list(owner.list_devices(user))
+        with pytest.raises(DeviceNotFound):
+            owner.update_device_status(device, DeviceStatus.REMEMBERED)
+        owner.forget_device(device)
 
     def test_lists_devices_page_by_page(self, pool: StubbedPool, maria: Any) -> None:
         keys = [f"eu-central-1_{number:08}-0000-4000-8000-000000000000" for number in range(3)]
         pool.answers("admin_list_devices", {"Devices": [{"DeviceKey": keys[0]}], "PaginationToken": "a"})
         pool.answers("admin_list_devices", {"Devices": [], "PaginationToken": "b"})
         pool.answers("admin_list_devices", {"Devices": [{"DeviceKey": key} for key in keys[1:]]})
-        assert [device.device_key for device in CognitoBackend().list_devices(maria)] == keys
+        assert [device.device_key for device in PoolOwner().list_devices(maria)] == keys
         pool.is_done()
 
     def test_does_not_go_round_in_circles(self, pool: StubbedPool, maria: Any) -> None:
         for _ in range(2):
             pool.answers("admin_list_devices", {"Devices": [{"DeviceKey": DEVICE_KEY}], "PaginationToken": "a"})
         with pytest.raises(MalformedAnswer):
-            list(CognitoBackend().list_devices(maria))
+            list(PoolOwner().list_devices(maria))
         pool.is_done()
 
 

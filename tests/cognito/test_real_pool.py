@@ -20,9 +20,9 @@ from django_otp.oath import hotp
 
 from tests.cognito.conftest import Browser, at
 from trusted_devices.cognito import budget, checks, client, tokens
-from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.cognito.session import get_tokens
 from trusted_devices.models import CognitoUser, Device
+from trusted_devices.owners.pool import PoolOwner
 from trusted_devices.services import comparison, devices, expiry
 from trusted_devices.types import By, StatusReason
 
@@ -83,7 +83,7 @@ def trusted(browser: Browser, person: Any) -> Device:
 
 
 def in_the_pool(device: Device) -> str | None:
-    owned = {each.device_key: each.status for each in CognitoBackend().list_devices(device.user)}
+    owned = {each.device_key: each.status for each in PoolOwner().list_devices(device.user)}
     return owned.get(device.device_key)
 
 

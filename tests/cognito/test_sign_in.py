@@ -17,7 +17,6 @@ from django.utils import timezone
 from tests.cognito.conftest import Browser, Person, Process, at, new_person, site_settings
 from trusted_devices import cookies
 from trusted_devices.cognito import session
-from trusted_devices.cognito.backend import CognitoBackend
 from trusted_devices.cognito.client import PoolClient
 from trusted_devices.cognito.flow import Flow
 from trusted_devices.cognito.identities import UserMapper
@@ -25,6 +24,8 @@ from trusted_devices.cognito.session import get_tokens
 from trusted_devices.crypto import device_secret
 from trusted_devices.exceptions import BackendUnavailable, InvalidCredentials, SignInExpired
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
+from trusted_devices.owners.pool import PoolOwner
+from trusted_devices.signin.cognito import CognitoSignIn
 from trusted_devices.types import ClientInfo
 
 
@@ -114,9 +115,7 @@ def test_names_that_the_pool_would_not_take_are_refused_like_wrong_ones(
     browser: Browser, person: Person, username: str
 ) -> None:
     with pytest.raises(InvalidCredentials):
-        CognitoBackend().first_factor(
-            credentials={"username": username, "password": "x"}, client=ClientInfo(), recall=lambda user: None
-        )
+        CognitoSignIn().begin({"username": username, "password": "x"}, client=ClientInfo(), recall=lambda user: None)
 
 
 def test_a_wrong_code_can_be_corrected(browser: Browser, person: Person) -> None:
@@ -256,7 +255,7 @@ class TestADevice:
             def fail(self, device, status):
                 raise BackendUnavailable
 
-            patch.setattr(CognitoBackend, "update_device_status", fail)
+            patch.setattr(PoolOwner, "update_device_status", fail)
             assert at(browser.trust()) == "home"
         assert browser.is_signed_in
         assert (Device.objects.count(), person.devices()) == (0, [])

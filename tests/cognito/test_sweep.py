@@ -87,17 +87,17 @@ def test_what_another_worker_has_claimed_is_left_to_it(browser: Browser, person:
 def test_trust_that_was_renewed_while_the_pool_was_told_is_given_back_there(
     browser: Browser, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trusted_devices.cognito.backend import CognitoBackend
+    from trusted_devices.owners.pool import PoolOwner
 
     browser.trusted_sign_in(person)
     later = timezone.now() + 61 * DAY
-    told = CognitoBackend.update_device_status
+    told = PoolOwner.update_device_status
 
     def renew_meanwhile(self, device, status):
         told(self, device, status)
         Device.objects.update(trust_expires_at=later + DAY)
 
-    monkeypatch.setattr(CognitoBackend, "update_device_status", renew_meanwhile)
+    monkeypatch.setattr(PoolOwner, "update_device_status", renew_meanwhile)
     assert sum(expiry.expire_due(now=later)) == 0
     assert (Device.objects.get().status, statuses(person)) == ("remembered", ["remembered"])
 

@@ -10,7 +10,7 @@ from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from trusted_devices.mfa.otp import OTPProvider
-from trusted_devices.testing import MfaProviderContract
+from trusted_devices.testing.contracts import MfaProviderContract
 
 
 class _Contract(MfaProviderContract):

@@ -8,14 +8,15 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from tests.shared_database import at_once
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 from trusted_devices.services import second_factor
-from trusted_devices.types import MfaVerification
+from trusted_devices.types import By, MfaVerification
 
 TRIES = 5
 
 
 def _outcomes(user, method, code, client_info):
     def verify():
-        return second_factor.verify(user, method, code, state={}, client=client_info)
+        conversation = second_factor.ask_again(user, client=client_info)
+        return second_factor.verify(conversation, method, code, by=By(client=client_info))
 
     outcomes = at_once(*[verify] * TRIES)
     verified = [outcome for outcome in outcomes if isinstance(outcome, MfaVerification)]

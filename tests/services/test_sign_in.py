@@ -19,7 +19,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.broken_database import broken
 from tests.conftest import NOW
-from trusted_devices.backends.local import LocalBackend
+from trusted_devices.backends import Backend
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import (
     AlreadyAnswered,
@@ -36,8 +36,10 @@ from trusted_devices.exceptions import (
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.policy import CLOCK_SKEW
 from trusted_devices.services import devices, sign_in, stamps
-from trusted_devices.services.sign_in import Challenge, SignedIn, SignInState, Step
-from trusted_devices.types import By, ClientInfo, StatusReason, TrustReason, VerifiedBy
+from trusted_devices.services.sign_in import Challenge, SignedIn
+from trusted_devices.services.sign_in_state import Question, SignInState
+from trusted_devices.signin.local import LocalConversation, LocalSignIn
+from trusted_devices.types import By, ClientInfo, ProofState, StatusReason, TrustReason, VerifiedBy
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
@@ -64,37 +66,52 @@ def code(totp):
 @pytest.fixture
 def begin(user, client_info):
     def begin_it(cookie=EMPTY, *, password="correct horse", username="maria", client=client_info):
-        return sign_in.begin(
-            credentials={"username": username, "password": password}, cookie=cookie, client=client, now=NOW
-        )
+        credentials = {"username": username, "password": password}
+        return sign_in.begin(credentials, cookie=cookie, by=By(client=client, at=NOW))
 
     return begin_it
 
 
 @pytest.fixture
-def answer_code(client_info):
-    def answer(state, typed, cookie=EMPTY, *, client=client_info, now=NOW):
-        return sign_in.answer_code(state, code=typed, cookie=cookie, client=client, now=now)
+def load(client_info):
+    """Go on with a sign-in as the next request does."""
+
+    def load_it(state, cookie=EMPTY, *, client=client_info, now=NOW):
+        return sign_in.load(state, cookie=cookie, by=By(client=client, at=now))
+
+    return load_it
+
+
+@pytest.fixture
+def answer_code(load):
+    def answer(state, typed, cookie=EMPTY, **options):
+        return sign_in.answer_code(load(state, cookie, **options), typed)
 
     return answer
 
 
 @pytest.fixture
-def answer_offer(client_info):
-    def answer(state, period, cookie=EMPTY, *, name="", client=client_info, now=NOW):
-        return sign_in.answer_offer(state, period=period, name=name, cookie=cookie, client=client, now=now)
+def answer_offer(load):
+    def answer(state, period, cookie=EMPTY, *, name="", **options):
+        return sign_in.answer_offer(load(state, cookie, **options), period=period, name=name)
 
     return answer
 
 
 @pytest.fixture
-def answer_new_password(client_info):
+def answer_new_password(load):
     def answer(state):
-        return sign_in.answer_new_password(
-            state, password="mine 7", attributes={}, cookie=EMPTY, client=client_info, now=NOW
-        )
+        return sign_in.answer_new_password(load(state), password="mine 7", attributes={})
 
     return answer
+
+
+@pytest.fixture
+def choose_method(load):
+    def choose(state, method, **options):
+        return sign_in.choose_method(load(state, **options), method.persistent_id)
+
+    return choose
 
 
 @pytest.fixture
@@ -140,7 +157,7 @@ class TestThePassword:
         challenge = begin()
         assert isinstance(challenge, Challenge)
         assert challenge.user == user
-        assert challenge.state.step is Step.SECOND_FACTOR
+        assert challenge.question is Question.SECOND_FACTOR
         assert challenge.method in challenge.methods
         assert challenge.state.method_id == challenge.method.id == totp.persistent_id
         assert (challenge.offer, challenge.device) == (None, None)
@@ -168,7 +185,7 @@ class TestThePassword:
 class TestTheCode:
     def test_the_right_code_leads_to_the_question_about_trust(self, asked, code, answer_code, totp):
         challenge = answer_code(asked, code)
-        assert challenge.state.step is Step.OFFER_TRUST
+        assert challenge.question is Question.OFFER_TRUST
         assert challenge.offer.periods == (30 * DAY, 60 * DAY, 90 * DAY)
         assert challenge.offer.default == SIXTY_DAYS
         assert challenge.state.verified.factor_id == totp.persistent_id
@@ -197,15 +214,16 @@ class TestTheCode:
         assert raised.value.retry_at > NOW
         assert len(failures) == 1
 
-    def test_a_factor_removed_meanwhile_cannot_be_answered(self, asked, code, answer_code, totp):
+    def test_a_factor_removed_meanwhile_cannot_be_answered(self, asked, code, load, totp):
+        challenge = load(asked)
         totp.delete()
         with pytest.raises(UnknownMethod):
-            answer_code(asked, code)
+            sign_in.answer_code(challenge, code)
 
-    def test_a_recovery_code_signs_in_without_an_offer(self, asked, user, answer_code, client_info):
+    def test_a_recovery_code_signs_in_without_an_offer(self, asked, user, answer_code, choose_method):
         codes = StaticDevice.objects.create(user=user, name="codes", confirmed=True)
         codes.token_set.create(token="abcd2345")
-        chosen = sign_in.choose_method(asked, method_id=codes.persistent_id, client=client_info, now=NOW)
+        chosen = choose_method(asked, codes)
         outcome = answer_code(chosen.state, "ABCD-2345")
         assert isinstance(outcome, SignedIn)
         assert outcome.by is VerifiedBy.RECOVERY
@@ -222,35 +240,34 @@ class TestAnotherFactor:
     def email(self, user):
         return EmailDevice.objects.create(user=user, name="mail", confirmed=True)
 
-    def test_a_code_is_sent_where_the_factor_needs_one(self, email, begin, totp, client_info, answer_code):
-        state = begin().state
-        chosen = sign_in.choose_method(state, method_id=email.persistent_id, client=client_info, now=NOW)
+    def test_a_code_is_sent_where_the_factor_needs_one(self, email, begin, totp, choose_method, answer_code):
+        chosen = choose_method(begin().state, email)
         assert chosen.method.kind == "email"
         assert len(mail.outbox) == 1
         email.refresh_from_db()
         assert email.token in mail.outbox[0].body
         assert isinstance(answer_code(chosen.state, email.token), Challenge)
 
-    def test_no_code_is_sent_where_none_is_needed(self, asked, totp, client_info):
-        sign_in.choose_method(asked, method_id=totp.persistent_id, client=client_info, now=NOW)
+    def test_no_code_is_sent_where_none_is_needed(self, asked, totp, choose_method):
+        choose_method(asked, totp)
         assert mail.outbox == []
 
-    def test_codes_cannot_be_asked_for_too_often(self, email, begin, client_info, settings):
+    def test_codes_cannot_be_asked_for_too_often(self, email, begin, choose_method, settings):
         settings.OTP_EMAIL_COOLDOWN_DURATION = 60
         state = begin().state
-        sign_in.choose_method(state, method_id=email.persistent_id, client=client_info, now=NOW)
+        choose_method(state, email)
         with pytest.raises(TooManyAttempts):
-            sign_in.choose_method(state, method_id=email.persistent_id, client=client_info, now=NOW)
+            choose_method(state, email)
         assert len(mail.outbox) == 1
 
-    def test_somebody_elses_factor_cannot_be_chosen(self, asked, other_user, client_info):
+    def test_somebody_elses_factor_cannot_be_chosen(self, asked, other_user, choose_method):
         theirs = TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
         with pytest.raises(UnknownMethod):
-            sign_in.choose_method(asked, method_id=theirs.persistent_id, client=client_info, now=NOW)
+            choose_method(asked, theirs)
 
-    def test_no_factor_can_be_chosen_after_the_code(self, offered, totp, client_info):
+    def test_no_factor_can_be_chosen_after_the_code(self, offered, totp, choose_method):
         with pytest.raises(SignInExpired):
-            sign_in.choose_method(offered, method_id=totp.persistent_id, client=client_info, now=NOW)
+            choose_method(offered, totp)
 
 
 class TestTheQuestion:
@@ -289,8 +306,15 @@ class TestTheQuestion:
         assert Device.objects.count() == 1
 
     def test_trust_cannot_be_taken_while_acting_as_somebody_else(self, offered, answer_offer):
-        with pytest.raises(TrustNotAllowed):
+        with pytest.raises(SignInExpired):
             answer_offer(offered, SIXTY_DAYS, client=ClientInfo(impersonated=True))
+        assert not Device.objects.exists()
+
+    def test_trust_that_the_policy_forbids_although_it_offers_it_cannot_be_taken(self, offered, answer_offer, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "POLICY": "tests.web.views.policies.OffersWhatItForbids"}
+        with pytest.raises(TrustNotAllowed):
+            answer_offer(offered, SIXTY_DAYS)
+        assert not Device.objects.exists()
 
     def test_a_known_device_is_named_in_the_question_and_revived_by_the_answer(
         self, cookie, begin, totp, answer_code, answer_offer, time_machine
@@ -315,12 +339,33 @@ class TestTheQuestion:
         assert not Device.objects.get().is_remembered
 
 
-class CarelessBackend(LocalBackend):
-    """Asks nobody for a second factor, whatever was decided."""
+class CarelessConversation(LocalConversation):
+    """Asks for no second factor, although one is due."""
 
-    def first_factor(self, *, credentials, client, recall):
-        first = super().first_factor(credentials=credentials, client=client, recall=recall)
-        return replace(first, methods=())
+    def methods(self):
+        return ()
+
+
+class CarelessSignIn(LocalSignIn):
+    """Asks nobody for a second factor."""
+
+    conversation_class = CarelessConversation
+
+
+class DoubtfulConversation(LocalConversation):
+    """The device was to prove itself, and that failed."""
+
+    proof = ProofState.FAILED
+
+
+class DoubtfulSignIn(LocalSignIn):
+    """Believes no device."""
+
+    conversation_class = DoubtfulConversation
+
+
+CARELESS = Backend(sign_in=f"{__name__}.CarelessSignIn")
+DOUBTFUL = Backend(sign_in=f"{__name__}.DoubtfulSignIn")
 
 
 class TestWhatGoesWrong:
@@ -350,13 +395,18 @@ class TestWhatGoesWrong:
             assert isinstance(begin(cookie), Challenge)
 
     def test_a_backend_that_asks_for_no_code_where_one_is_due_lets_nobody_in(self, begin, totp, settings):
-        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.CarelessBackend"}
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.CARELESS"}
         with pytest.raises(BackendUnavailable):
             begin()
 
     def test_such_a_backend_is_trusted_with_those_who_may_skip_it(self, cookie, begin, settings):
-        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.CarelessBackend"}
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.CARELESS"}
         assert begin(cookie).by is VerifiedBy.TRUSTED_DEVICE
+
+    def test_a_device_whose_proof_failed_never_skips_the_code(self, cookie, begin, settings):
+        settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.DOUBTFUL"}
+        assert begin(cookie).question is Question.SECOND_FACTOR
+        assert DeviceEvent.objects.filter(action="trust_refused", reason="proof_failed").exists()
 
 
 class TestATrustedDevice:
@@ -422,11 +472,11 @@ class TestTrackingModes:
         assert outcome.device.trust_expires_at == NOW + SIXTY_DAYS
         assert begin(EMPTY.put(outcome.credential)).by is VerifiedBy.TRUSTED_DEVICE
 
-    def test_always_does_not_remember_after_a_recovery_code(self, asked, user, answer_code, settings, client_info):
+    def test_always_does_not_remember_after_a_recovery_code(self, asked, user, answer_code, settings, choose_method):
         settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "always"}
         codes = StaticDevice.objects.create(user=user, name="codes", confirmed=True)
         codes.token_set.create(token="abcd2345")
-        chosen = sign_in.choose_method(asked, method_id=codes.persistent_id, client=client_info, now=NOW)
+        chosen = choose_method(asked, codes)
         assert answer_code(chosen.state, "abcd2345").device is None
         assert not Device.objects.exists()
 
@@ -454,19 +504,16 @@ class TestTrackingModes:
 class TestInBetween:
     """Whatever happened between two steps, in each step that can be taken."""
 
-    @pytest.fixture(params=["answer_code", "choose_method", "resume", "answer_offer", "not_now", "resume_offer"])
-    def step(self, request, asked, offered, totp, client_info, code):
+    @pytest.fixture(params=["answer_code", "choose_method", "load", "answer_offer", "not_now", "load_offer"])
+    def step(self, request, asked, offered, totp, load, answer_code, choose_method, answer_offer):
         """Take one step at a given time with the state that belongs to it."""
-        arguments = {"cookie": EMPTY, "client": client_info}
         steps = {
-            "answer_code": lambda now: sign_in.answer_code(asked, code="000000", now=now, **arguments),
-            "choose_method": lambda now: sign_in.choose_method(
-                asked, method_id=totp.persistent_id, client=client_info, now=now
-            ),
-            "resume": lambda now: sign_in.resume(asked, now=now, **arguments),
-            "answer_offer": lambda now: sign_in.answer_offer(offered, period=SIXTY_DAYS, now=now, **arguments),
-            "not_now": lambda now: sign_in.answer_offer(offered, period=None, now=now, **arguments),
-            "resume_offer": lambda now: sign_in.resume(offered, now=now, **arguments),
+            "answer_code": lambda now: answer_code(asked, "000000", now=now),
+            "choose_method": lambda now: choose_method(asked, totp, now=now),
+            "load": lambda now: load(asked, now=now),
+            "answer_offer": lambda now: answer_offer(offered, SIXTY_DAYS, now=now),
+            "not_now": lambda now: answer_offer(offered, None, now=now),
+            "load_offer": lambda now: load(offered, now=now),
         }
         return steps[request.param]
 
@@ -516,8 +563,8 @@ class TestTheWrongStep:
         with pytest.raises(SignInExpired):
             answer_code(offered, "000000")
 
-    def test_a_state_that_claims_the_question_without_a_code_is_refused(self, asked, answer_offer, client_info):
-        claimed = replace(asked, step=Step.OFFER_TRUST)
+    def test_a_state_that_claims_the_question_without_a_code_is_refused(self, asked, answer_offer):
+        claimed = replace(asked, question=Question.OFFER_TRUST)
         for period in (SIXTY_DAYS, None):
             with pytest.raises(SignInExpired):
                 answer_offer(claimed, period)
@@ -528,40 +575,40 @@ class TestTheWrongStep:
                 answer_new_password(state)
 
     def test_a_state_that_claims_a_new_password_which_the_backend_does_not_ask_for_is_refused(
-        self, asked, answer_new_password, client_info
+        self, asked, load, answer_new_password
     ):
-        claimed = replace(asked, step=Step.NEW_PASSWORD)
+        claimed = replace(asked, question=Question.NEW_PASSWORD)
         with pytest.raises(SignInExpired):
             answer_new_password(claimed)
         with pytest.raises(SignInExpired):
-            sign_in.resume(claimed, client=client_info, cookie=EMPTY, now=NOW)
+            load(claimed)
 
 
-class TestResuming:
-    def test_the_code_is_asked_for_again(self, asked, client_info, totp):
-        challenge = sign_in.resume(asked, client=client_info, cookie=EMPTY, now=NOW)
+class TestLoading:
+    def test_the_code_is_asked_for_again(self, asked, load, totp):
+        challenge = load(asked)
         assert (challenge.method.id, challenge.state) == (totp.persistent_id, asked)
 
-    def test_the_question_is_asked_again_with_the_device_in_front(self, offered, cookie, client_info):
-        challenge = sign_in.resume(offered, client=client_info, cookie=cookie, now=NOW)
+    def test_the_question_is_asked_again_with_the_device_in_front(self, offered, cookie, load):
+        challenge = load(offered, cookie)
         assert challenge.offer.default == SIXTY_DAYS
         assert challenge.device == Device.objects.get()
 
-    def test_nothing_is_asked_when_mfa_was_removed_meanwhile(self, asked, client_info, totp):
+    def test_nothing_is_asked_when_mfa_was_removed_meanwhile(self, asked, load, totp):
         totp.delete()
         with pytest.raises(SignInExpired):
-            sign_in.resume(asked, client=client_info, cookie=EMPTY, now=NOW)
+            load(asked)
 
-    def test_nothing_is_asked_when_the_factor_was_removed_meanwhile(self, asked, client_info, totp, user):
+    def test_nothing_is_asked_when_the_factor_was_removed_meanwhile(self, asked, load, totp, user):
         totp.delete()
         TOTPDevice.objects.create(user=user, name="another", confirmed=True)
         with pytest.raises(UnknownMethod):
-            sign_in.resume(replace(asked, method_id="gone"), client=client_info, cookie=EMPTY, now=NOW)
+            load(replace(asked, method_id="gone"))
 
-    def test_the_question_is_not_asked_when_the_policy_forbids_it_meanwhile(self, offered, client_info, settings):
+    def test_the_question_is_not_asked_when_the_policy_forbids_it_meanwhile(self, offered, load, settings):
         settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "off"}
         with pytest.raises(SignInExpired):
-            sign_in.resume(offered, client=client_info, cookie=EMPTY, now=NOW)
+            load(offered)
 
 
 class TestTheState:
@@ -588,8 +635,8 @@ class TestTheState:
             {"started": None},
             {"started": 1e300},
             {"started": float("nan")},
-            {"step": "done"},
-            {"step": None},
+            {"question": "done"},
+            {"question": None},
             {"verified": []},
             {"verified": {}},
             {"verified": "mfa!"},
@@ -604,7 +651,9 @@ class TestTheState:
         with pytest.raises(SignInExpired):
             SignInState.load(offered.dump() | change)
 
-    @pytest.mark.parametrize("key", ["id", "user", "auth_backend", "stamp", "started", "step", "method", "verified"])
+    @pytest.mark.parametrize(
+        "key", ["id", "user", "auth_backend", "stamp", "started", "question", "method", "verified"]
+    )
     def test_an_incomplete_one_has_expired(self, offered, key):
         raw = offered.dump()
         del raw[key]

@@ -20,7 +20,7 @@ from trusted_devices.services import devices, granting, sessions
 from trusted_devices.services.granting import TrustChoice
 from trusted_devices.services.sign_in import SignedIn
 from trusted_devices.types import By, MfaVerification, Presented, StatusReason, VerifiedBy
-from trusted_devices.web import logins, session_note
+from trusted_devices.web import logins, pending, session_note
 from trusted_devices.web.jar import apply_changes
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -37,7 +37,7 @@ def http_request(db):
     """A request in a session with a half-finished sign-in."""
     request = RequestFactory().post("/")
     request.session = import_module(django_settings.SESSION_ENGINE).SessionStore()
-    request.session[logins.STATE_SESSION_KEY] = {"id": "half"}
+    request.session[pending.SESSION_KEY] = {"id": "half"}
     request.session.create()
     request.user = AnonymousUser()
     return request
@@ -86,7 +86,7 @@ class TestFinishing:
         assert auth.get_user(http_request) == user
         assert http_request.session.session_key != before
         assert not http_request.session.exists(before)
-        assert logins.STATE_SESSION_KEY not in http_request.session
+        assert pending.SESSION_KEY not in http_request.session
 
     def test_what_the_session_held_of_another_user_is_gone(self, http_request, by_code, other_user):
         auth.login(http_request, other_user, backend=BACKEND)

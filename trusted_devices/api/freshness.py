@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 
 from trusted_devices.api.problems import Problem
 from trusted_devices.services import second_factor
-from trusted_devices.types import ClientInfo, MfaVerification, VerifiedBy
+from trusted_devices.types import By, ClientInfo, MfaVerification, VerifiedBy
 from trusted_devices.web import guards, logins, session_note
 from trusted_devices.web.session_note import Verification
 
@@ -41,7 +42,7 @@ def fresh_verification(request: Request, asked: Mapping[str, Any], client: Clien
     Raises a ``Problem`` (``fresh_mfa_required``, naming the factors to choose from), ``CodeMismatch``,
     ``UnknownMethod``, ``TooManyAttempts``, ``BackendUnavailable``.
     """
-    user, code = request.user, asked.get("code")
+    user, code = cast("AbstractBaseUser", request.user), asked.get("code")
     note = session_verification(request)
     if not code:
         if note is not None and note.is_fresh(max_age=MAX_AGE, now=timezone.now()):
@@ -53,13 +54,14 @@ def fresh_verification(request: Request, asked: Mapping[str, Any], client: Clien
     method = second_factor.find(methods, asked["method"]) if asked.get("method") else methods[0]
     http_request: HttpRequest = request._request
     guards.ensure_allowed(http_request, user.get_username())
-    verified = second_factor.verify(user, method, code, state={}, client=client)
+    conversation = second_factor.ask_again(user, client=client)
+    verified = second_factor.verify(conversation, method, code, by=By(client=client))
     if note is not None:
         logins.renew_verification(http_request, user, verified)
     return verified
 
 
-def _code_needed(user: Any) -> Problem:
+def _code_needed(user: AbstractBaseUser) -> Problem:
     methods = [{"id": method.id, "kind": method.kind} for method in second_factor.methods(user)]
     detail = _("This takes a second factor used just now. Send its code.")
     return Problem(HTTPStatus.FORBIDDEN, "fresh_mfa_required", detail, methods=methods)

@@ -95,7 +95,7 @@ def ask(pool_user: PoolUser, factor: Factor, *, client_info: ClientInfo) -> Aske
             digest=_digest(pool_user, code),
         )
     try:
-        second_factor.send(user, factor.methods[0], state={}, client=client_info)
+        second_factor.send(second_factor.ask_again(user, client=client_info), factor.methods[0])
     except TooManyAttempts:
         raise errors.too_many_requests() from None
     address = getattr(user, user.get_email_field_name(), "") or ""
@@ -195,12 +195,13 @@ def mask(address: str) -> str:
 
 def _verify(pool_user: PoolUser, factor: Factor, code: str, by: By) -> MfaVerification:
     """Try ``code`` on each of the methods: the wire does not say which app it is from."""
+    conversation = second_factor.ask_again(pool_user.user, client=by.client)
     for method in factor.methods[:-1]:
         try:
-            return second_factor.verify(pool_user.user, method, code, state={}, client=by.client, now=by.at)
+            return second_factor.verify(conversation, method, code, by=by)
         except (CodeMismatch, TooManyAttempts):
             continue
-    return second_factor.verify(pool_user.user, factor.methods[-1], code, state={}, client=by.client, now=by.at)
+    return second_factor.verify(conversation, factor.methods[-1], code, by=by)
 
 
 def _verify_sms(pool_user: PoolUser, code: str, sent: str, by: By) -> MfaVerification:

@@ -1,4 +1,4 @@
-"""What a second-factor provider must do. ``trusted_devices.testing.MfaProviderContract`` tests any of them."""
+"""What a second-factor provider must do. ``testing.contracts.MfaProviderContract`` tests any of them."""
 
 from __future__ import annotations
 

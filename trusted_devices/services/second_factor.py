@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_login_failed
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.backends import get_backend
 from trusted_devices.exceptions import CodeMismatch, UnknownMethod
 from trusted_devices.services import activity
-from trusted_devices.types import By, ClientInfo, DeviceCredential, EventAction, MfaMethod, MfaVerification
+from trusted_devices.signin import get_sign_in
+from trusted_devices.signin.base import Conversation
+from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification
 
 
-def methods(user: Any, *, state: Mapping[str, str] | None = None) -> Sequence[MfaMethod]:
-    """Return the factors that ``user`` can be asked for, preferred first; none when MFA is not active.
-
-    ``state`` is the backend's, within a sign-in. Raises ``BackendUnavailable``.
-    """
-    return get_backend().during(state or {}).methods(user)
+def methods(user: AbstractBaseUser) -> Sequence[MfaMethod]:
+    """Return the factors of ``user``, preferred first; none when MFA is not active. Raises ``BackendUnavailable``."""
+    return get_sign_in().methods(user)
 
 
 def may_ask_anytime() -> bool:
-    """Return whether signed-in users can be asked without signing in again (``BaseDeviceBackend.verifies_anytime``)."""
-    return get_backend().verifies_anytime
+    """Return whether signed-in users can be asked without signing in again (``SignInBackend.verifies_anytime``)."""
+    return get_sign_in().verifies_anytime
+
+
+def ask_again(user: AbstractBaseUser, *, client: ClientInfo, state: Mapping[str, str] | None = None) -> Conversation:
+    """Return the conversation with a signed-in user who verifies a second factor again.
+
+    ``state`` is what an earlier step of it left. Raises ``SignInExpired`` where only a sign-in asks for one.
+    """
+    return get_sign_in().resume(user, state or {}, client=client)
 
 
 def find(found: Sequence[MfaMethod], method_id: str) -> MfaMethod:
@@ -37,36 +41,26 @@ def find(found: Sequence[MfaMethod], method_id: str) -> MfaMethod:
     return method
 
 
-def send(user: Any, method: MfaMethod, *, state: Mapping[str, str], client: ClientInfo) -> Mapping[str, str]:
-    """Send a code where ``method`` needs one; return the backend's state for the next step.
+def send(conversation: Conversation, method: MfaMethod) -> None:
+    """Send a code where ``method`` needs one, or note the choice of it where the backend must know.
 
-    Raises ``TooManyAttempts`` (asked for too often) and ``BackendUnavailable``.
+    Raises ``TooManyAttempts`` (asked for too often), ``SignInExpired``, ``BackendUnavailable``.
     """
-    if not method.needs_sending and not method.needs_choosing:
-        return state
-    return get_backend().send_code(user, method, state=state, client=client)
+    if method.needs_sending or method.needs_choosing:
+        conversation.send(method)
 
 
 @sensitive_variables("code")
-def verify(
-    user: Any,
-    method: MfaMethod,
-    code: str,
-    *,
-    state: Mapping[str, str],
-    client: ClientInfo,
-    credential: DeviceCredential | None = None,
-    now: datetime | None = None,
-) -> MfaVerification:
-    """Verify a code and use it up. Raises ``CodeMismatch``, ``TooManyAttempts``, ``BackendUnavailable``.
+def verify(conversation: Conversation, method: MfaMethod, code: str, *, by: By) -> MfaVerification:
+    """Verify a code and use it up. Raises as ``Conversation.answer_code`` does.
 
-    ``credential`` is what the device in front of the user holds, for backends that ask it to prove itself as well.
     A wrong code is announced as Django's ``user_login_failed``, so that what guards passwords guards codes as well.
     """
     try:
-        return get_backend().during(state, credential).second_factor(user, method, code, state=state, client=client)
+        return conversation.answer_code(method, code)
     except CodeMismatch:
-        now = now or timezone.now()
-        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, by=By(client=client, at=now))
-        user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=client.request)
+        user = conversation.user
+        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, by=by)
+        credentials = {"username": user.get_username()}
+        user_login_failed.send(sender=__name__, credentials=credentials, request=by.client.request)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import auth
 from django.http import HttpRequest
@@ -18,16 +18,15 @@ from trusted_devices.types import By, MfaVerification, VerifiedBy
 from trusted_devices.web import session_note
 from trusted_devices.web.client import client_info
 from trusted_devices.web.jar import get_jar
+from trusted_devices.web.pending import drop_pending
 from trusted_devices.web.session_note import Verification
-
-STATE_SESSION_KEY = "_trusted_devices_sign_in"
 
 
 def finish(request: HttpRequest, outcome: SignedIn) -> None:
     """Sign ``outcome.user`` in: a new session key, the note of how they were verified, the device's credential."""
     client = client_info(request)
-    request.session.pop(STATE_SESSION_KEY, None)
-    auth.login(request, outcome.user, backend=outcome.auth_backend or None)
+    drop_pending(request)
+    auth.login(request, cast("Any", outcome.user), backend=outcome.auth_backend or None)
     jar = get_jar(request)
     jar.tidy()
     if outcome.credential is not None:

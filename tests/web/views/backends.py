@@ -1,56 +1,82 @@
-"""Backends of which a part cannot be reached."""
+"""Sign-ins of which a part cannot be reached. The setting names the backends at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from trusted_devices.backends.base import FirstFactor
-from trusted_devices.backends.local import LocalBackend
+from trusted_devices.backends import Backend
 from trusted_devices.exceptions import BackendUnavailable
-from trusted_devices.types import MfaVerification
+from trusted_devices.signin.base import Conversation
+from trusted_devices.signin.local import LocalConversation, LocalSignIn
+from trusted_devices.types import MfaMethod, MfaVerification
 
 
-class NoPasswords(LocalBackend):
+class NoPasswords(LocalSignIn):
     """Cannot check passwords."""
 
-    def first_factor(self, **arguments: Any) -> FirstFactor:
+    def begin(self, credentials: Mapping[str, str], **options: Any) -> Conversation:
         raise BackendUnavailable
 
 
-class NoCodes(LocalBackend):
+class WithoutCodes(LocalConversation):
     """Cannot check or send codes."""
 
-    def second_factor(self, *arguments: Any, **options: Any) -> MfaVerification:
+    def send(self, method: MfaMethod) -> None:
         raise BackendUnavailable
 
-    def send_code(self, *arguments: Any, **options: Any) -> Mapping[str, str]:
+    def answer_code(self, method: MfaMethod, code: str) -> MfaVerification:
         raise BackendUnavailable
 
 
-class Broken(LocalBackend):
+class NoCodes(LocalSignIn):
+    """Asks for codes that it cannot check."""
+
+    conversation_class = WithoutCodes
+
+
+class BreakingDown(LocalConversation):
     """Fails in ways that nobody has thought of."""
 
-    def first_factor(self, **arguments: Any) -> FirstFactor:
-        raise RuntimeError("broken")
-
-    def second_factor(self, *arguments: Any, **options: Any) -> MfaVerification:
+    def answer_code(self, method: MfaMethod, code: str) -> MfaVerification:
         raise RuntimeError("broken")
 
 
-class OnlyAtSignIn(LocalBackend):
+class Broken(LocalSignIn):
+    """Fails at every step."""
+
+    conversation_class = BreakingDown
+
+    def begin(self, credentials: Mapping[str, str], **options: Any) -> Conversation:
+        raise RuntimeError("broken")
+
+
+class OnlyAtSignIn(LocalSignIn):
     """Asks for second factors only in the course of a sign-in."""
 
     verifies_anytime = False
 
 
-class LosesFactors(LocalBackend):
+class LosingFactors(LocalConversation):
     """The factor that is asked for is removed while its code is on the way."""
 
-    def second_factor(self, user: Any, *arguments: Any, **options: Any) -> MfaVerification:
-        user.totpdevice_set.all().delete()
-        return super().second_factor(user, *arguments, **options)
+    def send(self, method: MfaMethod) -> None:
+        self.user.emaildevice_set.all().delete()
+        super().send(method)
 
-    def send_code(self, user: Any, *arguments: Any, **options: Any) -> Mapping[str, str]:
-        user.emaildevice_set.all().delete()
-        return super().send_code(user, *arguments, **options)
+    def answer_code(self, method: MfaMethod, code: str) -> MfaVerification:
+        self.user.totpdevice_set.all().delete()
+        return super().answer_code(method, code)
+
+
+class LosesFactors(LocalSignIn):
+    """Its conversations lose factors."""
+
+    conversation_class = LosingFactors
+
+
+NO_PASSWORDS = Backend(sign_in=f"{__name__}.NoPasswords")
+NO_CODES = Backend(sign_in=f"{__name__}.NoCodes")
+BROKEN = Backend(sign_in=f"{__name__}.Broken")
+ONLY_AT_SIGN_IN = Backend(sign_in=f"{__name__}.OnlyAtSignIn")
+LOSES_FACTORS = Backend(sign_in=f"{__name__}.LosesFactors")

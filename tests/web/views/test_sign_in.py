@@ -23,7 +23,7 @@ from trusted_devices.cookies import DeviceCookie
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import DeviceStatus, VerifiedBy
 from trusted_devices.web import session_note
-from trusted_devices.web.logins import STATE_SESSION_KEY
+from trusted_devices.web.pending import SESSION_KEY
 
 STEPS = ["sign_in", "sign_in_new_password", "sign_in_code", "sign_in_trust"]
 
@@ -62,7 +62,7 @@ def set_options(settings: Any, **options: Any) -> None:
 def share_sign_in(browser: Browser, tab: Browser) -> None:
     """Let ``tab`` hold the half-finished sign-in as ``browser`` has it now: loaded before that went on."""
     session = tab.session
-    session[STATE_SESSION_KEY] = browser.session[STATE_SESSION_KEY]
+    session[SESSION_KEY] = browser.session[SESSION_KEY]
     session.save()
     tab.cookies["sessionid"] = session.session_key
 
@@ -257,7 +257,7 @@ def test_what_cannot_be_a_user_name_or_password_gets_the_form_again(
 
 
 def test_a_backend_that_cannot_be_reached_is_a_503_in_words(browser: Browser, user: Any, settings: Any) -> None:
-    set_options(settings, BACKEND="tests.web.views.backends.NoPasswords")
+    set_options(settings, BACKEND="tests.web.views.backends.NO_PASSWORDS")
     response = browser.enter_password()
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert "not possible right now" in response.content.decode()
@@ -336,7 +336,7 @@ def test_guessing_codes_is_slowed_down_and_the_page_says_for_how_long(
 
 
 def test_a_code_cannot_be_answered_while_the_backend_is_away(at_code: Browser, totp: TOTPDevice, settings: Any) -> None:
-    set_options(settings, BACKEND="tests.web.views.backends.NoCodes")
+    set_options(settings, BACKEND="tests.web.views.backends.NO_CODES")
     response = at_code.enter_code(code_of(totp))
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert not at_code.user_id
@@ -376,7 +376,7 @@ def test_asking_for_another_mail_too_soon_says_when_the_next_may_come(
 
 
 def test_a_code_that_cannot_be_sent_is_said_to_be(at_code: Browser, email_factor: EmailDevice, settings: Any) -> None:
-    set_options(settings, BACKEND="tests.web.views.backends.NoCodes")
+    set_options(settings, BACKEND="tests.web.views.backends.NO_CODES")
     response = at_code.post(url("sign_in_code"), {"method": email_factor.persistent_id}, follow=True)
     assert "not possible right now" in told(response)
 
@@ -541,7 +541,7 @@ def test_a_sign_in_that_took_too_long_starts_again_with_the_way_on_kept(
     clock.shift(sign_in_timeout())
     response = at_code.enter_code(code_of(totp))
     assert response.headers["Location"] == url("sign_in") + "?next=%2F%3Ffrom%3Dhere"
-    assert STATE_SESSION_KEY not in at_code.session
+    assert SESSION_KEY not in at_code.session
     page = at_code.get(response.headers["Location"])
     assert "start again" in told(page)
     assert 'name="next" value="/?from=here"' in page.content.decode()
@@ -557,7 +557,7 @@ def test_a_sign_in_is_good_until_the_very_second(
 @pytest.mark.parametrize("raw", [None, "x", [], {}, {"state": None}, {"state": {"id": "x"}}, {"state": "x", "next": 5}])
 def test_a_state_that_cannot_be_read_starts_again(browser: Browser, db: None, raw: Any) -> None:
     session = browser.session
-    session[STATE_SESSION_KEY] = raw
+    session[SESSION_KEY] = raw
     session.save()
     browser.cookies["sessionid"] = session.session_key
     assert browser.get(url("sign_in_code")).headers["Location"].startswith(url("sign_in"))
@@ -581,13 +581,13 @@ def test_a_disabled_account_ends_a_half_finished_sign_in(at_offer: Browser, user
 def test_cancelling_wipes_what_was_half_finished_and_keeps_the_way_on(at_offer: Browser) -> None:
     response = at_offer.post(url("sign_in_cancel"))
     assert response.headers["Location"] == url("sign_in") + "?next=%2F%3Ffrom%3Dhere"
-    assert STATE_SESSION_KEY not in at_offer.session
+    assert SESSION_KEY not in at_offer.session
     assert at_offer.trust().headers["Location"].startswith(url("sign_in"))
 
 
 def test_cancelling_takes_a_press(at_offer: Browser) -> None:
     assert at_offer.get(url("sign_in_cancel")).status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    assert STATE_SESSION_KEY in at_offer.session
+    assert SESSION_KEY in at_offer.session
 
 
 def test_somebody_else_who_signs_in_takes_the_place_of_who_was_half_way(
@@ -689,7 +689,7 @@ def test_a_long_way_on_is_kept_as_long_as_a_web_server_takes_the_address(browser
 
 def test_a_way_on_that_is_planted_in_the_session_is_checked_again(at_offer: Browser) -> None:
     session = at_offer.session
-    session[STATE_SESSION_KEY] = session[STATE_SESSION_KEY] | {"next": "https://example.org/"}
+    session[SESSION_KEY] = session[SESSION_KEY] | {"next": "https://example.org/"}
     session.save()
     assert at_offer.not_now().headers["Location"] == "/"
 
@@ -711,7 +711,7 @@ def test_reports_of_errors_hide_what_was_typed(at_code: Browser, totp: TOTPDevic
         at_code.not_now()
     if step == "sign_in":
         at_code.post(url("sign_in_cancel"))
-    set_options(settings, BACKEND="tests.web.views.backends.Broken")
+    set_options(settings, BACKEND="tests.web.views.backends.BROKEN")
     at_code.raise_request_exception = False
     reported: list[Any] = []
 

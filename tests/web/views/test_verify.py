@@ -123,7 +123,7 @@ def test_a_backend_that_cannot_be_reached_is_a_503(
     remembered: Browser, totp: TOTPDevice, user: Any, settings: Any
 ) -> None:
     factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
-    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.NoCodes"}
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.NO_CODES"}
     for data in ({"code": code_of(totp)}, {"method": factor.persistent_id}):
         response = remembered.post(url("verify"), data)
         assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
@@ -134,7 +134,7 @@ def test_a_factor_that_goes_while_its_code_is_on_the_way_is_asked_for_no_more(
     remembered: Browser, totp: TOTPDevice, user: Any, settings: Any
 ) -> None:
     mail_factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
-    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.LosesFactors"}
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.LOSES_FACTORS"}
     for data in ({"method": mail_factor.persistent_id}, {"code": code_of(totp)}):
         response = remembered.post(url("verify"), data | {"next": "/x/"})
         assert response.headers["Location"] == url("verify") + "?next=%2Fx%2F"
@@ -144,7 +144,7 @@ def test_a_factor_that_goes_while_its_code_is_on_the_way_is_asked_for_no_more(
 def test_where_codes_are_asked_for_only_at_sign_in_the_page_says_how_to_get_there(
     remembered: Browser, totp: TOTPDevice, settings: Any
 ) -> None:
-    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.OnlyAtSignIn"}
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.ONLY_AT_SIGN_IN"}
     answers = [
         remembered.get(url("verify"), {"next": "/x/"}),
         remembered.post(url("verify"), {"code": code_of(totp), "next": "/x/"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -24,9 +24,10 @@ from trusted_devices.exceptions import (
     UnknownMethod,
 )
 from trusted_devices.services import second_factor
-from trusted_devices.types import MfaMethod
+from trusted_devices.signin.base import Conversation
+from trusted_devices.types import By
 from trusted_devices.web import guards, logins
-from trusted_devices.web.client import client_info
+from trusted_devices.web.client import client_info, current_user
 from trusted_devices.web.forms import MethodForm
 from trusted_devices.web.views import code_page, pages
 from trusted_devices.web.views.code_page import CodePage
@@ -34,9 +35,9 @@ from trusted_devices.web.views.code_page import CodePage
 SESSION_KEY = "_trusted_devices_verify"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which factor the session is being asked for, whether its code was sent, and the backend's state."""
+    """Which factor the session is asked for, for which one a code was sent, and the state of the conversation."""
 
     method: str = ""
     sent: str = ""
@@ -48,6 +49,8 @@ class VerifyView(View):
     """Asks for a code and goes on to ``next``; no browser's trust answers here."""
 
     http_method_names = ["get", "head", "options", "post"]
+    choice: Choice
+    conversation: Conversation
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not second_factor.may_ask_anytime():
@@ -59,28 +62,25 @@ class VerifyView(View):
             return pages.go_to("verify", pages.asked_next(request))
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        page = self.page(request.user, self.choice())
+        page = self.page()
         return page.render(request) if page else self.no_second_factor()
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        choice = self.choice()
-        page = self.page(request.user, choice)
+        page = self.page()
         if page is None:
             return self.no_second_factor()
         if "method" in request.POST:
-            return self.choose(page, choice)
+            return self.choose(page)
         form = page.form(request.POST)
         if not form.is_valid():
             return page.render(request, form, status=HTTPStatus.BAD_REQUEST)
-        client = client_info(request)
         try:
             guards.ensure_allowed(request, page.user.get_username())
         except TooManyAttempts as error:
             return pages.too_many_attempts(request, error)
+        by = By(client=client_info(request))
         try:
-            verified = second_factor.verify(
-                page.user, page.method, form.cleaned_data["code"], state=choice.state, client=client
-            )
+            verified = second_factor.verify(self.conversation, page.method, form.cleaned_data["code"], by=by)
         except (ActionRequired, CodeMismatch, TooManyAttempts, BackendUnavailable) as error:
             return page.refuse(request, form, error)
         request.session.pop(SESSION_KEY, None)
@@ -88,38 +88,35 @@ class VerifyView(View):
         logins.renew_verification(request, page.user, verified)
         return pages.go_on(request, page.next_url)
 
-    def choose(self, page: CodePage, choice: Choice) -> HttpResponse:
+    def choose(self, page: CodePage) -> HttpResponse:
         """Ask for another factor, or send another code."""
-        form = MethodForm(self.request.POST)
+        form, choice = MethodForm(self.request.POST), self.choice
         try:
             method = second_factor.find(page.methods, form.cleaned_data["method"] if form.is_valid() else "")
         except UnknownMethod:
             return page.render(self.request, problem=code_page.unknown_method(), status=HTTPStatus.BAD_REQUEST)
-        choice.method = method.id
         try:
-            choice.state = dict(
-                second_factor.send(page.user, method, state=choice.state, client=client_info(self.request))
-            )
+            second_factor.send(self.conversation, method)
         except TooManyAttempts as error:
             pages.tell(self.request, messages.INFO, code_page.asked_too_often(error))
         except BackendUnavailable:
             return page.render(self.request, problem=code_page.unavailable(), status=HTTPStatus.SERVICE_UNAVAILABLE)
-        if method.needs_sending:
-            choice.sent = method.id
-        self.request.session[SESSION_KEY] = {"method": choice.method, "sent": choice.sent, "state": choice.state}
+        sent = method.id if method.needs_sending else choice.sent
+        self.request.session[SESSION_KEY] = asdict(
+            Choice(method=method.id, sent=sent, state=dict(self.conversation.state))
+        )
         return pages.go_to("verify", page.next_url)
 
-    def choice(self) -> Choice:
-        """Return what the session is being asked for."""
+    def page(self) -> CodePage | None:
+        """Load the choice and the conversation; return the page for a factor, ``None`` if the user has none."""
         raw = self.request.session.get(SESSION_KEY)
-        return Choice(**raw) if isinstance(raw, dict) else Choice()
-
-    def page(self, user: Any, choice: Choice) -> CodePage | None:
-        """Return the page for one of the user's factors; ``None`` if they have none."""
-        methods = second_factor.methods(user)
+        choice = self.choice = Choice(**raw) if isinstance(raw, dict) else Choice()
+        user = current_user(self.request)
+        self.conversation = second_factor.ask_again(user, client=client_info(self.request), state=choice.state)
+        methods = self.conversation.methods()
         if not methods:
             return None
-        method: MfaMethod = next((method for method in methods if method.id == choice.method), methods[0])
+        method = next((method for method in methods if method.id == choice.method), methods[0])
         return CodePage(
             template="trusted_devices/verify.html",
             user=user,

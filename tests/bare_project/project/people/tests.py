@@ -6,8 +6,8 @@ from codes import ListedCodes
 from django.test import TestCase
 
 from people.models import Code
-from trusted_devices.backends.local import LocalBackend
-from trusted_devices.testing import DeviceBackendContract, MfaProviderContract
+from trusted_devices.signin.local import LocalSignIn
+from trusted_devices.testing.contracts import MfaProviderContract, SignInContract
 
 _numbers = count(100_000, 7)
 
@@ -25,6 +25,6 @@ class ListedCodesTest(Codes, MfaProviderContract, TestCase):
         return ListedCodes()
 
 
-class LocalBackendTest(Codes, DeviceBackendContract, TestCase):
-    def make_backend(self):
-        return LocalBackend()
+class LocalSignInTest(Codes, SignInContract, TestCase):
+    def make_sign_in(self):
+        return LocalSignIn()

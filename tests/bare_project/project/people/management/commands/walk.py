@@ -23,7 +23,7 @@ from people.models import Code, Person
 from trusted_devices.models import Device
 
 EXTRAS = ("rest_framework", "django_filters", "celery", "redis", "boto3", "botocore", "joserfc", "django_otp", "axes")
-NOT_CORE = ("api", "tasks", "integrations", "mfa.otp", "cognito")
+NOT_CORE = ("api", "tasks", "integrations", "mfa.otp", "cognito", "owners.pool", "signin.cognito")
 PASSWORD = "correct horse"
 FORBIDDEN = re.compile(
     r"<script|<style|<link[^>]+href=\"(?!/static/)|<img|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE

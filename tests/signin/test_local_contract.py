@@ -1,4 +1,4 @@
-"""The local backend does what the services rely on."""
+"""The site's own sign-in does what the services rely on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from trusted_devices.backends.local import LocalBackend
-from trusted_devices.testing import DeviceBackendContract
+from trusted_devices.signin.local import LocalSignIn
+from trusted_devices.testing.contracts import SignInContract
 
 
 @pytest.mark.django_db
-class TestLocalBackend(DeviceBackendContract):
-    def make_backend(self):
-        return LocalBackend()
+class TestLocalSignIn(SignInContract):
+    def make_sign_in(self):
+        return LocalSignIn()
 
     def add_factor(self, user):
         return TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
@@ -23,7 +23,7 @@ class TestLocalBackend(DeviceBackendContract):
 
 
 @pytest.mark.django_db
-class TestLocalBackendBehindAxes(TestLocalBackend):
+class TestLocalSignInBehindAxes(TestLocalSignIn):
     @pytest.fixture(autouse=True)
     def _axes(self, settings):
         settings.AXES_ENABLED = True

@@ -1,7 +1,6 @@
-"""For the tests of sites and extensions: trusted devices and verified sessions without the way there, and contracts.
+"""What this app relies on in extensions: second-factor providers, sign-ins and owners of devices.
 
-The contracts are mixins for a test class of pytest (marked ``django_db``) or for a ``django.test.TestCase``. They say
-what this app relies on in a second-factor provider and in a backend.
+The contracts are mixins for a test class of pytest (marked ``django_db``) or for a ``django.test.TestCase``.
 """
 
 from __future__ import annotations
@@ -9,120 +8,33 @@ from __future__ import annotations
 import json
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 from django.db import connection, models
-from django.http import HttpRequest
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 from django.utils import timezone
 
-from trusted_devices import cookies
-from trusted_devices.backends.base import BaseDeviceBackend, FirstFactor
 from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, SignInExpired, TooManyAttempts, UnknownMethod
-from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.models import Device
 from trusted_devices.owners.base import Change, DeviceOwner
-from trusted_devices.services import granting, registration, sessions, trust
-from trusted_devices.services.granting import TrustChoice
-from trusted_devices.types import (
-    By,
-    ClientInfo,
-    DeviceCredential,
-    DeviceStatus,
-    MfaMethod,
-    MfaVerification,
-    Presented,
-    ProofState,
-    VerifiedBy,
-)
-from trusted_devices.web import logins
+from trusted_devices.signin.base import Conversation, SignInBackend
+from trusted_devices.testing import CLIENT, make_device
+from trusted_devices.types import ClientInfo, DeviceCredential, DeviceStatus, MfaMethod, MfaVerification, ProofState
 
-CLIENT = ClientInfo(ip_address="192.0.2.1", user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")
-"""Whom the helpers take to be at the other end: Firefox at an address that documentation uses."""
 DAY = timedelta(days=1)
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of users who exist during a test only
 MALFORMED_CODES = ("", " ", "0" * 5000, "\x00", "\ud7ff", "½", "no code", "💥")
 
 
-def make_device(
-    user: Any,
-    *,
-    remembered: bool = True,
-    period: timedelta | None = None,
-    name: str = "",
-    client: ClientInfo = CLIENT,
-    now: datetime | None = None,
-) -> Device:
-    """Return a new device of ``user``, remembered for ``period`` (the policy's default) or only confirmed.
-
-    Raises ``InvalidPeriod`` and ``TrustNotAllowed`` as the site's policy says.
-    """
-    if remembered:
-        return _grant(user, Presented(), period, name, client, now).device
-    return registration.confirm(user=user, name=name, by=By(client=client, at=now or timezone.now()))[0]
-
-
-def trust_device(
-    client: Client, user: Any, *, period: timedelta | None = None, name: str = "", now: datetime | None = None
-) -> Device:
-    """Let ``user`` trust the browser that ``client`` stands for; its next sign-in takes the password only.
-
-    Raises ``InvalidPeriod`` and ``TrustNotAllowed`` as the site's policy says.
-    """
-    held = client.cookies.get(cookies.name())
-    cookie = cookies.load(held.value if held else None)
-    granted = _grant(user, cookie.present(str(user.pk)), period, name, CLIENT, now)
-    client.cookies[cookies.name()] = cookies.dump(cookie.put(granted.credential))
-    return granted.device
-
-
-def force_mfa_login(
-    client: Client, user: Any, *, by: VerifiedBy = VerifiedBy.MFA, device: Device | None = None
-) -> None:
-    """Sign ``user`` in as if they had just passed a second factor, or whatever ``by`` says, on ``device`` if given."""
-    client.force_login(user)
-    request = HttpRequest()
-    request.session = client.session
-    request.user = user
-    session_key = logins.note_verification(request, user, by=by, device=device)
-    if device is not None:
-        sessions.attach(device=device, session_key=session_key, now=timezone.now())
-    provider = get_provider()
-    method = next(iter(provider.methods(user)), None)
-    if by is VerifiedBy.MFA and method is not None:
-        provider.on_verified(request, user, _verification(method, timezone.now()))
-    request.session.save()
-
-
-def _grant(
-    user: Any, presented: Presented, period: timedelta | None, name: str, client: ClientInfo, now: datetime | None
-) -> granting.Grant:
-    verification = MfaVerification(kind="testing", factor_id="testing", at=now or timezone.now())
-    if period is None:
-        offer = trust.offer(user=user, verification=verification, client=client)
-        period = offer.default if offer else timedelta(days=60)
-    return granting.grant(
-        user=user,
-        verification=verification,
-        presented=presented,
-        choice=TrustChoice(period=period, name=name),
-        by=By(client=client, at=now or timezone.now()),
-    )
-
-
-def _verification(method: MfaMethod, now: datetime) -> MfaVerification:
-    return MfaVerification(kind=method.kind, factor_id=method.id, at=now, recovery=method.recovery)
-
-
 class _Contract(ABC):
-    """What both contracts need to know."""
+    """What the contracts need to know: users, their factors, and codes."""
 
     def make_user(self) -> Any:
         """Return a new stored user with the password ``PASSWORD`` and without a second factor."""
@@ -170,7 +82,7 @@ class MfaProviderContract(_Contract):
         user, factor, method = self._user_with_factor()
         now = timezone.now()
         verified = self.make_provider().verify(user, method, self.code(factor), client=self.make_client(), now=now)
-        assert verified == _verification(method, now)
+        assert verified == MfaVerification(kind=method.kind, factor_id=method.id, at=now, recovery=method.recovery)
 
     def test_a_wrong_code_is_a_mismatch(self) -> None:
         user, factor, method = self._user_with_factor()
@@ -240,53 +152,45 @@ class MfaProviderContract(_Contract):
         }
 
 
-class DeviceBackendContract(_Contract):
-    """What every backend must do."""
+class SignInContract(_Contract):
+    """What every sign-in must do, and the conversations that it begins."""
 
     @abstractmethod
-    def make_backend(self) -> BaseDeviceBackend:
-        """Return the backend."""
+    def make_sign_in(self) -> SignInBackend:
+        """Return the sign-in."""
 
     def credentials(self, user: Any, password: str = PASSWORD) -> Mapping[str, str]:
         """Return what ``user`` types to sign in."""
         return {"username": user.get_username(), "password": password}
 
-    def make_device(self, user: Any) -> Device:
-        """Return a confirmed device of ``user``, who has the factor of :meth:`add_factor`; override it for a backend
-        that confirms devices only within a sign-in."""
-        return make_device(user, remembered=False)
-
     def make_trusted_device(self, user: Any) -> DeviceCredential | None:
         """Return what a trusted device of ``user`` holds; ``None`` for a backend that asks for no proof of it."""
         return None
 
-    def test_it_has_a_name(self) -> None:
-        assert self.make_backend().name
-
     def test_a_user_without_a_factor_is_asked_for_none(self) -> None:
         user = self.make_user()
-        first = self._first_factor(user)
-        assert first.user == user
-        assert not first.methods
-        assert not first.mfa_active
-        assert not self.make_backend().methods(user)
+        conversation = self._begin(user)
+        assert conversation.user == user
+        assert not conversation.methods()
+        assert not conversation.mfa_active
+        assert not self.make_sign_in().methods(user)
 
     def test_without_a_recalled_device_a_factor_is_due_and_no_proof_has_passed(self) -> None:
-        user = self.make_user()
-        self.add_factor(user)
-        first = self._first_factor(user)
-        assert first.user == user
-        assert first.mfa_active
-        assert first.methods
-        assert first.proof is not ProofState.PASSED
+        user, _ = self._user_with_factor()
+        conversation = self._begin(user)
+        assert conversation.user == user
+        assert conversation.mfa_active
+        assert conversation.methods()
+        assert conversation.proof is not ProofState.PASSED
+        assert self.make_sign_in().methods(user)
 
     def test_a_recalled_device_proves_itself_where_the_backend_asks_for_that(self) -> None:
-        user = self.make_user()
-        self.add_factor(user)
+        user, _ = self._user_with_factor()
         held = self.make_trusted_device(user)
-        first = self._first_factor(user, held)
-        assert first.mfa_active
-        assert (first.proof, bool(first.methods)) == (
+        conversation = self._begin(user, held)
+        assert conversation.mfa_active
+        assert not conversation.device_lost
+        assert (conversation.proof, bool(conversation.methods())) == (
             (ProofState.NOT_NEEDED, True) if held is None else (ProofState.PASSED, False)
         )
 
@@ -294,60 +198,72 @@ class DeviceBackendContract(_Contract):
         user = self.make_user()
         unknown = {**self.credentials(user), "username": uuid.uuid4().hex}
         for credentials in (self.credentials(user, "wrong"), unknown):
-            sign_in = partial(
-                self.make_backend().first_factor,
-                credentials=credentials,
-                client=self.make_client(),
-                recall=lambda _: None,
-            )
-            assert str(_raised(sign_in, (InvalidCredentials,))) == ""
+            begin = partial(self.make_sign_in().begin, credentials, client=self.make_client(), recall=lambda _: None)
+            assert str(_raised(begin, (InvalidCredentials,))) == ""
 
     def test_its_state_can_be_stored_and_holds_no_password(self) -> None:
-        user = self.make_user()
-        self.add_factor(user)
-        assert PASSWORD not in json.dumps(dict(self._first_factor(user).state))
+        user, _ = self._user_with_factor()
+        assert PASSWORD not in json.dumps(dict(self._begin(user).state))
+
+    def test_a_conversation_goes_on_where_it_was_left(self) -> None:
+        user, _ = self._user_with_factor()
+        begun = self._begin(user)
+        resumed = self._resume(begun)
+        assert resumed.user == user
+        assert resumed.mfa_active
+        assert resumed.methods() == begun.methods()
+        assert resumed.new_password is begun.new_password is None
+
+    def test_signed_in_users_verify_again_only_where_it_says_so(self) -> None:
+        user, _ = self._user_with_factor()
+        sign_in = self.make_sign_in()
+        again = partial(sign_in.resume, user, {}, client=self.make_client())
+        if sign_in.verifies_anytime:
+            assert again().methods()
+        else:
+            _raised(again, (SignInExpired,))
 
     def test_the_right_code_is_verified(self) -> None:
-        user = self.make_user()
-        factor = self.add_factor(user)
-        first = self._first_factor(user)
-        method = first.methods[0]
-        backend = self.make_backend()
-        verified = backend.second_factor(user, method, self.code(factor), state=first.state, client=self.make_client())
+        user, factor = self._user_with_factor()
+        conversation = self._resume(self._begin(user))
+        method = conversation.methods()[0]
+        verified = conversation.answer_code(method, self.code(factor))
         assert (verified.kind, verified.factor_id, verified.recovery) == (method.kind, method.id, method.recovery)
         assert abs(timezone.now() - verified.at) < timedelta(minutes=1)
 
     def test_a_wrong_code_is_a_mismatch(self) -> None:
-        user = self.make_user()
-        factor = self.add_factor(user)
-        first = self._first_factor(user)
-        _raised(
-            lambda: self.make_backend().second_factor(
-                user, first.methods[0], self.wrong_code(factor), state=first.state, client=self.make_client()
-            ),
-            (CodeMismatch,),
-        )
+        user, factor = self._user_with_factor()
+        conversation = self._resume(self._begin(user))
+        method, code = conversation.methods()[0], self.wrong_code(factor)
+        _raised(lambda: conversation.answer_code(method, code), (CodeMismatch,))
 
     def test_a_new_password_is_taken_only_where_it_was_asked_for(self) -> None:
-        user = self.make_user()
-        self.add_factor(user)
-        state = self._first_factor(user).state
-        backend = self.make_backend().during(state)
-        assert backend.asks_new_password() is None
-        new_password = partial(
-            backend.new_password,
-            user,
-            "another " + PASSWORD,
-            {},
-            state=state,
-            client=self.make_client(),
-        )
-        _raised(new_password, (SignInExpired,))
+        user, _ = self._user_with_factor()
+        conversation = self._resume(self._begin(user))
+        assert conversation.new_password is None
+        _raised(lambda: conversation.set_new_password("another " + PASSWORD, {}), (SignInExpired,))
 
-    def _first_factor(self, user: Any, held: DeviceCredential | None = None) -> FirstFactor:
-        return self.make_backend().first_factor(
-            credentials=self.credentials(user), client=self.make_client(), recall=lambda _: held
-        )
+    def test_what_it_leaves_in_the_session_can_be_stored_and_holds_no_password(self) -> None:
+        user, factor = self._user_with_factor()
+        conversation = self._resume(self._begin(user))
+        conversation.answer_code(conversation.methods()[0], self.code(factor))
+        assert PASSWORD not in json.dumps(dict(conversation.session_data("")))
+
+    def test_it_reaches_the_owner_of_the_devices(self) -> None:
+        user, _ = self._user_with_factor()
+        assert isinstance(self._begin(user).owner, DeviceOwner)
+
+    def _begin(self, user: Any, held: DeviceCredential | None = None) -> Conversation:
+        return self.make_sign_in().begin(self.credentials(user), client=self.make_client(), recall=lambda _: held)
+
+    def _resume(self, conversation: Conversation) -> Conversation:
+        """Return the conversation as the next request has it."""
+        state = json.loads(json.dumps(dict(conversation.state)))
+        return self.make_sign_in().resume(conversation.user, state, client=self.make_client())
+
+    def _user_with_factor(self) -> tuple[Any, Any]:
+        user = self.make_user()
+        return user, self.add_factor(user)
 
 
 class DeviceOwnerContract(_Contract):
@@ -418,7 +334,7 @@ class DeviceOwnerContract(_Contract):
         return self.make_device(user)
 
 
-def _raised(call: Any, expected: tuple[type[Exception], ...]) -> Exception:
+def _raised(call: Callable[[], object], expected: tuple[type[Exception], ...]) -> Exception:
     try:
         call()
     except expected as error:

@@ -1,0 +1,60 @@
+"""The first page, and the way back to it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from trusted_devices.exceptions import ActionRequired, BackendUnavailable, InvalidCredentials, TooManyAttempts
+from trusted_devices.services import sign_in
+from trusted_devices.web import guards
+from trusted_devices.web.forms import SignInForm
+from trusted_devices.web.jar import get_jar
+from trusted_devices.web.pending import drop_pending
+from trusted_devices.web.views import code_page, pages
+from trusted_devices.web.views.sign_in.base import SignInPage
+
+
+class SignInView(SignInPage):
+    """User name and password."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.page(SignInForm())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = SignInForm(request.POST)
+        if not form.is_valid():
+            return self.page(form, HTTPStatus.BAD_REQUEST)
+        try:
+            guards.ensure_allowed(request, form.cleaned_data["username"])
+            outcome = sign_in.begin(form.cleaned_data, cookie=get_jar(request).cookie, by=self.by())
+        except TooManyAttempts as error:
+            return pages.too_many_attempts(request, error)
+        except InvalidCredentials:
+            form.add_error(None, _("User name and password do not match. Mind capital and small letters."))
+            return self.page(form, HTTPStatus.BAD_REQUEST)
+        except (ActionRequired, BackendUnavailable) as error:
+            text, status = code_page.obstacle(error)
+            form.add_error(None, text)
+            return self.page(form, status)
+        return self.after_password(outcome, pages.asked_next(request))
+
+    def page(self, form: SignInForm, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+        """Return the form."""
+        context = {"form": form, "next": pages.asked_next(self.request)}
+        return render(self.request, "trusted_devices/sign_in.html", context, status=status)
+
+
+class CancelView(SignInPage):
+    """Wipes a half-finished sign-in."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        next_url = drop_pending(request) or pages.asked_next(request)
+        pages.tell(request, messages.INFO, _("Sign-in cancelled."))
+        return pages.go_to("sign_in", next_url)
