@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from tests.web.views.browser import Browser, code_of
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.services import granting, trust
 from trusted_devices.services.granting import TrustChoice
@@ -88,3 +89,14 @@ def test_the_devices_page_costs_the_same_for_any_number_of_devices(client, user,
     with CaptureQueriesContext(connection) as queries:
         assert client.get("/devices/").status_code == 200
     assert len(queries) <= 5  # session, user, the second factor, devices, activity
+
+
+def test_granting_trust_costs_at_most_20_statements_savepoints_included(totp):
+    browser = Browser()
+    browser.enter_password()
+    browser.enter_code(code_of(totp))
+    with CaptureQueriesContext(connection) as queries:
+        browser.trust()
+    assert browser.user_id
+    assert len(queries) <= 20
+    assert len([query for query in queries if "trusted_devices_device" in query["sql"].split("(")[0]]) <= 5

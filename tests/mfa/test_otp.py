@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.test import RequestFactory
 from django_otp import oath
+from django_otp.middleware import OTPMiddleware
 from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_static.models import StaticDevice
@@ -218,26 +219,31 @@ class TestFingerprints:
 
 
 class TestTellingDjangoOtp:
-    def request(self, user):
+    """What its middleware makes, at the next request, of what the session was told."""
+
+    def verified_by(self, user, factor_id, now):
         request = RequestFactory().get("/")
         request.user, request.session = user, {}
-        return request
+        provider.on_verified(request, user, MfaVerification(kind="totp", factor_id=factor_id, at=now))
+        OTPMiddleware(lambda _: None)(request)
+        return request.user.otp_device
 
     def test_its_session_is_verified_by_that_factor(self, user, totp, now):
-        request = self.request(user)
-        provider.on_verified(request, user, MfaVerification(kind="totp", factor_id=totp.persistent_id, at=now))
-        assert request.session == {"otp_device_id": totp.persistent_id}
+        assert self.verified_by(user, totp.persistent_id, now) == totp
 
     @pytest.mark.parametrize("factor_id", ["", "nonsense", "otp_totp.totpdevice/0"])
     def test_a_factor_that_is_gone_verifies_nothing(self, user, now, factor_id):
-        request = self.request(user)
-        provider.on_verified(request, user, MfaVerification(kind="totp", factor_id=factor_id, at=now))
-        assert request.session == {}
+        assert self.verified_by(user, factor_id, now) is None
 
     def test_a_factor_of_somebody_else_verifies_nothing(self, other_user, totp, now):
-        request = self.request(other_user)
-        provider.on_verified(request, other_user, MfaVerification(kind="totp", factor_id=totp.persistent_id, at=now))
-        assert request.session == {}
+        assert self.verified_by(other_user, totp.persistent_id, now) is None
+
+    def test_telling_it_costs_no_query(self, user, totp, now, django_assert_num_queries):
+        request = RequestFactory().get("/")
+        request.user, request.session = user, {}
+        verification = MfaVerification(kind="totp", factor_id=totp.persistent_id, at=now)
+        with django_assert_num_queries(0):
+            provider.on_verified(request, user, verification)
 
 
 class TestTheProviderOfASite:

@@ -62,9 +62,8 @@ class OTPProvider(BaseMfaProvider):
         device.generate_challenge()
 
     def on_verified(self, request: Any, user: AbstractBaseUser, verification: MfaVerification) -> None:
-        device = OTPDevice.from_persistent_id(verification.factor_id)
-        if device is not None:
-            django_otp.login(request, device)
+        # Django-otp's middleware looks the factor up at the next request, and whose it is; here that would be a query.
+        request.session[django_otp.DEVICE_ID_SESSION_KEY] = verification.factor_id
 
     def factor_models(self) -> Iterable[type[Any]]:
         return list(django_otp.device_classes())

@@ -86,8 +86,6 @@ def grant(
     if choice.period not in policy.periods(user):
         raise InvalidPeriod
     name = devices.clean_name(choice.name) if choice.name else ""
-    if _is_answered(choice):
-        raise AlreadyAnswered
     trust = Trust(
         since=by.at,
         period=choice.period,
@@ -100,7 +98,7 @@ def grant(
         return grantor.grant(presented.credential)
     except IntegrityError:
         # In another tab the same question was answered at the same moment; or it is an error like any other.
-        if _is_answered(choice):
+        if _is_answered(trust):
             raise AlreadyAnswered from None
         raise
 
@@ -110,8 +108,8 @@ def _reason(policy: TrustPolicy, user: AbstractBaseUser) -> StatusReason:
     return StatusReason.TRACKING_ALWAYS if always else StatusReason.USER_TRUSTED
 
 
-def _is_answered(choice: TrustChoice) -> bool:
-    return Device.objects.filter(grant_id=choice.question_id).exists()
+def _is_answered(trust: Trust) -> bool:
+    return Device.objects.filter(grant_id=trust.question_id).exists()
 
 
 class _CannotBeTrustedAgain(TrustedDevicesError):
@@ -132,6 +130,8 @@ class _Grantor:
     def grant(self, credential: DeviceCredential | None) -> Grant:
         """Return the device that is trusted now: the one that ``credential`` is of, or a new one."""
         new = self.owner.new_device()
+        if new is not None and _is_answered(self.trust):
+            raise AlreadyAnswered  # before the owner is asked for anything
         former = credentials.recognise(user=self.user, credential=credential)
         if former is None or credential is None:
             return self._register(new, former=None)
@@ -161,6 +161,8 @@ class _Grantor:
             how = credentials.match(device, credential) if device is not None else SecretMatch.WRONG
             if device is None or how not in credentials.GOOD:
                 raise _CannotBeTrustedAgain
+            if device.grant_id == self.trust.question_id:
+                raise AlreadyAnswered
             rotation = credentials.rotate(device, credential, how, at=self.by.at)
             transitions.remembered(
                 device, reason=self.reason, trust=self.trust, rotation=rotation, name=self.name, by=self.by

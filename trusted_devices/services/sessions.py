@@ -42,15 +42,13 @@ def attach(*, device: Device, session_key: str, replaces: str = "", now: datetim
     """
     if not can_end():
         return True
-    sealed = _KEPT.seal({"key": session_key})
-    values = {"device": device, "sealed_session_key": sealed, "created_at": now}
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic():
         if replaces:
             DeviceSession.objects.filter(session_digest=replaces).delete()
         stored = Device.objects.select_for_update().filter(pk=device.pk).first()
         stands = stored is not None and (stored.is_remembered or not device.is_remembered)
         if stands:
-            _store(DeviceSession(session_digest=digest(session_key), **values))
+            _store(device, session_key, now)
         else:
             _end(session_key)
     return stands
@@ -63,11 +61,12 @@ def started(
 
     A session from a device that was forgotten or lost its trust since the check is ended at once.
     """
-    with transaction.atomic():
-        if device is not None and not attach(device=device, session_key=session_key, now=by.at):
+    with transaction.atomic(savepoint=False):
+        if device is not None and not transitions.used(device, by=by):
             device = None
-        if device is not None and verified_by is not VerifiedBy.TRUSTED_DEVICE:
-            transitions.used(device, by=by)
+            _end(session_key)
+        elif device is not None and can_end():
+            _store(device, session_key, by.at)
         activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=verified_by, by=by)
 
 
@@ -114,8 +113,14 @@ def prune(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
         yield len(ended)
 
 
-def _store(session: DeviceSession) -> None:
+def _store(device: Device, session_key: str, now: datetime) -> None:
     """Insert a session's row, or update the one that has its key. One statement."""
+    session = DeviceSession(
+        device=device,
+        session_digest=digest(session_key),
+        sealed_session_key=_KEPT.seal({"key": session_key}),
+        created_at=now,
+    )
     targets = connections[router.db_for_write(DeviceSession)].features.supports_update_conflicts_with_target
     DeviceSession.objects.bulk_create(
         [session],
