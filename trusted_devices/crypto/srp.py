@@ -179,28 +179,34 @@ def server_session_key(
     return _session_key(u=u, shared=powmod(base, ephemeral.private, N))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a client answers: that it knows the password. ``signature`` and ``timestamp`` are the texts as received."""
+
+    secret_block: bytes = field(repr=False)
+    timestamp: str
+    signature: str = field(repr=False)
+
+
 def verify_claim(
+    claim: Claim,
     *,
     verifier: int,
     client_public: int,
     ephemeral: ServerEphemeral,
     identity: Identity,
-    secret_block: bytes,
-    timestamp: str,
-    signature: str,
     powmod: PowMod = powmod,
 ) -> None:
     """Return if PASSWORD_CLAIM_SIGNATURE proves knowledge of the password behind ``verifier``, else raise.
 
-    ``signature`` and ``timestamp`` are the texts as received; whether the timestamp is well formed and recent
-    is the caller's question (``encoding.parse_timestamp``). Raises, before any exponentiation, Base64Error or
-    LengthError for a signature that is not base64 of 32 bytes, TextError, VerifierError or PublicValueError;
-    and ClaimError for the wrong password, message or key.
+    Whether the timestamp is well formed and recent is the caller's question (``encoding.parse_timestamp``). Raises,
+    before any exponentiation, Base64Error or LengthError for a signature that is not base64 of 32 bytes, TextError,
+    VerifierError or PublicValueError; and ClaimError for the wrong password, message or key.
     """
-    claimed = decode_base64(signature, name="PASSWORD_CLAIM_SIGNATURE", max_bytes=_SIGNATURE_BYTES)
+    claimed = decode_base64(claim.signature, name="PASSWORD_CLAIM_SIGNATURE", max_bytes=_SIGNATURE_BYTES)
     if len(claimed) != _SIGNATURE_BYTES:
         raise LengthError(f"PASSWORD_CLAIM_SIGNATURE is not {_SIGNATURE_BYTES} bytes long.")
-    message = claim_message(identity=identity, secret_block=secret_block, timestamp=timestamp)
+    message = claim_message(identity=identity, secret_block=claim.secret_block, timestamp=claim.timestamp)
     key = server_session_key(verifier=verifier, client_public=client_public, ephemeral=ephemeral, powmod=powmod)
     if not hmac.compare_digest(claim_signature(session_key=key, message=message), claimed):
         raise ClaimError("The claim signature does not match.")

@@ -129,14 +129,17 @@ def is_proved(request: SignInRequest, block: SecretBlock, identity: srp.Identity
     try:
         if abs(parse_timestamp(timestamp) - request.now) > MAX_CLOCK_SKEW:
             return False
+        claim = srp.Claim(
+            secret_block=base64.b64decode(request.require("PASSWORD_CLAIM_SECRET_BLOCK")),
+            timestamp=timestamp,
+            signature=request.require("PASSWORD_CLAIM_SIGNATURE"),
+        )
         srp.verify_claim(
+            claim,
             verifier=verifier.verifier,
             client_public=block.client_public,
             ephemeral=block.ephemeral,
             identity=identity,
-            secret_block=base64.b64decode(request.require("PASSWORD_CLAIM_SECRET_BLOCK")),
-            timestamp=timestamp,
-            signature=request.require("PASSWORD_CLAIM_SIGNATURE"),
         )
     except (TimestampError, ClaimError, SrpError):
         return False
