@@ -27,6 +27,7 @@ from demo_site import second_factor
 from demo_site.forms import CodeForm, SetUpForm
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 from trusted_devices.web import logins
+from trusted_devices.web.client import current_user
 from trusted_devices.web.views import authenticator
 
 
@@ -72,7 +73,7 @@ def _try_to_confirm(request: HttpRequest, form: SetUpForm) -> HTTPStatus:
     except (CodeMismatch, TooManyAttempts) as error:
         return _refuse_code(form, error)
     request.session.cycle_key()
-    logins.renew_verification(request, request.user, verified)
+    logins.renew_verification(request, current_user(request), verified)
     return HTTPStatus.OK
 
 
@@ -106,7 +107,7 @@ def _after_a_code(request: HttpRequest, template: str, then: Callable[[HttpReque
         except (CodeMismatch, TooManyAttempts) as error:
             status = _refuse_code(form, error)
         else:
-            logins.renew_verification(request, request.user, verified)
+            logins.renew_verification(request, current_user(request), verified)
             return then(request)
     return render(request, template, {"form": form}, status=status)
 

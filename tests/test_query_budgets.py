@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -10,7 +12,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from tests.web.views.browser import Browser, code_of
+from tests.web.views.browser import Browser, code_of, url
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.services import granting, trust
 from trusted_devices.services.granting import TrustChoice
@@ -99,3 +101,65 @@ def test_granting_trust_costs_at_most_20_statements_savepoints_included(totp):
         browser.trust()
     assert browser.user_id
     assert len(queries) <= 20
+
+
+@pytest.fixture
+def browser(user, totp, time_machine, now):
+    """A browser in which the password has just been typed, at a time that stands still."""
+    time_machine.move_to(now, tick=False)
+    browser = Browser()
+    browser.enter_password()
+    return browser
+
+
+def reads(queries):
+    """How often each table of users, factors and devices is read."""
+    found = Counter()
+    for query in queries:
+        read = re.match(r'SELECT .* FROM [`"](auth_user|otp_\w+|trusted_devices_device)[`"]', query["sql"])
+        if read:
+            found[read[1]] += 1
+    return found
+
+
+ONCE = {
+    "auth_user": 1,
+    "otp_totp_totpdevice": 1,
+    "otp_hotp_hotpdevice": 1,
+    "otp_email_emaildevice": 1,
+    "otp_static_staticdevice": 1,
+}
+
+
+def test_a_password_reads_the_user_and_each_factor_once(browser):
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.enter_password().status_code == 302
+    assert reads(queries) == ONCE
+
+
+def test_the_page_for_a_code_reads_the_user_and_each_factor_once(browser):
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.get(url("sign_in_code")).status_code == 200
+    assert reads(queries) == ONCE
+
+
+def test_a_code_reads_the_user_and_each_factor_once(browser, totp):
+    code = code_of(totp)
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.enter_code(code).status_code == 302
+    # The factor that verifies is read under its lock as well, and by the receiver that sees it saved.
+    assert reads(queries) == ONCE | {"otp_totp_totpdevice": 3}
+
+
+def test_the_question_about_trust_reads_the_user_alone(browser, totp):
+    browser.enter_code(code_of(totp))
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.get(url("sign_in_trust")).status_code == 200
+    assert reads(queries) == {"auth_user": 1}
+
+
+def test_not_now_reads_the_user_once(browser, totp):
+    browser.enter_code(code_of(totp))
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.not_now().status_code == 302
+    assert reads(queries)["auth_user"] == 1

@@ -24,7 +24,7 @@ from tests.cognito.conftest import (
 from tests.cognito.stubs import CLIENT, DEVICE_KEY, SUB, StubbedPool
 from tests.cognito.test_errors import START_AGAIN, UNAVAILABLE, kinds, sees, status_of, times_called
 from trusted_devices.cognito import client
-from trusted_devices.cognito.flow import SignIn
+from trusted_devices.cognito.flow import PoolSignIn
 from trusted_devices.exceptions import SignInExpired
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import sessions
@@ -561,7 +561,7 @@ class TestAnAuthenticatorThatIsSetUp:
 
 
 def test_a_new_password_that_was_not_asked_for_is_not_taken(pool: StubbedPool, maria: Any) -> None:
-    state = SignIn(username="maria", challenge="SMS_MFA", session="s").dump()
+    state = PoolSignIn(username="maria", challenge="SMS_MFA", session="s").dump()
     conversation = CognitoSignIn().resume(maria, state, client=ClientInfo())
     assert conversation.new_password is None
     with pytest.raises(SignInExpired):

@@ -173,7 +173,7 @@ class TestTheConversation:
                 CognitoSignIn().resume(maria, state, client=ClientInfo())
 
     def test_takes_a_code_only_for_the_factor_that_was_asked_for(self, pool: StubbedPool, maria: Any) -> None:
-        state = flow.SignIn(username="maria", challenge="SMS_MFA", session="s").dump()
+        state = flow.PoolSignIn(username="maria", challenge="SMS_MFA", session="s").dump()
         totp, sms = translate.method("SOFTWARE_TOKEN_MFA"), translate.method("SMS_MFA")
         conversation = CognitoSignIn().resume(maria, state, client=ClientInfo())
         with pytest.raises(SignInExpired):
@@ -227,7 +227,7 @@ class TestTheOwner:
 
 class TestSessions:
     def test_without_tokens_have_none(self, pool: StubbedPool) -> None:
-        assert session.pack(flow.SignIn(username="maria"), "") == {}
+        assert session.pack(flow.PoolSignIn(username="maria"), "") == {}
         for kept in ({}, {session.SESSION_KEY: 3}, {session.SESSION_KEY: "forged"}):
             with pytest.raises(SignInExpired):
                 session.get_tokens(kept)
@@ -238,7 +238,7 @@ class TestSessions:
             session.get_tokens({session.SESSION_KEY: session._KEPT.seal(record)})
 
     def test_name_no_device_but_the_one_that_signed_in(self, pool: StubbedPool) -> None:
-        finished = flow.SignIn(username="maria", access="a", device_key="k_1", new_key="k_2")
+        finished = flow.PoolSignIn(username="maria", access="a", device_key="k_1", new_key="k_2")
         for key, named in (("k_1", "k_1"), ("k_2", "k_2"), ("k_3", ""), ("", "")):
             packed = session.pack(finished, key)
             assert session._KEPT.open(packed[session.SESSION_KEY])["device_key"] == named

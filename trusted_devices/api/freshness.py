@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from trusted_devices.api.problems import Problem
 from trusted_devices.services import second_factor
 from trusted_devices.types import By, ClientInfo, MfaVerification, VerifiedBy
-from trusted_devices.web import guards, logins, session_note
+from trusted_devices.web import logins, session_note, throttling
 from trusted_devices.web.session_note import Verification
 
 MAX_AGE = timedelta(minutes=10)
@@ -53,7 +53,7 @@ def fresh_verification(request: Request, asked: Mapping[str, Any], client: Clien
         raise _code_needed(user)
     method = second_factor.find(methods, asked["method"]) if asked.get("method") else methods[0]
     http_request: HttpRequest = request._request
-    guards.ensure_allowed(http_request, user.get_username())
+    throttling.ensure_allowed(http_request, user.get_username())
     conversation = second_factor.ask_again(user, client=client)
     verified = second_factor.verify(conversation, method, code, by=By(client=client))
     if note is not None:

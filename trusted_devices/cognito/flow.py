@@ -34,8 +34,8 @@ _WAITING = Record("cognito sign-in v1", keys=secret_keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn:
-    """What waits between two steps, sealed: the pool's session, and after the last step the tokens.
+class PoolSignIn:
+    """A sign-in at the pool as it waits between two steps, sealed: the pool's session, and in the end the tokens.
 
     ``methods`` are the challenges to choose from, or the one that is asked, with where its code went. ``attributes``
     are due with a new password; ``totp_key`` is that of an authenticator that is being set up. ``new_key`` and
@@ -62,7 +62,7 @@ class SignIn:
         return {STATE: _WAITING.seal(dataclasses.asdict(self))}
 
     @classmethod
-    def load(cls, state: Mapping[str, str]) -> SignIn:
+    def load(cls, state: Mapping[str, str]) -> PoolSignIn:
         """Read what :meth:`dump` made. Raises ``SignInExpired`` for anything else."""
         try:
             record = _WAITING.open(state.get(STATE, ""))
@@ -84,7 +84,7 @@ class SignIn:
         choosing = self.challenge == translate.SELECT
         return [translate.method(name, destination=where, choosing=choosing) for name, where in self.methods]
 
-    def waiting_for(self, answer: Answer) -> SignIn:
+    def waiting_for(self, answer: Answer) -> PoolSignIn:
         """Return the state in which ``answer``, a challenge for a second factor, waits for a code."""
         methods = translate.challenge_methods(answer)
         return dataclasses.replace(
@@ -94,7 +94,7 @@ class SignIn:
             methods=tuple((method.id, translate.destination(answer)) for method in methods),
         )
 
-    def finished(self, tokens: Tokens, answer: Answer) -> SignIn:
+    def finished(self, tokens: Tokens, answer: Answer) -> PoolSignIn:
         """Return the state of a sign-in that has its tokens."""
         new = answer["AuthenticationResult"].get("NewDeviceMetadata") or {}
         return dataclasses.replace(
@@ -198,7 +198,7 @@ class Flow:
         return self.respond("DEVICE_PASSWORD_VERIFIER", username, responses, str(answer.get("Session") or ""))
 
     @sensitive_variables()
-    def wait(self, sign_in: SignIn, answer: Answer) -> SignIn:
+    def wait(self, sign_in: PoolSignIn, answer: Answer) -> PoolSignIn:
         """Return the state in which ``answer``, a challenge, waits for the user.
 
         Asks the pool for the key of an authenticator that is to be set up. Raises ``ActionRequired`` where something
@@ -219,7 +219,7 @@ class Flow:
         return dataclasses.replace(sign_in, challenge=name, session=session_of(given), totp_key=key)
 
     @sensitive_variables()
-    def set_up(self, sign_in: SignIn, code: str) -> Answer:
+    def set_up(self, sign_in: PoolSignIn, code: str) -> Answer:
         """Prove with ``code`` that the authenticator works; return the pool's answer to MFA_SETUP.
 
         Raises ``CodeMismatch``, ``InvalidCredentials``, ``BackendUnavailable``.

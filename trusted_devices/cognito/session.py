@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.cognito import conf, tokens
 from trusted_devices.cognito.client import PoolClient
-from trusted_devices.cognito.flow import SignIn
+from trusted_devices.cognito.flow import PoolSignIn
 from trusted_devices.cognito.tokens import Tokens
 from trusted_devices.conf import secret_keys
 from trusted_devices.crypto.sealing import Record, Unsealable
@@ -27,7 +27,7 @@ EARLY = timedelta(minutes=2)
 """Tokens are refreshed so long before they end."""
 
 
-def pack(sign_in: SignIn, device_key: str) -> dict[str, str]:
+def pack(sign_in: PoolSignIn, device_key: str) -> dict[str, str]:
     """Return what a session keeps of a finished sign-in from the confirmed device ``device_key``, if from any."""
     if not sign_in.access:
         return {}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.core.checks import CheckMessage
 
-    from trusted_devices.cognito.flow import SignIn
+    from trusted_devices.cognito.flow import PoolSignIn
     from trusted_devices.models import Device
 
 PAGE = 60
@@ -35,7 +35,7 @@ class PoolOwner(RemoteOwner):
 
     name = "cognito"
 
-    def __init__(self, sign_in: SignIn | None = None) -> None:
+    def __init__(self, sign_in: PoolSignIn | None = None) -> None:
         self._sign_in = sign_in
         self._new: DeviceSecret | None = None
 

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.cognito import calls, conf, identities, session, tokens, translate
 from trusted_devices.cognito.client import PoolClient
 from trusted_devices.cognito.errors import MalformedAnswer, Unacceptable, UserNotFound
-from trusted_devices.cognito.flow import Answer, Attempt, Flow, SignIn
+from trusted_devices.cognito.flow import Answer, Attempt, Flow, PoolSignIn
 from trusted_devices.exceptions import (
     ActionRequired,
     BackendUnavailable,
@@ -46,10 +46,10 @@ _AUTHENTICATOR_CODE = re.compile(r"[0-9]{6}")
 
 
 class CognitoConversation(Conversation):
-    """One walk through the pool's challenges; ``record`` is where it stands."""
+    """One walk through the pool's challenges; ``record`` is how far it has come."""
 
     def __init__(
-        self, user: AbstractBaseUser, flow: Flow, record: SignIn, credential: DeviceCredential | None = None
+        self, user: AbstractBaseUser, flow: Flow, record: PoolSignIn, credential: DeviceCredential | None = None
     ) -> None:
         super().__init__(user, flow.client)
         self._flow = flow
@@ -59,20 +59,20 @@ class CognitoConversation(Conversation):
     @classmethod
     def after(cls, flow: Flow, attempt: Attempt) -> CognitoConversation:
         """Return the conversation after a password that was right. Raises ``InvalidCredentials`` and as ``Flow``."""
-        begin = cls._signed_in if "AuthenticationResult" in attempt.answer else cls._challenged
+        begin = cls._with_tokens if "AuthenticationResult" in attempt.answer else cls._challenged
         conversation = begin(flow, attempt)
         conversation.device_lost = attempt.lost
         return conversation
 
     @classmethod
-    def _signed_in(cls, flow: Flow, attempt: Attempt) -> CognitoConversation:
+    def _with_tokens(cls, flow: Flow, attempt: Attempt) -> CognitoConversation:
         """The pool asks for nothing more: the device stood in for MFA, or MFA is not active for this user."""
         proved = attempt.proof is ProofState.PASSED
-        found, user = _verified(attempt.answer)
+        found, user = _tokens(attempt.answer)
         if proved and (attempt.named is None or attempt.named.user_id != str(user.pk)):
             raise MalformedAnswer("A device of one user signed another in.")
         device_key = attempt.named.device_key if attempt.named and proved else ""
-        record = SignIn(username=attempt.username, device_key=device_key)
+        record = PoolSignIn(username=attempt.username, device_key=device_key)
         conversation = cls(user, flow, record.finished(found, attempt.answer))
         conversation.proof = attempt.proof
         return conversation
@@ -80,7 +80,7 @@ class CognitoConversation(Conversation):
     @classmethod
     def _challenged(cls, flow: Flow, attempt: Attempt) -> CognitoConversation:
         named = attempt.named.device_key if attempt.named else ""
-        record = flow.wait(SignIn(username=attempt.username, device_key=named), attempt.answer)
+        record = flow.wait(PoolSignIn(username=attempt.username, device_key=named), attempt.answer)
         # Whose a name is now only the pool can say, and here it is likely to have changed hands.
         changes = record.challenge in (translate.NEW_PASSWORD, translate.SET_UP)
         user = None if changes else identities.candidate(attempt.username)
@@ -146,8 +146,8 @@ class CognitoConversation(Conversation):
                 answer = self._prove_late(answer)
             if "AuthenticationResult" not in answer:
                 raise MalformedAnswer("A second factor after the second factor.")
-            found, signed_in = _verified(answer)
-        if signed_in.pk != self.user.pk:
+            found, user = _tokens(answer)
+        if user.pk != self.user.pk:
             # The name has become somebody else's; from now on it leads to them.
             raise SignInExpired
         self._record = record.finished(found, answer)
@@ -227,7 +227,7 @@ class CognitoSignIn(SignInBackend):
         client: ClientInfo,
         credential: DeviceCredential | None = None,
     ) -> Conversation:
-        return CognitoConversation(user, _flow(client), SignIn.load(state), credential)
+        return CognitoConversation(user, _flow(client), PoolSignIn.load(state), credential)
 
     def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         sub = identities.sub_of(user.pk)
@@ -243,7 +243,7 @@ def _flow(client: ClientInfo) -> Flow:
     return Flow(PoolClient(conf.get_options()), client)
 
 
-def _verified(answer: Answer) -> tuple[tokens.Tokens, Any]:
+def _tokens(answer: Answer) -> tuple[tokens.Tokens, Any]:
     """Return the tokens of the end of a sign-in, and whose they are. Raises ``InvalidCredentials``."""
     found = tokens.verify(answer["AuthenticationResult"], conf.get_options(), now=timezone.now())
     return found, identities.resolve(found.claims)

@@ -39,7 +39,7 @@ def make_device(
     Raises ``InvalidPeriod`` and ``TrustNotAllowed`` as the site's policy says.
     """
     if remembered:
-        return _grant(user, Presented(), period, name, client, now).device
+        return _trusted(user, Presented(), period, name, client, now).device
     return registration.confirm(user=user, name=name, by=By(client=client, at=now or timezone.now()))[0]
 
 
@@ -57,7 +57,7 @@ def trust_device(
     """
     held = client.cookies.get(cookies.name())
     cookie = cookies.load(held.value if held else None)
-    granted = _grant(user, cookie.present(str(user.pk)), period, name, CLIENT, now)
+    granted = _trusted(user, cookie.present(str(user.pk)), period, name, CLIENT, now)
     client.cookies[cookies.name()] = cookies.dump(cookie.put(granted.credential))
     return granted.device
 
@@ -82,7 +82,7 @@ def force_mfa_login(
     request.session.save()
 
 
-def _grant(
+def _trusted(
     user: AbstractBaseUser,
     presented: Presented,
     period: timedelta | None,

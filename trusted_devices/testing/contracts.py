@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.checks import CheckMessage
 from django.db import connection, models
 from django.test import RequestFactory
@@ -36,15 +37,16 @@ MALFORMED_CODES = ("", " ", "0" * 5000, "\x00", "\ud7ff", "½", "no code", "💥
 class _Contract(ABC):
     """What the contracts need to know: users, their factors, and codes."""
 
-    def make_user(self) -> Any:
+    def make_user(self) -> AbstractBaseUser:
         """Return a new stored user with the password ``PASSWORD`` and without a second factor."""
         model: Any = get_user_model()
         unique = uuid.uuid4().hex
         name = f"{unique}@example.com" if model.get_email_field_name() == model.USERNAME_FIELD else unique
-        return model._default_manager.create_user(**{model.USERNAME_FIELD: name}, password=PASSWORD)
+        user: AbstractBaseUser = model._default_manager.create_user(**{model.USERNAME_FIELD: name}, password=PASSWORD)
+        return user
 
     @abstractmethod
-    def add_factor(self, user: Any) -> Any:
+    def add_factor(self, user: AbstractBaseUser) -> Any:
         """Set up a second factor for ``user`` that earns trust, and return it."""
 
     @abstractmethod
@@ -127,23 +129,23 @@ class MfaProviderContract(_Contract):
             assert issubclass(model, models.Model)
             assert model._meta.get_field("user").is_relation
 
-    def _user_with_methods(self) -> tuple[Any, list[MfaMethod]]:
+    def _user_with_methods(self) -> tuple[AbstractBaseUser, list[MfaMethod]]:
         user = self.make_user()
         self.add_factor(user)
         return user, list(self.make_provider().methods(user))
 
-    def _user_with_factor(self) -> tuple[Any, Any, MfaMethod]:
+    def _user_with_factor(self) -> tuple[AbstractBaseUser, Any, MfaMethod]:
         user = self.make_user()
         factor = self.add_factor(user)
         return user, factor, next(iter(self.make_provider().methods(user)))
 
-    def _refusal(self, user: Any, method: MfaMethod, code: str) -> Exception:
+    def _refusal(self, user: AbstractBaseUser, method: MfaMethod, code: str) -> Exception:
         return _raised(
             lambda: self.make_provider().verify(user, method, code, client=self.make_client(), now=timezone.now()),
             (CodeMismatch, TooManyAttempts, UnknownMethod),
         )
 
-    def _fingerprints(self, user: Any) -> dict[tuple[str, Any], tuple[object, ...] | None]:
+    def _fingerprints(self, user: AbstractBaseUser) -> dict[tuple[str, Any], tuple[object, ...] | None]:
         provider = self.make_provider()
         return {
             (model._meta.label, factor.pk): provider.factor_fingerprint(factor)
@@ -159,11 +161,11 @@ class SignInContract(_Contract):
     def make_sign_in(self) -> SignInBackend:
         """Return the sign-in."""
 
-    def credentials(self, user: Any, password: str = PASSWORD) -> Mapping[str, str]:
+    def credentials(self, user: AbstractBaseUser, password: str = PASSWORD) -> Mapping[str, str]:
         """Return what ``user`` types to sign in."""
         return {"username": user.get_username(), "password": password}
 
-    def make_trusted_device(self, user: Any) -> DeviceCredential | None:
+    def make_trusted_device(self, user: AbstractBaseUser) -> DeviceCredential | None:
         """Return what a trusted device of ``user`` holds; ``None`` for a backend that asks for no proof of it."""
         return None
 
@@ -253,7 +255,7 @@ class SignInContract(_Contract):
         user, _ = self._user_with_factor()
         assert isinstance(self._begin(user).owner, DeviceOwner)
 
-    def _begin(self, user: Any, held: DeviceCredential | None = None) -> Conversation:
+    def _begin(self, user: AbstractBaseUser, held: DeviceCredential | None = None) -> Conversation:
         return self.make_sign_in().begin(self.credentials(user), client=self.make_client(), recall=lambda _: held)
 
     def _resume(self, conversation: Conversation) -> Conversation:
@@ -261,7 +263,7 @@ class SignInContract(_Contract):
         state = json.loads(json.dumps(dict(conversation.state)))
         return self.make_sign_in().resume(conversation.user, state, client=self.make_client())
 
-    def _user_with_factor(self) -> tuple[Any, Any]:
+    def _user_with_factor(self) -> tuple[AbstractBaseUser, Any]:
         user = self.make_user()
         return user, self.add_factor(user)
 
@@ -273,7 +275,7 @@ class DeviceOwnerContract(_Contract):
     def make_owner(self) -> DeviceOwner:
         """Return the owner."""
 
-    def make_device(self, user: Any) -> Device:
+    def make_device(self, user: AbstractBaseUser) -> Device:
         """Return a registered device of ``user``, who has the factor of :meth:`add_factor`; override it for an owner
         that registers devices only within a sign-in."""
         return make_device(user, remembered=False)

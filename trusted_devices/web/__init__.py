@@ -1,1 +1,1 @@
-"""Whatever sees a request: cookie jar, client, session note, guards, forms, mails, pages."""
+"""Whatever sees a request: cookie jar, client, session note, throttling, forms, mails, pages."""

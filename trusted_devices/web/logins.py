@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import auth
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -44,7 +45,7 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
 
 
 def note_verification(
-    request: HttpRequest, user: Any, *, by: VerifiedBy, device: Device | None, at: datetime | None = None
+    request: HttpRequest, user: AbstractBaseUser, *, by: VerifiedBy, device: Device | None, at: datetime | None = None
 ) -> str:
     """Write the session's note for ``user``, who was verified ``at`` that time (now); return the session's key."""
     if not request.session.session_key:
@@ -63,7 +64,7 @@ def note_verification(
     return session_key
 
 
-def renew_verification(request: HttpRequest, user: Any, verified: MfaVerification) -> None:
+def renew_verification(request: HttpRequest, user: AbstractBaseUser, verified: MfaVerification) -> None:
     """Note that a signed-in user has just used a second factor again; the device of the session stays the same."""
     earlier = session_note.read(request.session, str(user.pk))
     session_note.write(

@@ -30,7 +30,7 @@ from trusted_devices.web import session_note
 from trusted_devices.web.client import acting, current_user
 from trusted_devices.web.forms import DeviceFilterForm, RenameForm, UndoRenameForm
 from trusted_devices.web.jar import get_jar
-from trusted_devices.web.views import pages
+from trusted_devices.web.views import navigation
 from trusted_devices.web.views.device_rows import Entry, Row, groups, matching, together
 
 PAGE_SIZE = 10
@@ -53,12 +53,12 @@ class DevicesPage(View):
         except DeviceNotFound:
             return render(request, "trusted_devices/device_not_found.html", status=HTTPStatus.NOT_FOUND)
         except BackendUnavailable:
-            pages.tell(
+            navigation.add_message(
                 request,
                 messages.ERROR,
                 _("This is not possible right now. Nothing was changed; try again in a minute."),
             )
-            return pages.go_to("devices")
+            return navigation.go_to("devices")
 
     def current_key(self) -> str:
         """Return the key of the device in hand: what this browser holds, or else what the session came from."""
@@ -70,8 +70,8 @@ class DevicesPage(View):
 
     def done(self, text: str) -> HttpResponse:
         """Go back to the list and say what was done."""
-        pages.tell(self.request, messages.SUCCESS, text)
-        return pages.go_to("devices")
+        navigation.add_message(self.request, messages.SUCCESS, text)
+        return navigation.go_to("devices")
 
 
 class DeviceListView(DevicesPage):
@@ -114,7 +114,7 @@ class DeviceListView(DevicesPage):
     def set_up_url(self) -> str:
         """Return where somebody without a second factor sets one up; empty also if nobody can say whether they are."""
         try:
-            return "" if second_factor.methods(current_user(self.request)) else pages.set_up_url()
+            return "" if second_factor.methods(current_user(self.request)) else navigation.set_up_url()
         except BackendUnavailable:
             return ""
 
@@ -165,7 +165,7 @@ class RenameView(DevicePage):
         device = devices.rename(device=device, name=form.cleaned_data["name"], by=acting(request))
         note = {"device_key": device.device_key, "previous": previous, "seen": versions.version(device)}
         request.session[RENAMED_SESSION_KEY] = note
-        return pages.go_to("devices")
+        return navigation.go_to("devices")
 
 
 class UndoRenameView(DevicePage):
@@ -186,8 +186,8 @@ class UndoRenameView(DevicePage):
                     by=acting(request),
                 )
         except StaleDevice:
-            pages.tell(request, messages.WARNING, _("The device has changed meanwhile, so its name stays."))
-            return pages.go_to("devices")
+            navigation.add_message(request, messages.WARNING, _("The device has changed meanwhile, so its name stays."))
+            return navigation.go_to("devices")
         return self.done(_("The device is called “%(name)s” again.") % {"name": device.display_name})
 
 
@@ -219,8 +219,8 @@ class ForgetView(DevicePage):
             return self.done(text)
         get_jar(request).discard(current_user(request))
         auth.logout(request)
-        pages.tell(request, messages.SUCCESS, text)
-        return pages.go_to("sign_in")
+        navigation.add_message(request, messages.SUCCESS, text)
+        return navigation.go_to("sign_in")
 
 
 class ForgetOthersView(DevicesPage):
@@ -229,8 +229,8 @@ class ForgetOthersView(DevicesPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         others = self.others()
         if not others:
-            pages.tell(request, messages.INFO, _("There is no other device to forget."))
-            return pages.go_to("devices")
+            navigation.add_message(request, messages.INFO, _("There is no other device to forget."))
+            return navigation.go_to("devices")
         return render(request, "trusted_devices/forget_other_devices.html", {"devices": others})
 
     def post(self, request: HttpRequest) -> HttpResponse:

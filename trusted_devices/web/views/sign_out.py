@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.generic import View
 
-from trusted_devices.web.views import pages
+from trusted_devices.web.views import navigation
 
 
 @method_decorator([login_not_required, never_cache, csrf_protect], name="dispatch")
@@ -25,16 +25,16 @@ class SignOutView(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
             return self.signed_out()
-        return render(request, "trusted_devices/sign_out.html", {"next": pages.asked_next(request)})
+        return render(request, "trusted_devices/sign_out.html", {"next": navigation.asked_next(request)})
 
     def post(self, request: HttpRequest) -> HttpResponse:
         auth.logout(request)
-        pages.tell(request, messages.SUCCESS, _("You are signed out."))
+        navigation.add_message(request, messages.SUCCESS, _("You are signed out."))
         return self.signed_out()
 
     def signed_out(self) -> HttpResponse:
         """Redirect to wherever the request or the site says, or else to the sign-in page."""
-        next_url = pages.asked_next(self.request)
+        next_url = navigation.asked_next(self.request)
         if not next_url and settings.LOGOUT_REDIRECT_URL is None:
-            return pages.go_to("sign_in")
+            return navigation.go_to("sign_in")
         return HttpResponseRedirect(next_url or resolve_url(settings.LOGOUT_REDIRECT_URL))

@@ -26,10 +26,10 @@ from trusted_devices.exceptions import (
 from trusted_devices.services import second_factor
 from trusted_devices.signin.base import Conversation
 from trusted_devices.types import By
-from trusted_devices.web import guards, logins
+from trusted_devices.web import logins, throttling
 from trusted_devices.web.client import client_info, current_user
 from trusted_devices.web.forms import MethodForm
-from trusted_devices.web.views import code_page, pages
+from trusted_devices.web.views import navigation, refusals
 from trusted_devices.web.views.code_page import CodePage
 
 SESSION_KEY = "_trusted_devices_verify"
@@ -59,7 +59,7 @@ class VerifyView(View):
             return super().dispatch(request, *args, **kwargs)
         except UnknownMethod:
             # The factor went while its code was on the way.
-            return pages.go_to("verify", pages.asked_next(request))
+            return navigation.go_to("verify", navigation.asked_next(request))
 
     def get(self, request: HttpRequest) -> HttpResponse:
         page = self.page()
@@ -75,9 +75,9 @@ class VerifyView(View):
         if not form.is_valid():
             return page.render(request, form, status=HTTPStatus.BAD_REQUEST)
         try:
-            guards.ensure_allowed(request, page.user.get_username())
+            throttling.ensure_allowed(request, page.user.get_username())
         except TooManyAttempts as error:
-            return pages.too_many_attempts(request, error)
+            return refusals.too_many_attempts(request, error)
         by = By(client=client_info(request))
         try:
             verified = second_factor.verify(self.conversation, page.method, form.cleaned_data["code"], by=by)
@@ -86,7 +86,7 @@ class VerifyView(View):
         request.session.pop(SESSION_KEY, None)
         request.session.cycle_key()
         logins.renew_verification(request, page.user, verified)
-        return pages.go_on(request, page.next_url)
+        return navigation.go_on(request, page.next_url)
 
     def choose(self, page: CodePage) -> HttpResponse:
         """Ask for another factor, or send another code."""
@@ -94,18 +94,18 @@ class VerifyView(View):
         try:
             method = second_factor.find(page.methods, form.cleaned_data["method"] if form.is_valid() else "")
         except UnknownMethod:
-            return page.render(self.request, problem=code_page.unknown_method(), status=HTTPStatus.BAD_REQUEST)
+            return page.render(self.request, problem=refusals.unknown_method(), status=HTTPStatus.BAD_REQUEST)
         try:
             second_factor.send(self.conversation, method)
         except TooManyAttempts as error:
-            pages.tell(self.request, messages.INFO, code_page.asked_too_often(error))
+            navigation.add_message(self.request, messages.INFO, refusals.asked_too_often(error))
         except BackendUnavailable:
-            return page.render(self.request, problem=code_page.unavailable(), status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return page.render(self.request, problem=refusals.unavailable(), status=HTTPStatus.SERVICE_UNAVAILABLE)
         sent = method.id if method.needs_sending else choice.sent
         self.request.session[SESSION_KEY] = asdict(
             Choice(method=method.id, sent=sent, state=dict(self.conversation.state))
         )
-        return pages.go_to("verify", page.next_url)
+        return navigation.go_to("verify", page.next_url)
 
     def page(self) -> CodePage | None:
         """Load the choice and the conversation; return the page for a factor, ``None`` if the user has none."""
@@ -123,15 +123,15 @@ class VerifyView(View):
             methods=methods,
             method=method,
             sent=choice.sent == method.id,
-            next_url=pages.asked_next(self.request),
+            next_url=navigation.asked_next(self.request),
         )
 
     def no_second_factor(self) -> HttpResponse:
         """Return the page for users who have nothing to prove themselves with."""
-        context = {"set_up_url": pages.set_up_url()}
+        context = {"set_up_url": navigation.set_up_url()}
         return render(self.request, "trusted_devices/no_second_factor.html", context, status=HTTPStatus.FORBIDDEN)
 
     def sign_in_again(self) -> HttpResponse:
         """Return the page for sites where a second factor can be proved only in the course of a sign-in."""
-        context = {"next": pages.asked_next(self.request)}
+        context = {"next": navigation.asked_next(self.request)}
         return render(self.request, "trusted_devices/sign_in_again.html", context, status=HTTPStatus.FORBIDDEN)

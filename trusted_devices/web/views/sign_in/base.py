@@ -27,7 +27,7 @@ from trusted_devices.web import logins
 from trusted_devices.web.client import client_info
 from trusted_devices.web.jar import get_jar
 from trusted_devices.web.pending import PendingSignIn, drop_pending
-from trusted_devices.web.views import code_page, pages
+from trusted_devices.web.views import navigation, refusals
 from trusted_devices.words import times
 
 PAGES = {
@@ -58,7 +58,7 @@ class SignInPage(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if request.user.is_authenticated:
-            return pages.go_on(request, pages.asked_next(request))
+            return navigation.go_on(request, navigation.asked_next(request))
         return self._checked(request, *args, **kwargs)
 
     @method_decorator(csrf_protect)
@@ -70,11 +70,11 @@ class SignInPage(View):
 
     def start_again(self) -> HttpResponse:
         """Send the user back to the first page, with the way on kept."""
-        next_url = drop_pending(self.request) or pages.asked_next(self.request)
-        pages.tell(
+        next_url = drop_pending(self.request) or navigation.asked_next(self.request)
+        navigation.add_message(
             self.request, messages.INFO, _("Your sign-in took too long or was not complete. Please start again.")
         )
-        return pages.go_to("sign_in", next_url)
+        return navigation.go_to("sign_in", next_url)
 
     def by(self) -> By:
         """Return from where and when this request is; nobody is signed in yet."""
@@ -83,7 +83,7 @@ class SignInPage(View):
     def ask(self, pending: PendingSignIn) -> HttpResponse:
         """Keep what is pending and put its question to the user."""
         pending.store(self.request)
-        return pages.go_to(PAGES[pending.state.question], pending.next_url)
+        return navigation.go_to(PAGES[pending.state.question], pending.next_url)
 
     def after_password(self, outcome: Challenge | SignedIn, next_url: str) -> HttpResponse:
         """Go on after a password that was right."""
@@ -108,11 +108,11 @@ class SignInPage(View):
             challenge = sign_in.choose_method(challenge, method_id)
         except TooManyAttempts as error:
             # The last code is still on its way, or waiting to be read.
-            pages.tell(self.request, messages.INFO, code_page.asked_too_often(error))
+            navigation.add_message(self.request, messages.INFO, refusals.asked_too_often(error))
             state = dataclasses.replace(pending.state, method_id=method_id)
             return dataclasses.replace(pending, state=state, sent=method_id)
         except BackendUnavailable:
-            pages.tell(self.request, messages.ERROR, code_page.unavailable())
+            navigation.add_message(self.request, messages.ERROR, refusals.unavailable())
             return pending
         sent = challenge.method is not None and challenge.method.needs_sending
         return dataclasses.replace(pending, state=challenge.state, sent=method_id if sent else pending.sent)
@@ -122,20 +122,20 @@ class SignInPage(View):
         logins.finish(self.request, outcome)
         if outcome.trust_failed:
             text = _("You are signed in, but this device could not be marked as trusted. You will be asked for a code.")
-            pages.tell(self.request, messages.WARNING, text)
+            navigation.add_message(self.request, messages.WARNING, text)
         elif outcome.verification and outcome.device and outcome.device.trust_expires_at:
             until = times.until(outcome.device.trust_expires_at, timezone.now())
             text = _("This device is trusted until %(date)s. You can undo this under “Your devices”.") % {"date": until}
-            pages.tell(self.request, messages.SUCCESS, text)
-        if not outcome.mfa_active and (set_up := pages.set_up_url()):
+            navigation.add_message(self.request, messages.SUCCESS, text)
+        if not outcome.mfa_active and (set_up := navigation.set_up_url()):
             text = format_html(
                 '{} <a href="{}">{}</a>',
                 _("Your account is protected by a password alone."),
                 set_up,
                 _("Set up a second factor"),
             )
-            pages.tell(self.request, messages.INFO, text)
-        return pages.go_on(self.request, next_url)
+            navigation.add_message(self.request, messages.INFO, text)
+        return navigation.go_on(self.request, next_url)
 
 
 class QuestionPage(SignInPage, ABC):

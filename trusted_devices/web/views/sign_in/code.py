@@ -21,9 +21,9 @@ from trusted_devices.exceptions import (
 from trusted_devices.services import sign_in
 from trusted_devices.services.sign_in import SignedIn
 from trusted_devices.services.sign_in_state import Question
-from trusted_devices.web import guards
+from trusted_devices.web import throttling
 from trusted_devices.web.forms import CodeForm, MethodForm
-from trusted_devices.web.views import authenticator, code_page, pages
+from trusted_devices.web.views import authenticator, navigation, refusals
 from trusted_devices.web.views.code_page import CodePage
 from trusted_devices.web.views.sign_in.base import QuestionPage
 
@@ -44,9 +44,9 @@ class CodeView(QuestionPage):
         if not form.is_valid():
             return page.render(request, form, status=HTTPStatus.BAD_REQUEST)
         try:
-            guards.ensure_allowed(request, page.user.get_username())
+            throttling.ensure_allowed(request, page.user.get_username())
         except TooManyAttempts as error:
-            return pages.too_many_attempts(request, error)
+            return refusals.too_many_attempts(request, error)
         if page.method.needs_choosing:
             self.pending = self.choose_method(self.challenge, self.pending, page.method.id)
             self.pending.store(request)
@@ -59,14 +59,14 @@ class CodeView(QuestionPage):
             method_id = form.cleaned_data["method"] if form.is_valid() else ""
             return self.ask(self.choose_method(self.challenge, self.pending, method_id))
         except UnknownMethod:
-            return page.render(self.request, problem=code_page.unknown_method(), status=HTTPStatus.BAD_REQUEST)
+            return page.render(self.request, problem=refusals.unknown_method(), status=HTTPStatus.BAD_REQUEST)
 
     def take(self, page: CodePage, form: CodeForm) -> HttpResponse:
         """Take the code."""
         try:
             outcome = sign_in.answer_code(self.challenge, form.cleaned_data["code"])
         except AlreadyAnswered:
-            return pages.go_on(self.request, self.pending.next_url)
+            return navigation.go_on(self.request, self.pending.next_url)
         except (ActionRequired, CodeMismatch, TooManyAttempts, BackendUnavailable) as error:
             return page.refuse(self.request, form, error)
         if isinstance(outcome, SignedIn):

@@ -11,9 +11,9 @@ from django.shortcuts import render
 from trusted_devices.exceptions import ActionRequired, BackendUnavailable, PasswordRefused, TooManyAttempts
 from trusted_devices.services import sign_in
 from trusted_devices.services.sign_in_state import Question
-from trusted_devices.web import guards
+from trusted_devices.web import throttling
 from trusted_devices.web.forms import NewPasswordForm
-from trusted_devices.web.views import code_page, pages
+from trusted_devices.web.views import refusals
 from trusted_devices.web.views.sign_in.base import QuestionPage
 
 
@@ -30,14 +30,14 @@ class NewPasswordView(QuestionPage):
         if not form.is_valid():
             return self.page(form, HTTPStatus.BAD_REQUEST)
         try:
-            guards.ensure_allowed(self.request, self.challenge.user.get_username())
+            throttling.ensure_allowed(self.request, self.challenge.user.get_username())
             outcome = sign_in.answer_new_password(
                 self.challenge, password=form.cleaned_data["new_password1"], attributes=form.attributes
             )
         except TooManyAttempts as error:
-            return pages.too_many_attempts(self.request, error)
+            return refusals.too_many_attempts(self.request, error)
         except (PasswordRefused, ActionRequired, BackendUnavailable) as error:
-            field, text, status = code_page.password_obstacle(error)
+            field, text, status = refusals.password_obstacle(error)
             form.add_error(field, text)
             return self.page(form, status)
         return self.after_password(outcome, self.pending.next_url)

@@ -19,7 +19,7 @@ from trusted_devices.services.sign_in_state import Question
 from trusted_devices.web.client import client_info
 from trusted_devices.web.forms import TrustForm
 from trusted_devices.web.jar import get_jar
-from trusted_devices.web.views import pages
+from trusted_devices.web.views import navigation
 from trusted_devices.web.views.sign_in.base import QuestionPage
 from trusted_devices.words import browsers
 
@@ -50,7 +50,7 @@ class TrustView(QuestionPage):
         try:
             outcome = sign_in.answer_offer(self.challenge, period=period, name=name)
         except AlreadyAnswered:
-            return pages.go_on(self.request, self.pending.next_url)
+            return navigation.go_on(self.request, self.pending.next_url)
         except (TrustNotAllowed, InvalidPeriod):
             outcome = sign_in.answer_offer(self.challenge, period=None)
             outcome = dataclasses.replace(outcome, trust_failed=True)
@@ -61,7 +61,7 @@ class TrustView(QuestionPage):
         response = self.take(None)
         get_jar(self.request).decline(self.challenge.user)
         text = _("You will not be asked about this browser again. You can change that under “Your devices”.")
-        pages.tell(self.request, messages.INFO, text)
+        navigation.add_message(self.request, messages.INFO, text)
         return response
 
     def form(self, data: Any = None) -> TrustForm:

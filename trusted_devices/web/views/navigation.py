@@ -1,23 +1,17 @@
-"""What the pages share: where to go next, what to tell the user, how to refuse."""
+"""Where a page leads, and what the next page says."""
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
-from http import HTTPStatus
 from urllib.parse import quote_plus, urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render, resolve_url
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import resolve_url
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from trusted_devices import conf
-from trusted_devices.exceptions import TooManyAttempts
-from trusted_devices.words import times
 
 LONGEST_NEXT = 3000
 """In the query of the next page, percent-encoded. Web servers take about 4,000 characters in one line."""
@@ -47,8 +41,8 @@ def go_to(name: str, next_url: str = "") -> HttpResponseRedirect:
     return HttpResponseRedirect(f"{url}?{urlencode({'next': next_url})}" if next_url else url)
 
 
-def tell(request: HttpRequest, level: int, text: str) -> None:
-    """Tell the user something on the next page; sites without Django's messages go without."""
+def add_message(request: HttpRequest, level: int, text: str) -> None:
+    """Have the next page say ``text``; sites without Django's messages go without."""
     messages.add_message(request, level, text, fail_silently=True)
 
 
@@ -56,25 +50,3 @@ def set_up_url() -> str:
     """Return the site's page for setting up a second factor; empty where it named none."""
     chosen = conf.get_settings().MFA_SETUP_URL
     return resolve_url(chosen) if chosen else ""
-
-
-def wait_of(error: TooManyAttempts) -> timedelta | None:
-    """Return how long somebody has to wait, a second at least; ``None`` where that is not known."""
-    if error.retry_at is None:
-        return None
-    return max(error.retry_at - timezone.now(), timedelta(seconds=1))
-
-
-def with_retry_after(response: HttpResponse, wait: timedelta | None) -> HttpResponse:
-    """Say in the response's header how long to wait (RFC 9110, section 10.2.3)."""
-    if wait is not None:
-        response.headers["Retry-After"] = str(math.ceil(wait.total_seconds()))
-    return response
-
-
-def too_many_attempts(request: HttpRequest, error: TooManyAttempts) -> HttpResponse:
-    """Return the page that closes the door for a while."""
-    wait = wait_of(error)
-    context = {"wait": times.wait(wait) if wait else ""}
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    return with_retry_after(render(request, "trusted_devices/too_many_attempts.html", context, status=status), wait)

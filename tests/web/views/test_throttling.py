@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.web.views.browser import Browser, code_of, url
-from trusted_devices.web import guards
+from trusted_devices.web import throttling
 
 LIMIT = 3
 COOL_OFF = timedelta(minutes=15)
@@ -162,5 +162,5 @@ def test_without_django_axes_asking_costs_nothing(db: None, settings: Any) -> No
         for name, value in change.items():
             setattr(settings, name, value)
         with CaptureQueriesContext(connection) as queries:
-            guards.ensure_allowed(request, "maria")
+            throttling.ensure_allowed(request, "maria")
         assert len(queries) == 0
