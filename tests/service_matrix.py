@@ -1,8 +1,9 @@
 """Which tests run where: by database, and by what this machine has.
 
 ``TEST_DATABASE`` names the database; tests marked for another one, or for a server or browser that is not here, are
-skipped with their reason. With ``STRICT_SERVICES=1`` everything is supposed to be here: tests for another database
-are deselected, because another run has them, and any skip is a failure.
+skipped with their reason. Tests that another database would tell nothing new are left to SQLite: those that open none,
+and those of ``ONLY_ON_SQLITE``. With ``STRICT_SERVICES=1`` everything is supposed to be here: tests for another
+database are deselected, because another run has them, and any skip is a failure.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Callable, Generator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +40,22 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+ONLY_ON_SQLITE = (
+    # They bring their own site on SQLite along.
+    "e2e", "demo_site", "bare_project", "benchmarks", "clients",
+    # What they see is what is done with answers, pages, words and settings, whatever they were stored in.
+    "docs", "web/views", "words", "test_checks.py", "test_extras.py",
+    "faults/test_acts.py", "faults/test_first_sign_in.py", "faults/test_sign_in.py",
+    "cognito/test_checks.py", "cognito/test_client.py", "cognito/test_errors.py", "cognito/test_first_sign_in.py",
+    "cognito/test_malformed.py", "cognito/test_sign_in.py", "cognito/test_tokens.py",
+    "api/test_authentication.py", "api/test_contract.py", "api/test_docs.py", "api/test_errors.py", "api/test_extra.py",
+    "api/test_roles.py", "api/test_schema.py", "api/test_secrets.py", "api/test_throttles.py",
+    "api/test_unavailable.py", "admin/test_secrets.py",
+    "cognito_idp/test_conf.py", "cognito_idp/test_endpoint.py", "cognito_idp/test_sigv4.py",
+)  # fmt: skip
+"""Files and folders of tests."""
+TESTS = Path(__file__).parent
+
 NEEDED: dict[str, tuple[Callable[[], Any], str]] = {
     "redis": (redis_answers, "needs a Redis server"),
     "browser": (chromium, "needs Chromium"),
@@ -49,16 +67,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here, elsewhere = [], []
     for item in items:
         databases = [name for name in DATABASES if item.get_closest_marker(name)]
-        belongs = not databases or DATABASE in databases
-        (here if belongs else elsewhere).append(item)
-        if not belongs:
+        if DATABASE in (databases or _told_apart_by(item)):
+            here.append(item)
+        elif databases and not STRICT:
             item.add_marker(pytest.mark.skip(reason=f"needs TEST_DATABASE={' or '.join(databases)}"))
+            here.append(item)
+        else:
+            elsewhere.append(item)
         for name, (present, reason) in NEEDED.items():
             if item.get_closest_marker(name) and not present():
                 item.add_marker(pytest.mark.skip(reason=reason))
-    if STRICT and elsewhere:
+    if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = here
+
+
+def _told_apart_by(item: pytest.Item) -> tuple[str, ...]:
+    """Return the databases on which the test may end differently."""
+    opens_one = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)
+    name = item.path.relative_to(TESTS).as_posix()
+    alike = any(name == each or name.startswith(f"{each}/") for each in ONLY_ON_SQLITE)
+    return DATABASES if opens_one and not alike else ("sqlite",)
+
+
+def pytest_configure() -> None:
+    gone = [name for name in ONLY_ON_SQLITE if not (TESTS / name).exists()]
+    assert not gone, f"ONLY_ON_SQLITE names what is not there: {gone}"
 
 
 @pytest.hookimpl(wrapper=True)
