@@ -221,7 +221,7 @@ class TestWithoutAnyFactor:
 
 class TestOthers:
     @pytest.mark.parametrize("by", [VerifiedBy.MFA, VerifiedBy.PASSWORD])
-    def test_users_who_are_not_on_the_staff_are_refused_without_going_round_in_circles(self, client, user, totp, by):
+    def test_users_who_are_not_staff_are_refused_without_a_redirect_loop(self, client, user, totp, by):
         force_mfa_login(client, user, by=by)
         response, redirects = _follow(client, INDEX)
         assert response.status_code == 403

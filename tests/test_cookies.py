@@ -43,7 +43,7 @@ def test_what_a_browser_was_given_it_brings_back():
     assert cookies.load(cookies.dump(held)) == held
 
 
-def test_who_does_not_want_to_be_asked_stays_so_until_they_trust_the_browser_or_take_it_back():
+def test_a_user_who_declined_is_not_asked_until_they_trust_or_take_it_back():
     held = EMPTY.put(credential("1")).decline("2").decline("3").decline("2")
     assert cookies.load(cookies.dump(held)) == held
     assert held.declined == ("2", "3")
@@ -214,7 +214,7 @@ def test_a_cookie_of_another_site_is_unreadable(settings):
     assert cookies.load(value) == UNREADABLE
 
 
-def test_a_cookie_survives_the_rotation_of_the_secret_key_and_asks_to_be_sealed_anew(settings):
+def test_a_cookie_survives_a_rotated_secret_key_and_is_sealed_anew(settings):
     value = cookies.dump(EMPTY.put(credential()))
     old, settings.SECRET_KEY = settings.SECRET_KEY, "a new key"
     settings.SECRET_KEY_FALLBACKS = [old]

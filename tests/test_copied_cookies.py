@@ -145,7 +145,7 @@ class Browsers(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_an_honest_browser_is_never_locked_out_and_a_stale_copy_is_always_found_out():
+def test_an_honest_browser_is_never_locked_out_and_a_copy_always_noticed():
     run_state_machine_as_test(
         Browsers, settings=settings(deadline=None, max_examples=25, stateful_step_count=20, report_multiple_bugs=False)
     )
@@ -156,7 +156,7 @@ def test_an_honest_browser_is_never_locked_out_and_a_stale_copy_is_always_found_
     users=st.lists(st.sampled_from("ht"), min_size=1, max_size=10),
     losses=st.lists(st.booleans(), min_size=10, max_size=10),
 )
-def test_copies_that_are_used_in_turn_are_found_out_at_the_second_turn_at_the_latest(users, losses):
+def test_copies_that_are_used_in_turn_are_noticed_at_the_second_turn(users, losses):
     user, now, takers = new_user(), NOW, []
     held = dict.fromkeys("ht", grant(user, None, now))
     for position, who in enumerate(users):

@@ -218,7 +218,7 @@ def test_periods_beyond_the_maximum_are_not_offered():
 
 
 @pytest.mark.parametrize(("maximum", "default"), [(59, 30), (60, 60), (89, 60)])
-def test_the_nearest_shorter_period_is_preselected_where_the_default_is_not_allowed(maximum, default):
+def test_the_nearest_shorter_period_is_preselected_without_the_default(maximum, default):
     assert policy(MAX_PERIOD=maximum * DAY).offer(somebody(), BY_CODE, CLIENT).default == default * DAY
 
 

@@ -137,7 +137,7 @@ def test_staff_sessions_must_have_passed_mfa(operator, device, by_session, setti
     assert by_password.get("/api/admin/devices/").status_code == 200
 
 
-def test_a_session_from_elsewhere_that_says_nothing_of_mfa_is_not_enough_for_staff(operator, device):
+def test_a_session_without_a_note_of_mfa_is_not_enough_for_staff(operator, device):
     client = APIClient()
     client.force_login(operator, "django.contrib.auth.backends.ModelBackend")
     assert client.get("/api/admin/devices/").json()["code"] == "mfa_required"

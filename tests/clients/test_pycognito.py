@@ -143,7 +143,7 @@ def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
             idp.get_user(AccessToken=signed_out)
 
 
-def test_pycognito_refreshes_and_signs_out_where_the_pool_lets_unconfirmed_devices(site: Site) -> None:
+def test_pycognito_refreshes_and_signs_out_with_an_unconfirmed_device(site: Site) -> None:
     UserPool.objects.filter(pk=site.pool.pk).update(refresh_without_device=True)
     result = mfa_sign_in(site, srp(site))["AuthenticationResult"]
     user = signed_in(site, result)
@@ -181,7 +181,7 @@ def test_pycognito_sets_a_new_password(site: Site) -> None:
     assert "AccessToken" in again.authenticate_user()["AuthenticationResult"]
 
 
-def test_pycognito_goes_on_with_a_code_after_a_new_password_with_a_client_secret(site: Site) -> None:
+def test_pycognito_goes_on_with_a_code_after_a_new_password(site: Site) -> None:
     site.require_new_password()
     idp = srp(site, client_id=site.secret_client.client_id, client_secret=site.secret)
     assert idp.set_new_password_challenge(NEW_PASSWORD)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"

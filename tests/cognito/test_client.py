@@ -91,7 +91,7 @@ def test_every_partition_of_amazon_has_its_endpoint_and_its_issuer(region: str, 
     assert found.issuer == f"https://{host}/{region}_AbCdEf123"
 
 
-def test_an_endpoint_of_ones_own_is_called_and_is_the_issuer_unless_another_is_named() -> None:
+def test_an_own_endpoint_is_called_and_is_the_issuer_by_default() -> None:
     found = options(ENDPOINT_URL="http://127.0.0.1:9/cognito-idp/")
     assert client._client(found, signed=True).meta.endpoint_url == "http://127.0.0.1:9/cognito-idp/"
     assert found.issuer == "http://127.0.0.1:9/cognito-idp/eu-central-1_AbCdEf123"
@@ -103,7 +103,7 @@ def test_the_region_may_be_another_than_the_one_in_the_pool_s_id() -> None:
     assert client._client(found, signed=False).meta.region_name == "eu-west-1"
 
 
-def test_the_time_outs_are_those_of_the_options_and_boto3_repeats_nothing_itself() -> None:
+def test_the_time_outs_are_the_options_and_boto3_repeats_nothing() -> None:
     config = client._client(options(CONNECT_TIMEOUT=0.5, READ_TIMEOUT=1.5), signed=True).meta.config
     assert (config.connect_timeout, config.read_timeout) == (0.5, 1.5)
     assert config.retries["total_max_attempts"] == 1
@@ -134,9 +134,7 @@ def answered(slept: list[float]) -> Iterator[Callable[[bytes], None]]:
 
 
 @pytest.mark.parametrize("body", [b'{"UserConfirmation', b"[1, 2]", b'"{}"', b"3", b"null", b"<html>"])
-def test_a_success_that_is_cut_short_or_no_object_is_not_taken_for_one_without_members(
-    answered: Callable[[bytes], None], body: bytes
-) -> None:
+def test_a_success_that_is_cut_short_or_no_object_is_malformed(answered: Callable[[bytes], None], body: bytes) -> None:
     answered(body)
     with pytest.raises(errors.Lost):
         PoolClient(options()).call("update_device_status", AccessToken="a", DeviceKey="local_1")

@@ -442,7 +442,7 @@ def test_a_stranger_whose_record_cannot_be_read_is_not_let_in(pool: StubbedPool,
     pool.is_done()
 
 
-def test_a_device_that_is_gone_while_it_proves_itself_is_forgotten_and_mfa_is_asked(
+def test_a_device_that_goes_during_its_proof_is_forgotten_and_mfa_is_asked(
     pool: StubbedPool, browser: Browser, maria: Any
 ) -> None:
     trusts_the_device(pool, browser, "maria", SUB, DEVICE_KEY)

@@ -86,7 +86,7 @@ def shown_key(browser: Browser) -> str:
 
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"])
 @pytest.mark.parametrize("secret", [True, False], ids=["with secret", "without secret"])
-def test_a_newcomer_chooses_a_password_sets_an_authenticator_up_and_trusts_the_device(
+def test_a_newcomer_sets_password_and_authenticator_and_trusts_the_device(
     browser: Browser, process: Process, settings: Any, flow: str, secret: bool
 ) -> None:
     process.facts = process.act("new_pool", mfa="ON", required_attributes=["given_name", "email"])
@@ -112,9 +112,7 @@ def test_a_newcomer_chooses_a_password_sets_an_authenticator_up_and_trusts_the_d
     assert DeviceEvent.objects.filter(action="signed_in", reason="trusted_device").exists()
 
 
-def test_a_trusted_device_does_not_stand_in_for_mfa_once_staff_have_set_the_password(
-    browser: Browser, person: Person
-) -> None:
+def test_a_trusted_device_skips_no_mfa_once_staff_have_set_the_password(browser: Browser, person: Person) -> None:
     browser.trusted_sign_in(person)
     person.process.act("set_password", username=person.username, password="given by staff 7")
     assert at(browser.password(person, "given by staff 7")) == "sign_in_new_password"

@@ -125,9 +125,7 @@ def test_a_wrong_code_can_be_corrected(browser: Browser, person: Person) -> None
     assert at(browser.code(person.code())) == "sign_in_trust"
 
 
-def test_a_user_without_a_factor_signs_in_with_the_password_and_is_offered_nothing(
-    browser: Browser, process: Process
-) -> None:
+def test_a_user_without_a_factor_is_let_in_and_offered_nothing(browser: Browser, process: Process) -> None:
     person = new_person(process)
     assert at(browser.password(person)) == "home"
     assert browser.is_signed_in

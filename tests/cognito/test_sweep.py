@@ -34,9 +34,7 @@ def test_devices_whose_trust_has_ended_are_not_remembered_in_the_pool_either(bro
     assert list(expiry.expire_due(now=later)) == []
 
 
-def test_on_its_date_trust_ends_at_sign_in_though_the_pool_still_remembers_the_device(
-    browser: Browser, person: Person
-) -> None:
+def test_trust_ends_on_its_date_though_the_pool_remembers_the_device(browser: Browser, person: Person) -> None:
     browser.trusted_sign_in(person)
     Device.objects.update(trust_expires_at=timezone.now())
     assert at(browser.password(person)) == "sign_in_code"
@@ -58,7 +56,7 @@ def test_trusting_again_gives_the_browser_a_new_device_of_the_same_name(browser:
     assert at(browser.password(person)) == "home"
 
 
-def test_a_worker_that_died_between_telling_the_pool_and_writing_leaves_it_to_the_next(
+def test_a_worker_that_died_before_writing_leaves_the_device_to_the_next(
     browser: Browser, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser.trusted_sign_in(person)

@@ -162,7 +162,7 @@ def test_a_user_is_given_a_phone_number(desk: Client, pool: UserPool, user: Any)
     assert desk.get(url("pooluser", "add")).status_code == 403
 
 
-def test_a_user_is_made_to_set_a_new_password_and_to_give_what_the_pool_requires(
+def test_a_user_can_be_made_to_set_a_new_password_and_attributes(
     desk: Client, pool: UserPool, app: App, user: Any
 ) -> None:
     chosen = {"required_attributes": ["given_name", "email"]}

@@ -83,7 +83,7 @@ def test_a_device_that_is_forgotten_while_its_proof_is_noted_does_not_exist(scen
     assert RefreshToken.objects.count() == signed_in
 
 
-def test_a_device_that_loses_its_trust_before_it_has_proved_itself_leaves_mfa_due(scene: Scene) -> None:
+def test_a_device_that_loses_its_trust_before_its_proof_leaves_mfa_due(scene: Scene) -> None:
     params = device_answer(scene)
     devices.stop_trusting(list(Device.objects.all()), reason=StatusReason.STAFF_STOPPED, by=By())
     answer = respond(scene, params)
@@ -144,7 +144,7 @@ def test_wrong_guesses_are_counted_anew_after_the_longest_wait(scene: Scene) -> 
         assert not FailedAttempts.objects.exists()
 
 
-def test_srp_costs_the_same_for_a_known_user_an_unknown_one_and_one_without_a_verifier(
+def test_srp_costs_the_same_for_known_and_unknown_users(
     scene: Scene, other_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.app.password_sign_in()

@@ -729,7 +729,7 @@ def test_a_rotated_refresh_token_works_on_for_the_grace_that_the_client_allows(a
         assert RefreshToken.objects.get().revoked_at is not None
 
 
-def test_without_a_grace_a_request_that_began_before_the_rotation_is_no_exception(app: App) -> None:
+def test_without_a_grace_a_request_begun_before_the_rotation_is_refused(app: App) -> None:
     UserPool.objects.update(tracking="off")
     UserPoolClient.objects.update(rotate_refresh_tokens=True)
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:

@@ -22,7 +22,7 @@ def test_a_user_without_mfa_signs_in_with_password_and_is_given_a_device_key(app
     assert result["NewDeviceMetadata"]["DeviceGroupKey"] == app.pool.device_group_key
 
 
-def test_who_signs_in_by_an_alias_goes_on_under_the_name_that_the_device_is_kept_under(
+def test_a_sign_in_by_an_alias_goes_on_under_the_name_of_the_device(
     wire: Wire, app: App, secret_client: UserPoolClient, srp_user: Any, totp: TOTPDevice
 ) -> None:
     UserPool.objects.update(email_alias=True)

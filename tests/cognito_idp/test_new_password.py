@@ -241,9 +241,7 @@ def test_what_the_sites_users_do_not_have_is_not_asked_for(
     assert "AuthenticationResult" in set_new(unreachable, asked(answer))
 
 
-def test_an_address_is_asked_for_and_is_nobody_elses_where_it_can_be_signed_in_with(
-    unreachable: App, other_user: Any
-) -> None:
+def test_an_address_to_sign_in_with_is_asked_for_and_unique(unreachable: App, other_user: Any) -> None:
     session = asked(unreachable.password_sign_in())
     unfit = "Attributes did not conform to the schema: Enter a valid email address."
     assert refusal(unreachable, session, **{"userAttributes.email": "maria"}) == ("InvalidParameterException", unfit)

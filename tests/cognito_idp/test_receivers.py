@@ -34,9 +34,7 @@ def test_where_no_pool_wants_one_no_verifier_is_made(app: App, user: Any) -> Non
     assert not SrpCredential.objects.exists()
 
 
-def test_an_old_verifier_goes_with_its_password_even_where_the_pool_has_stopped_keeping_them(
-    app: App, srp_user: Any
-) -> None:
+def test_an_old_verifier_goes_with_its_password_in_every_pool(app: App, srp_user: Any) -> None:
     UserPool.objects.update(keep_srp_verifiers=False)
     srp_user.set_password("another one")
     srp_user.save()

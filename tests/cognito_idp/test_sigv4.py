@@ -107,9 +107,7 @@ def test_a_wrong_secret_an_unknown_key_and_a_retired_one_are_refused(admin: Admi
     assert error(admin.raw("DescribeUserPool", params)) == "UnrecognizedClientException"
 
 
-def test_a_signature_for_another_service_region_or_with_a_session_token_is_refused(
-    admin: Admin, pool: UserPool
-) -> None:
+def test_a_signature_of_another_scope_or_with_a_session_token_is_refused(admin: Admin, pool: UserPool) -> None:
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()
     for changes in ({"region": "eu-west-1"}, {"service": "s3"}):
         headers = signed_headers(

@@ -226,9 +226,7 @@ def test_a_sign_in_from_a_trusted_device_is_logged_as_such(wire: Wire, user: Any
     assert Device.objects.get().events.filter(action="signed_in").count() == 1
 
 
-def test_a_pool_without_mfa_asks_for_none_and_its_devices_prove_themselves_all_the_same(
-    wire: Wire, user: Any, totp: TOTPDevice
-) -> None:
+def test_devices_of_a_pool_without_mfa_prove_themselves_all_the_same(wire: Wire, user: Any, totp: TOTPDevice) -> None:
     app = app_of(wire, user, mfa="OFF").remembered_device(None)
     assert asked(app) == PROOF
     assert "AccessToken" in app.sign_in()

@@ -74,7 +74,7 @@ def test_another_secret_of_a_later_generation_is_merely_wrong(generation):
     assert how("other", generation=generation) is SecretMatch.WRONG
 
 
-def test_a_successor_that_a_restored_database_has_not_handed_out_is_merely_wrong():
+def test_a_successor_unknown_to_a_restored_database_is_merely_wrong():
     assert how("other", generation=1, following="", current_generation=0) is SecretMatch.WRONG
     assert how("other", generation=0, following="", current_generation=0) is SecretMatch.SUPERSEDED
 

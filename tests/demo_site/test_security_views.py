@@ -86,9 +86,7 @@ def test_recovery_codes_are_shown_once_right_after_the_set_up(signed_in: Client,
         assert not shown & set(re.findall(r"\w{8}", text_of(signed_in.get(path))))
 
 
-def test_setting_up_counts_as_a_second_factor_just_used_and_gives_the_session_a_new_key(
-    signed_in: Client, user: Any
-) -> None:
+def test_setting_up_counts_as_a_fresh_factor_and_renews_the_session_key(signed_in: Client, user: Any) -> None:
     key = shown_key(text_of(signed_in.get(SET_UP)))
     before = signed_in.session.session_key
     signed_in.post(SET_UP, {"code": f"{totp_code(key):06d}", "password": PASSWORD})
@@ -207,7 +205,7 @@ def test_somebody_elses_code_is_wrong(signed_in: Client, totp: TOTPDevice, other
     assert "This code is wrong" in text_of(signed_in.post(path, {"code": code_for(others)}))
 
 
-def test_turning_off_after_a_code_removes_every_factor_of_the_user_and_of_nobody_else(
+def test_turning_off_removes_every_factor_of_the_user_alone(
     signed_in: Client, user: Any, totp: TOTPDevice, other_user: Any
 ) -> None:
     TOTPDevice.objects.create(user=other_user, confirmed=True)

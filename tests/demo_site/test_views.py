@@ -31,7 +31,7 @@ def test_the_start_page_is_never_stored(visitor: Client) -> None:
     assert "no-store" in visitor.get("/").headers["Cache-Control"]
 
 
-def test_the_start_page_leads_a_visitor_to_the_sign_in_and_a_user_to_the_devices(visitor: Client, user: Any) -> None:
+def test_the_start_page_leads_visitors_to_sign_in_and_users_to_devices(visitor: Client, user: Any) -> None:
     assert reverse("trusted_devices:sign_in") in visitor.get("/").content.decode()
     visitor.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     page = visitor.get("/").content.decode()

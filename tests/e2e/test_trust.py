@@ -148,7 +148,7 @@ def test_a_recovery_code_signs_in_without_an_offer(page: Page, person: Person) -
     expect(page.get_by_role("heading", name="No devices yet")).to_be_visible()
 
 
-def test_when_the_date_has_come_beat_ends_the_trust_and_trusting_again_revives_the_device(
+def test_beat_ends_trust_on_its_date_and_the_device_can_be_trusted_again(
     page: Page, person: Person, demo: RunningDemo
 ) -> None:
     sign_in_and_trust(page, person, name="Work laptop")

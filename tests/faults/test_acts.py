@@ -119,7 +119,7 @@ def test_what_the_pool_did_though_nobody_heard_of_it_is_found_by_the_comparison(
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_what_the_pool_only_said_that_it_did_skips_no_mfa_and_is_found_by_the_comparison(
+def test_what_the_pool_claimed_and_did_not_do_is_found_by_the_comparison(
     broken: Broken, desk: Client, browser: Browser, person: Person, device: Device, act: str
 ) -> None:
     with broken(ACTS[act], "empty"):
@@ -155,7 +155,7 @@ def test_a_device_that_cannot_be_remembered_again_skips_no_mfa(
 @pytest.mark.parametrize(
     ("act", "fault"), [("stop_trusting", "lost answer"), ("stop_trusting", "throttled"), ("forget", "html")]
 )
-def test_an_act_on_many_that_is_broken_off_in_the_middle_is_done_so_far_and_finished_by_repeating_it(
+def test_a_bulk_operation_that_breaks_off_is_finished_by_repeating_it(
     proxy: PoolProxy,
     desk: Client,
     browser: Browser,
@@ -230,7 +230,7 @@ def test_the_comparison_leaves_to_the_next_whom_it_could_not_compare(
         *(("AdminUpdateUserAttributes", fault) for fault in TO_AN_ORDER),
     ],
 )
-def test_a_date_that_other_apps_could_not_be_told_keeps_nothing_back_and_is_told_later(
+def test_a_date_that_could_not_be_published_is_published_later(
     broken: Broken, person: Person, device: Device, settings: Any, step: str, fault: str
 ) -> None:
     options = {**settings.TRUSTED_DEVICES["COGNITO"], "EXPIRY_ATTRIBUTE": ATTRIBUTE}

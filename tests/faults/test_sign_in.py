@@ -60,7 +60,7 @@ def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
 
 
 @pytest.mark.parametrize("fault", TO_A_QUESTION)
-def test_somebody_new_whom_the_pool_does_not_describe_is_not_let_in_and_not_made(
+def test_a_newcomer_whom_the_pool_does_not_describe_is_not_let_in(
     broken: Broken, browser: Browser, person: Person, fault: str
 ) -> None:
     with broken("AdminGetUser", fault):
@@ -99,7 +99,7 @@ def test_a_code_that_cannot_be_checked_lets_nobody_in(
         *(("UpdateDeviceStatus", fault) for fault in TO_AN_ORDER),
     ],
 )
-def test_a_device_that_cannot_be_registered_is_not_trusted_and_left_over_nowhere(
+def test_a_device_that_cannot_be_registered_is_left_over_nowhere(
     broken: Broken, browser: Browser, person: Person, step: str, fault: str
 ) -> None:
     assert signs_in_with_a_code(browser, person)
@@ -116,7 +116,7 @@ def test_a_device_that_cannot_be_registered_is_not_trusted_and_left_over_nowhere
     assert agree(person)
 
 
-def test_a_device_that_is_left_over_at_a_pool_that_went_away_skips_no_mfa_and_is_found_by_the_comparison(
+def test_a_device_left_over_at_the_pool_skips_no_mfa_and_is_found(
     proxy: PoolProxy, browser: Browser, person: Person
 ) -> None:
     assert signs_in_with_a_code(browser, person)

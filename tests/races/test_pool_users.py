@@ -67,7 +67,7 @@ def holders() -> dict[str, str | None]:
     return dict(CognitoUser.objects.values_list("sub", "username"))
 
 
-def test_a_name_that_is_handed_over_leads_to_its_new_holder_whoever_signs_in_at_once(names: None) -> None:
+def test_a_name_that_changes_hands_leads_to_its_new_holder(names: None) -> None:
     for number in range(ROUNDS):
         name, old, new = f"maria{number}", f"old{number}", f"new{number}"
         signs_in(old, name)()

@@ -50,7 +50,7 @@ def ours():
 
 
 @pytest.mark.parametrize("one_key", [False, True], ids=["a key for each", "one key for both"])
-def test_two_tabs_that_answer_the_same_question_trust_one_device_and_leave_no_other(user, owner, grant, one_key):
+def test_two_tabs_that_answer_one_question_leave_one_device(user, owner, grant, one_key):
     for round_number in range(ROUNDS):
         question = f"question {round_number}"
         owner.keys += [f"eu-central-1_{round_number}"] * 2 * one_key
@@ -60,9 +60,7 @@ def test_two_tabs_that_answer_the_same_question_trust_one_device_and_leave_no_ot
         assert ours() == theirs(user)
 
 
-def test_tabs_that_answer_the_same_question_with_keys_of_their_own_may_both_get_as_far_as_writing(
-    user, grant, all_together
-):
+def test_two_tabs_with_keys_of_their_own_trust_one_device(user, grant, all_together):
     all_together(2)
     answers = at_once(*[lambda: grant(grant_id="question")] * 2)
     assert {type(answer) for answer in answers} == {granting.Grant, AlreadyAnswered}

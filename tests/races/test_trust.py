@@ -29,7 +29,7 @@ def test_tabs_that_sign_in_at_once_all_end_with_the_same_next_secret(now, grant,
     assert (device.secret_generation, device.status_reason) == (ROUNDS - 1, StatusReason.USER_TRUSTED)
 
 
-def test_after_tabs_signed_in_at_once_no_alarm_is_raised_and_a_copy_still_raises_it(now, grant, check):
+def test_tabs_that_sign_in_at_once_raise_no_alarm_and_a_copy_does(now, grant, check):
     given = grant().credential
     first = check(given, now=now + DAY).credential
     renewed = at_once(*[lambda: check(first, now=now + 2 * DAY)] * TABS)
@@ -93,7 +93,7 @@ def test_two_tabs_that_answer_the_same_question_trust_one_device(grant):
         assert Device.objects.count() == round_number + 1
 
 
-def test_two_questions_answered_at_once_revive_one_device_and_leave_its_browser_a_good_secret(now, grant, check):
+def test_two_answers_at_once_trust_one_device_again_with_a_good_secret(now, grant, check):
     credential = grant().credential
     Device.objects.update(status="not_remembered")
     for _ in range(ROUNDS):

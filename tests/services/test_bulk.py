@@ -65,7 +65,7 @@ def test_an_act_is_done_in_batches(user, soon, monkeypatch, count, steps):
     assert DeviceEvent.objects.filter(note="n").count() == count
 
 
-def test_an_act_goes_on_where_it_was_left_off_though_its_devices_no_longer_match(user, soon, monkeypatch):
+def test_an_operation_goes_on_though_its_devices_no_longer_match(user, soon, monkeypatch):
     monkeypatch.setattr(DeviceOwner, "batch_size", 2)
     store(user, 5, soon)
     act, _steps = finish(bulk.begin(BulkKind.STOP_TRUSTING, bulk.survey(remembered_ones())), remembered_ones())

@@ -121,7 +121,7 @@ def test_a_name_from_elsewhere_is_shown_as_one_from_here_would_be(there: str, he
     assert Device.objects.get().name == here
 
 
-def test_a_device_that_is_somebody_else_s_here_stays_theirs_and_keeps_nobody_waiting(
+def test_a_device_of_another_user_here_stays_theirs(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     first, second = member("first"), member("second")

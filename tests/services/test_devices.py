@@ -323,7 +323,7 @@ class TestForgetting:
 
 
 class TestErasing:
-    def test_an_account_to_be_deleted_leaves_no_device_and_nothing_that_identifies_it(
+    def test_a_deleted_account_leaves_no_device_and_nothing_that_identifies_it(
         self, make, user, other_user, client_info
     ):
         registration.confirm(user=user, by=By(client=client_info))

@@ -71,9 +71,7 @@ def test_nothing_is_told_twice(user: Any) -> None:
     assert len(Elsewhere.told) == 2
 
 
-def test_a_device_that_fails_is_left_to_the_next_sweep_and_keeps_no_other_waiting(
-    user: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_device_that_fails_is_left_to_the_next_sweep(user: Any, caplog: pytest.LogCaptureFixture) -> None:
     first, second, _third = due(user, 9, 8, 7)
     Elsewhere.away.add(first.device_key)
     with caplog.at_level(logging.WARNING):
@@ -86,7 +84,7 @@ def test_a_device_that_fails_is_left_to_the_next_sweep_and_keeps_no_other_waitin
     assert sweep() == 1
 
 
-def test_after_several_failures_in_a_row_what_is_done_is_done_and_the_sweep_ends(user: Any) -> None:
+def test_several_failures_in_a_row_end_the_sweep_and_undo_nothing(user: Any) -> None:
     done, *others = due(user, 9, *range(8, 2, -1))
     Elsewhere.away.update(device.device_key for device in others)
     batches = expiry.expire_due(now=NOW)

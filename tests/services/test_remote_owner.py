@@ -223,9 +223,7 @@ class TestTrustingAgain:
     def again(self, grant):
         return lambda device: grant(presented=Presented(credential=held(device)))
 
-    def test_a_device_that_is_given_another_key_takes_the_place_and_the_name_of_its_former_self(
-        self, owner, make, again
-    ):
+    def test_a_device_with_another_key_takes_the_name_of_its_former_self(self, owner, make, again):
         [device] = make(1)
         Device.objects.update(name="Work laptop")
         granted = again(device)

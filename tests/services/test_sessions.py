@@ -126,7 +126,7 @@ def test_a_new_session_key_takes_the_old_ones_place(engine, signed_in, device, n
     assert not lives(engine, store)
 
 
-def test_a_session_outlives_the_rotation_of_the_secret_key_only_as_long_as_its_fallback(
+def test_a_session_outlives_a_rotated_secret_key_as_long_as_its_fallback(
     signed_in, engine, device, settings, caplog, now
 ):
     readable, unreadable = signed_in(), signed_in()
@@ -139,7 +139,7 @@ def test_a_session_outlives_the_rotation_of_the_secret_key_only_as_long_as_its_f
     assert unreadable.session_key not in caplog.text
 
 
-def test_a_session_key_is_stored_neither_in_the_clear_nor_under_a_reversible_digest(signed_in):
+def test_a_session_key_is_stored_sealed_and_as_a_digest(signed_in):
     store = signed_in()
     stored = DeviceSession.objects.values().get()
     assert store.session_key not in str(stored)

@@ -372,9 +372,7 @@ class TestWhatGoesWrong:
     @pytest.mark.parametrize(
         "pattern", ["^INSERT INTO .trusted_devices_device", "^INSERT INTO .trusted_devices_deviceevent"]
     )
-    def test_a_database_error_in_the_middle_of_a_grant_changes_nothing_and_the_sign_in_stands(
-        self, offered, answer_offer, pattern, caplog
-    ):
+    def test_a_database_error_during_a_grant_leaves_the_sign_in_standing(self, offered, answer_offer, pattern, caplog):
         with broken(pattern) as refused:
             outcome = answer_offer(offered, SIXTY_DAYS)
         assert refused
@@ -435,9 +433,7 @@ class TestATrustedDevice:
     def test_another_browser_is_asked_for_the_code(self, cookie, begin, held):
         assert isinstance(begin(held), Challenge)
 
-    def test_a_wrong_device_secret_is_no_failed_sign_in_and_does_not_slow_the_second_factor(
-        self, cookie, begin, failures, totp
-    ):
+    def test_a_wrong_device_secret_does_not_throttle_the_second_factor(self, cookie, begin, failures, totp):
         forged = EMPTY.put(replace(cookie.entries[0], secret="x" * 43, generation=99))
         for _ in range(10):
             assert isinstance(begin(forged), Challenge)
@@ -574,9 +570,7 @@ class TestTheWrongStep:
             with pytest.raises(SignInExpired):
                 answer_new_password(state)
 
-    def test_a_state_that_claims_a_new_password_which_the_backend_does_not_ask_for_is_refused(
-        self, asked, load, answer_new_password
-    ):
+    def test_a_state_with_a_new_password_that_nobody_asked_for_is_refused(self, asked, load, answer_new_password):
         claimed = replace(asked, question=Question.NEW_PASSWORD)
         with pytest.raises(SignInExpired):
             answer_new_password(claimed)

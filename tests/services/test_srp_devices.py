@@ -225,7 +225,7 @@ def test_a_device_that_does_not_prove_itself_is_not_trusted(
 
 
 @pytest.mark.parametrize("policy", [Nobody, OffersNothing])
-def test_a_policy_that_gives_no_trust_leaves_a_device_remembered_and_asked_for_mfa(
+def test_a_device_remembered_without_trust_is_asked_for_mfa(
     confirm: Any, remember: Any, decide: Any, settings: Any, policy: type[TrustPolicy]
 ) -> None:
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "POLICY": f"{__name__}.{policy.__name__}"}
@@ -281,7 +281,7 @@ def test_who_stopped_trust_is_kept_also_where_there_was_none(
         (ALWAYS, StatusReason.COMPROMISED, False),
     ],
 )
-def test_mfa_renews_trust_only_where_nobody_is_asked_and_nobody_ended_it_on_purpose(
+def test_mfa_renews_trust_only_unasked_and_unless_ended_on_purpose(
     confirm: Any,
     client_info: ClientInfo,
     verified: MfaVerification,
@@ -321,7 +321,7 @@ def test_a_sign_in_without_an_agent_leaves_the_one_that_is_known(confirm: Any, c
     assert not device.is_remembered
 
 
-def test_a_device_counts_as_remembered_until_its_trust_ends_whether_or_not_the_sweep_has_been_by(
+def test_a_device_counts_as_remembered_until_its_trust_ends_not_the_sweep(
     confirm: Any, remember: Any, user: Any
 ) -> None:
     never = confirm()

@@ -396,7 +396,7 @@ class TestTheAlarm:
         assert check(honest, 3 * DAY).decision.reason is TrustReason.SUPERSEDED_SECRET
         assert check(thief, 4 * DAY).decision.reason is TrustReason.NOT_REMEMBERED
 
-    def test_copies_that_took_the_same_successor_in_the_same_minute_part_at_the_next_use(self, granted, check):
+    def test_copies_with_the_same_successor_part_at_the_next_use(self, granted, check):
         one = check(granted.credential, DAY).credential
         two = check(granted.credential, DAY + SECOND).credential
         thief = check(one, 2 * DAY).credential
@@ -428,7 +428,7 @@ class TestTheAlarm:
         assert {"device_compromised", "trust_refused"} <= dict(sent).keys()
         assert Device.objects.get().status_reason == StatusReason.COMPROMISED
 
-    def test_an_alarm_that_cannot_be_written_is_a_refusal_all_the_same_and_comes_again(self, copied, check, caplog):
+    def test_an_alarm_that_cannot_be_written_refuses_and_comes_again(self, copied, check, caplog):
         with broken(ADDS_EVENT):
             assert check(copied[0], 3 * DAY).decision.reason is TrustReason.SUPERSEDED_SECRET
         assert Device.objects.get().is_remembered
@@ -443,9 +443,7 @@ class TestTheAlarm:
         assert EventAction.COMPROMISED not in dict(actions())
 
     @pytest.mark.parametrize("held", [0, 1], ids=["the stale copy", "the newest secret"])
-    def test_after_it_trust_is_given_to_a_new_device_so_that_no_copy_has_any_part_in_it(
-        self, copied, check, grant, granted, held
-    ):
+    def test_after_it_trust_is_given_to_a_new_device_without_the_copy(self, copied, check, grant, granted, held):
         check(copied[0], 3 * DAY)
         anew = grant(copied[held], now=NOW + 3 * DAY)
         assert anew.device.pk != granted.device.pk

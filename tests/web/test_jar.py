@@ -67,7 +67,7 @@ class TestReading:
         assert jar.present(MARIA) == Presented(credential=credential)
         assert jar.present(TOM) == Presented()
 
-    def test_clients_without_cookies_use_the_header_and_then_the_cookie_does_not_count(self, credential):
+    def test_where_the_header_is_used_the_cookie_does_not_count(self, credential):
         header = sealed(credential)
         assert get_jar(request_with(header=header)).present(MARIA).credential == credential
         assert get_jar(request_with(header, header="")).present(MARIA) == Presented()
@@ -117,7 +117,7 @@ class TestWriting:
             get_jar(request).present(MARIA)
             assert untouched(applied(request))
 
-    def test_a_credential_travels_in_a_cookie_that_scripts_and_other_sites_do_not_get(self, credential, production):
+    def test_a_credential_travels_in_a_cookie_out_of_reach_of_scripts_and_sites(self, credential, production):
         request = request_with()
         get_jar(request).keep(credential)
         (morsel,) = applied(request).cookies.values()

@@ -77,9 +77,7 @@ def note(request, user):
 
 
 class TestFinishing:
-    def test_the_user_has_a_session_with_a_new_key_and_nothing_of_the_half_finished_sign_in(
-        self, http_request, by_code, user
-    ):
+    def test_the_session_has_a_new_key_and_nothing_of_the_unfinished_sign_in(self, http_request, by_code, user):
         before = http_request.session.session_key
         logins.finish(http_request, by_code)
         assert http_request.user == user
@@ -137,7 +135,7 @@ class TestFinishing:
         apply_changes(http_request, response)
         assert response.cookies[cookies.name()].value == ""
 
-    def test_django_otp_takes_the_session_for_verified_after_a_code_and_not_after_trust(
+    def test_django_otp_sees_a_session_as_verified_after_a_code_not_after_trust(
         self, http_request, by_code, by_trust, totp
     ):
         logins.finish(http_request, by_trust)
@@ -216,7 +214,7 @@ class TestFollowing:
     def test_a_request_without_a_session_has_none_that_moved(self):
         assert logins.moved_session(RequestFactory().get("/")) is None
 
-    def test_sessions_in_signed_cookies_have_a_new_key_all_the_time_and_are_not_followed(self, signed_in, settings):
+    def test_sessions_in_signed_cookies_are_not_followed(self, signed_in, settings):
         signed_in.session.cycle_key()
         settings.SESSION_ENGINE = conf.SIGNED_COOKIES
         assert logins.moved_session(signed_in) is None

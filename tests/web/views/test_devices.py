@@ -494,9 +494,7 @@ def test_forgetting_this_device_signs_out_here_and_takes_its_key(here: Browser, 
     assert not Device.objects.filter(pk=device.pk).exists()
 
 
-def test_forgetting_the_device_of_this_session_is_no_error_when_its_cookie_is_lost(
-    here: Browser, device: Device
-) -> None:
+def test_forgetting_this_sessions_device_is_no_error_without_its_cookie(here: Browser, device: Device) -> None:
     here.device_cookie = "x"
     assert here.post(url("forget_device", device.device_key)).headers["Location"] == url("sign_in")
     assert not here.user_id

@@ -94,7 +94,7 @@ def test_not_now_leads_in_and_trusts_nothing(at_offer: Browser, user: Any) -> No
     assert not at_offer.device_cookie
 
 
-def test_who_is_never_to_be_asked_again_is_asked_for_codes_alone_until_they_take_it_back(
+def test_a_user_who_declined_is_asked_for_codes_alone_until_they_take_it_back(
     at_offer: Browser, totp: TOTPDevice, other_browser: Browser, clock: time_machine.Coordinates
 ) -> None:
     def sign_in_again(browser: Browser) -> str:
@@ -145,7 +145,7 @@ def test_a_trusted_device_takes_the_password_alone(
     assert other_browser.enter_password().headers["Location"] == url("sign_in_code")
 
 
-def test_when_the_date_has_come_a_code_is_asked_and_trusting_again_revives_the_device(
+def test_on_its_date_a_code_is_asked_for_and_the_device_can_be_trusted_again(
     browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
 ) -> None:
     browser.sign_in_and_trust(totp, name="Work laptop")
@@ -527,7 +527,7 @@ def test_the_code_is_not_asked_again_once_it_was_right(at_offer: Browser) -> Non
 
 @pytest.mark.parametrize("step", ["sign_in_code", "sign_in_trust"])
 @pytest.mark.parametrize("how", ["get", "post"])
-def test_without_a_sign_in_in_hand_a_step_leads_to_the_first_one_with_the_way_on_kept(
+def test_a_step_without_a_sign_in_leads_to_the_first_one_and_keeps_next(
     browser: Browser, db: None, step: str, how: str
 ) -> None:
     response = getattr(browser, how)(url(step) + "?next=/reports/")

@@ -141,7 +141,7 @@ def test_a_factor_that_goes_while_its_code_is_on_the_way_is_asked_for_no_more(
     assert remembered.get(url("verify")).status_code == HTTPStatus.FORBIDDEN
 
 
-def test_where_codes_are_asked_for_only_at_sign_in_the_page_says_how_to_get_there(
+def test_where_codes_are_asked_only_at_sign_in_the_page_says_so(
     remembered: Browser, totp: TOTPDevice, settings: Any
 ) -> None:
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.ONLY_AT_SIGN_IN"}
