@@ -89,6 +89,20 @@ def test_the_example_of_an_own_sign_in_trusts_nothing_on_not_now(own_sign_in, us
     assert not Device.objects.exists()
 
 
+def test_the_example_of_an_own_sign_in_notes_a_known_device_on_not_now(own_sign_in, user):
+    user.backend = "django.contrib.auth.backends.ModelBackend"
+    _, trusted = _through_the_middleware(
+        lambda request: own_sign_in["code_accepted"](request, user, timedelta(days=60)), cookies={}
+    )
+    Device.objects.update(status="not_remembered")
+    cookie = {"trusted_device": trusted.cookies["trusted_device"].value}
+    request, _ = _through_the_middleware(
+        lambda request: own_sign_in["code_accepted"](request, user, None), cookies=cookie
+    )
+    devices.forget(list(Device.objects.all()), by=By())
+    assert not request.session.exists(request.session.session_key), "forgetting the device ends its session"
+
+
 def test_the_example_of_a_provider_verifies_its_code_once(now, client_info):
     names: dict[str, Any] = {}
     code = _code("howto/second-factor.md").partition("TRUSTED_DEVICES")[0]
