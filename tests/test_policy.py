@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 
 from tests.conftest import NOW
 from trusted_devices.conf import Settings
-from trusted_devices.policy import TrustPolicy, effective_expiry, evaluate_trust, has_expired
+from trusted_devices.policy import TrustPolicy, effective_expiry, evaluate_device, evaluate_trust, has_expired
 from trusted_devices.types import (
     ClientInfo,
     DeviceCredential,
@@ -129,6 +129,23 @@ def test_of_two_flaws_the_one_further_up_the_ladder_is_named(reason):
 def test_every_reason_is_either_on_the_ladder_or_given_by_the_service():
     by_service = {TrustReason.BACKEND_UNAVAILABLE}
     assert {reason for reason, _ in LADDER} | {TrustReason.TRUSTED} | by_service == set(TrustReason)
+
+
+OF_THE_SIGN_IN = (
+    TrustReason.UNREADABLE_COOKIE,
+    TrustReason.NO_DEVICE,
+    TrustReason.MFA_INACTIVE,
+    TrustReason.UNKNOWN_DEVICE,
+)
+
+
+def test_a_known_device_is_judged_alike_however_a_sign_in_named_it():
+    of_the_device = ("user_id", "device", "limits", "at_risk", "now")
+    for reason, change in [(TrustReason.TRUSTED, {}), *LADDER]:
+        if reason not in OF_THE_SIGN_IN:
+            given = {name: value for name, value in {**GOOD, **change}.items() if name in of_the_device}
+            decision = evaluate_device(**given)
+            assert (decision.allowed, decision.reason) == (reason is TrustReason.TRUSTED, reason)
 
 
 @pytest.mark.parametrize("user_id", ["8", "", "07", "7 "])

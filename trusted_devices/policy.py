@@ -50,28 +50,33 @@ def evaluate_trust(
     A ladder of refusals, one reason a rung, ending in the only yes. What a device proves comes before what is stored
     of it, so that a copied secret is noticed whatever the device's status.
     """
-    reason = _first_reason(user_id, presented, device, limits, mfa_active, at_risk, now)
-    return TrustDecision(allowed=reason is TrustReason.TRUSTED, reason=reason)
-
-
-def _first_reason(  # noqa: C901, PLR0911, PLR0912 - a ladder: splitting it would hide the order
-    user_id: str,
-    presented: Presented,
-    device: DeviceFacts | None,
-    limits: TrustLimits,
-    mfa_active: bool,
-    at_risk: bool,
-    now: datetime,
-) -> TrustReason:
     if presented.unreadable:
-        return TrustReason.UNREADABLE_COOKIE
+        return _refused(TrustReason.UNREADABLE_COOKIE)
     if presented.credential is None:
-        return TrustReason.NO_DEVICE
+        return _refused(TrustReason.NO_DEVICE)
     if not mfa_active:
-        return TrustReason.MFA_INACTIVE
+        return _refused(TrustReason.MFA_INACTIVE)
     if device is None:
-        return TrustReason.UNKNOWN_DEVICE
-    if device.user_id != user_id or presented.credential.user_id != user_id:
+        return _refused(TrustReason.UNKNOWN_DEVICE)
+    if presented.credential.user_id != user_id:
+        return _refused(TrustReason.WRONG_USER)
+    return evaluate_device(user_id=user_id, device=device, limits=limits, at_risk=at_risk, now=now)
+
+
+def evaluate_device(
+    *, user_id: str, device: DeviceFacts, limits: TrustLimits, at_risk: bool, now: datetime
+) -> TrustDecision:
+    """Decide whether a known device may skip MFA for that user: the lower part of the ladder."""
+    reason = _first_flaw(user_id, device, limits, now)
+    if reason is None and at_risk:
+        reason = TrustReason.RISK
+    return _refused(reason) if reason is not None else TrustDecision(allowed=True, reason=TrustReason.TRUSTED)
+
+
+def _first_flaw(  # noqa: C901, PLR0911 - a ladder: splitting it would hide the order
+    user_id: str, device: DeviceFacts, limits: TrustLimits, now: datetime
+) -> TrustReason | None:
+    if device.user_id != user_id:
         return TrustReason.WRONG_USER
     if not device.confirmed:
         return TrustReason.NOT_CONFIRMED
@@ -91,7 +96,11 @@ def _first_reason(  # noqa: C901, PLR0911, PLR0912 - a ladder: splitting it woul
         return TrustReason.PROOF_MISSING
     if device.proof is ProofState.FAILED:
         return TrustReason.PROOF_FAILED
-    return TrustReason.RISK if at_risk else TrustReason.TRUSTED
+    return None
+
+
+def _refused(reason: TrustReason) -> TrustDecision:
+    return TrustDecision(allowed=False, reason=reason)
 
 
 def effective_expiry(

@@ -168,12 +168,17 @@ class DeviceCredential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDevice:
-    """What a device that is about to be registered is called and will hold."""
+    """What a device that is about to be registered is called, and what it proves itself by.
+
+    That is a ``secret``, or a password of which the site keeps ``srp_salt`` and ``srp_verifier`` (big-endian).
+    """
 
     device_key: str
     group_key: str
-    secret: str = field(repr=False)
+    secret: str = field(default="", repr=False)
     binding: Binding = Binding.COOKIE
+    srp_salt: bytes | None = field(default=None, repr=False)
+    srp_verifier: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from tests.broken_database import broken
 from tests.bundled import bundled
 from tests.conftest import NOW
 from tests.services.owner import GivesKeys
+from trusted_devices.cognito_idp.models import UserPool
+from trusted_devices.cognito_idp.pool_policy import PoolPolicy
 from trusted_devices.crypto import device_secret
-from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable, TrustNotAllowed
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import (
@@ -23,7 +24,6 @@ from trusted_devices.services import (
     granting,
     registration,
     remembering,
-    srp_devices,
     stamps,
     trust,
     versions,
@@ -433,43 +433,49 @@ class TestTheAlarm:
 class TestAPoolOfTheSite:
     """Devices that prove a password to this site, while another owns them."""
 
-    TERMS = srp_devices.Terms(tracking=TrackingMode.ALWAYS, skip_mfa=True)
+    POOL = UserPool(tracking=TrackingMode.ALWAYS)
 
     @pytest.fixture
     def confirm(self, user, verified, client_info):
         def confirm_it(tracking):
-            return srp_devices.confirm(
-                user=user,
-                new=NewDevice(
-                    device_key="eu-central-1_the-sign-in", group_key="-ABCDEFGH", secret="", binding=Binding.SRP
+            return registration.confirm_as(
+                NewDevice(
+                    device_key="eu-central-1_the-sign-in",
+                    group_key="-ABCDEFGH",
+                    binding=Binding.SRP,
+                    srp_salt=b"\x05",
+                    srp_verifier=b"\x07",
                 ),
-                verifier=SrpVerifier(salt=5, verifier=7),
+                user=user,
                 name="Pixel 9",
-                terms=srp_devices.Terms(tracking=tracking, skip_mfa=True),
                 verification=verified,
+                policy=PoolPolicy(UserPool(tracking=tracking)),
                 by=By(client=client_info, at=NOW),
             )
 
         return confirm_it
+
+    @pytest.fixture
+    def common(self, user, verified, client_info):
+        by = By(actor=user, client=client_info, at=NOW)
+        return {"verification": verified, "policy": PoolPolicy(self.POOL), "by": by}
 
     def test_they_are_told_of_a_device_that_is_confirmed_and_remembered_at_once(self, owner, confirm):
         device = confirm(TrackingMode.ALWAYS)
         assert [what for _key, what in owner.told] == ["confirmed", "remembered"]
         assert Device.objects.get().trust_expires_at == device.trust_expires_at > NOW
 
-    def test_they_are_told_of_a_device_that_is_remembered_later(self, owner, confirm, user, verified, client_info):
+    def test_they_are_told_of_a_device_that_is_remembered_later(self, owner, confirm, common):
         device = confirm(TrackingMode.OPT_IN)
-        common = {"terms": self.TERMS, "verification": verified, "client": client_info, "now": NOW}
-        srp_devices.remember(device, **bundled(common | {"actor": user}))
-        srp_devices.authenticated(device, **bundled(common))
+        remembering.update_status(device, DeviceStatus.REMEMBERED, **common)
+        remembering.renew(device, **common)
         assert [what for _key, what in owner.told] == ["confirmed", "remembered", "remembered"]
 
-    def test_a_device_that_may_not_be_remembered_there_is_not_here(self, owner, confirm, user, verified, client_info):
+    def test_a_device_that_may_not_be_remembered_there_is_not_here(self, owner, confirm, common):
         device = confirm(TrackingMode.OPT_IN)
         owner.away.add(device.device_key)
-        common = {"terms": self.TERMS, "verification": verified, "client": client_info, "now": NOW}
         with pytest.raises(BackendUnavailable):
-            srp_devices.remember(device, **bundled(common | {"actor": user}))
+            remembering.update_status(device, DeviceStatus.REMEMBERED, **common)
         with pytest.raises(BackendUnavailable):
-            srp_devices.authenticated(device, **bundled(common))
+            remembering.renew(device, **common)
         assert not Device.objects.remembered().exists()

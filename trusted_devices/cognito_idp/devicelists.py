@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from trusted_devices.cognito_idp import conf
+from trusted_devices.cognito_idp import conf, pool_devices
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.pages import OLDEST_FIRST, next_token, place_in
+from trusted_devices.cognito_idp.pool_policy import PoolPolicy
 from trusted_devices.keyset import Page
 from trusted_devices.models import Device
-from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import srp_devices
+from trusted_devices.services import standings
 from trusted_devices.types import DeviceStatus
 
 PAGE = 60
@@ -21,8 +22,8 @@ PAGE = 60
 def own_page(pool_user: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
     """Return the remembered devices as their user lists them, three attributes each. Raises ``WireError``."""
     name, limit = f"own devices {pool_user.pk}", limit or PAGE
-    counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
-    rest = OLDEST_FIRST.beyond(_devices(pool_user).remembered(), place_in(name, token))
+    counts = _remembered_at(now, pool_user)
+    rest = OLDEST_FIRST.beyond(pool_devices.of(pool_user).remembered(), place_in(name, token))
     found = [device for device in rest if counts(device)]
     page = Page(found[:limit], has_next=len(found) > limit, has_previous=token is not None)
     listed = [_described(device, _common(device) + _last_ip(device)) for device in page.rows]
@@ -32,20 +33,20 @@ def own_page(pool_user: PoolUser, *, limit: int, token: str | None, now: datetim
 def full_page(pool_user: PoolUser, *, limit: int, token: str | None, now: datetime) -> dict[str, Any]:
     """Return all confirmed devices as staff see them, seven attributes each. Raises ``WireError``."""
     name = f"all devices {pool_user.pk}"
-    counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
-    page = OLDEST_FIRST.page(_devices(pool_user), place_in(name, token), size=limit or PAGE)
+    counts = _remembered_at(now, pool_user)
+    page = OLDEST_FIRST.page(pool_devices.of(pool_user), place_in(name, token), size=limit or PAGE)
     listed = [_full(pool_user, device, remembered=counts(device)) for device in page.rows]
     return {"Devices": listed, **next_token(name, "PaginationToken", page)}
 
 
 def full(pool_user: PoolUser, device: Device, *, now: datetime) -> dict[str, Any]:
     """Return one device as it stands at ``now``, whether or not the sweep has been by."""
-    counts = srp_devices.remembered_at(now, user=pool_user.user, terms=pool_user.pool.terms)
+    counts = _remembered_at(now, pool_user)
     return _full(pool_user, device, remembered=counts(device))
 
 
-def _devices(pool_user: PoolUser) -> DeviceQuerySet[Device]:
-    return srp_devices.of_pool(user=pool_user.user, group_key=pool_user.pool.device_group_key)
+def _remembered_at(now: datetime, pool_user: PoolUser) -> Callable[[Device], bool]:
+    return standings.remembered_at(now, user=pool_user.user, policy=PoolPolicy(pool_user.pool))
 
 
 def _full(pool_user: PoolUser, device: Device, *, remembered: bool) -> dict[str, Any]:

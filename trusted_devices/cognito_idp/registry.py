@@ -13,7 +13,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from trusted_devices.cognito_idp.models import AccessKey
-from trusted_devices.types import ClientInfo
+from trusted_devices.types import By, ClientInfo
 
 MODULES = ("auth", "tokens", "devices", "users", "admin", "events", "pools", "clients")
 
@@ -38,6 +38,11 @@ class Call:
     client_info: ClientInfo
     now: datetime
     key: AccessKey | None = None
+
+    @property
+    def by(self) -> By:
+        """Who calls, as services want it: a program, which is none of the site's users."""
+        return By(client=self.client_info, at=self.now)
 
 
 Answer = dict[str, Any] | None

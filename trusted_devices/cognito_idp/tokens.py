@@ -20,12 +20,10 @@ from django.views.decorators.debug import sensitive_variables
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from trusted_devices.cognito_idp import accounts, errors, signing
+from trusted_devices.cognito_idp import accounts, errors, pool_devices, signing
 from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, TokenUse, UserPool, UserPoolClient
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
-from trusted_devices.exceptions import DeviceNotFound
-from trusted_devices.services import srp_devices
 from trusted_devices.types import MfaVerification
 
 logger = logging.getLogger(__name__)
@@ -94,7 +92,7 @@ def refresh(*, app_client: UserPoolClient, token: str, device_key: str | None, n
         raise errors.not_authorized("Refresh Token has expired")
     if not refresh_token.user.is_active:
         raise errors.user_disabled()
-    _require_device(app_client.pool, refresh_token, device_key)
+    _require_device(refresh_token, device_key)
     current = hmac.compare_digest(_digest(token), refresh_token.digest)
     if not current and not _in_grace(app_client, refresh_token, generation, now):
         RefreshToken.objects.filter(pk=refresh_token.pk, revoked_at=None).update(revoked_at=now)
@@ -160,7 +158,7 @@ def authenticate(token: str | None, *, now: datetime) -> Bearer:
         .filter(origin_jti=claims["origin_jti"], pool_user__pool=pool)
         .first()
     )
-    if refresh_token is None or refresh_token.revoked_at is not None or not _device_stands(pool, refresh_token):
+    if refresh_token is None or refresh_token.revoked_at is not None or not _device_stands(refresh_token):
         raise errors.not_authorized("Access Token has been revoked")
     if SCOPE not in claims.get("scope", "").split():
         raise errors.not_authorized("Access Token does not have required scopes")
@@ -250,7 +248,7 @@ def _open(app_client: UserPoolClient, token: str) -> tuple[RefreshToken, int]:
     except Unsealable:
         raise errors.invalid_refresh_token() from None
     refresh_token = (
-        RefreshToken.objects.select_related("pool_user__user")
+        RefreshToken.objects.select_related("pool_user__user", "pool_user__pool")
         .filter(origin_jti=opened["jti"], app_client=app_client)
         .first()
     )
@@ -267,12 +265,13 @@ def _in_grace(app_client: UserPoolClient, refresh_token: RefreshToken, generatio
     return bool(grace) and now < rotated_at + grace
 
 
-def _require_device(pool: UserPool, refresh_token: RefreshToken, device_key: str | None) -> None:
+def _require_device(refresh_token: RefreshToken, device_key: str | None) -> None:
     """Raise ``WireError`` unless the refresh comes with the confirmed device that the sign-in belongs to."""
+    pool = refresh_token.pool_user.pool
     if not refresh_token.device_key:
         return
     why = ""
-    if not _device_stands(pool, refresh_token):
+    if not _device_stands(refresh_token):
         why = "the device was forgotten"
     elif not pool.is_tracking or (
         pool.refresh_without_device and not refresh_token.device_confirmed and not device_key
@@ -289,15 +288,11 @@ def _require_device(pool: UserPool, refresh_token: RefreshToken, device_key: str
         raise errors.invalid_refresh_token()
 
 
-def _device_stands(pool: UserPool, refresh_token: RefreshToken) -> bool:
+def _device_stands(refresh_token: RefreshToken) -> bool:
     """Return whether the sign-in's device, if it was ever confirmed, has not been forgotten."""
     if not refresh_token.device_confirmed:
         return True
-    try:
-        srp_devices.find(user=refresh_token.user, group_key=pool.device_group_key, device_key=refresh_token.device_key)
-    except DeviceNotFound:
-        return False
-    return True
+    return pool_devices.of(refresh_token.pool_user).filter(device_key=refresh_token.device_key).exists()
 
 
 def _peek(token: str) -> tuple[str, Any]:

@@ -147,10 +147,14 @@ class _Grantor:
     def _register(self, new: NewDevice | None, *, former: Device | None) -> Grant:
         name = self.name or (former.name if former is not None else "")
         device, credential = registration.draft(self.user, new, name=name, by=self.by)
-        with registration.registering(device, owner=self.owner, remembered=True, by=self.by):
-            transitions.confirmed(
-                device, remembered=self.reason, trust=self.trust, known=former is not None, by=self.by
-            )
+        registration.register(
+            device,
+            owner=self.owner,
+            remembered=self.reason,
+            trust=self.trust,
+            known=former is not None,
+            by=self.by,
+        )
         return self._granted(device, credential)
 
     def _trust_again(self, former: Device, credential: DeviceCredential) -> Grant:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import Error
+from django.db import Error, IntegrityError
 from django.db.models import Case, F, When
 
 from trusted_devices import conf
 from trusted_devices.crypto import device_secret
-from trusted_devices.exceptions import BackendUnavailable
+from trusted_devices.exceptions import AlreadyAnswered, BackendUnavailable
 from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import DeviceOwner
-from trusted_devices.services import devices, transitions
-from trusted_devices.types import By, DeviceCredential, NewDevice
+from trusted_devices.policy import TrustPolicy
+from trusted_devices.services import devices, remembering, transitions
+from trusted_devices.services.transitions import Trust
+from trusted_devices.types import By, DeviceCredential, MfaVerification, NewDevice, StatusReason, TrackingMode
 
 logger = logging.getLogger(__name__)
 
@@ -31,13 +32,40 @@ def confirm(
     """Register a new device with a secret of its own; it is not remembered yet.
 
     ``owner`` is the owner as the running sign-in reaches it. Raises ``TrustNotAllowed`` where that sign-in has no
-    device to register, and as :func:`registering` does.
+    device to register, and as :func:`register` does.
     """
     owner = owner or get_owner()
     device, credential = draft(user, owner.new_device(), name=name, by=by)
-    with registering(device, owner=owner, by=by):
-        transitions.confirmed(device, by=by)
+    register(device, owner=owner, by=by)
     return device, credential
+
+
+def confirm_as(
+    new: NewDevice,
+    *,
+    user: AbstractBaseUser,
+    name: str,
+    verification: MfaVerification | None,
+    policy: TrustPolicy,
+    by: By,
+) -> Device:
+    """Register a device under the key that its sign-in was given. Where ``policy`` has every device remembered, it is.
+
+    ``verification`` is the second factor of that sign-in, if there was one. Raises ``AlreadyAnswered`` if the key has
+    been registered, ``BackendUnavailable``.
+    """
+    if Device.objects.filter(device_key=new.device_key).exists():
+        raise AlreadyAnswered
+    by, reason, trust = dataclasses.replace(by, actor=user), None, None
+    if policy.tracking(user) is TrackingMode.ALWAYS:
+        reason = StatusReason.TRACKING_ALWAYS
+        trust = remembering.earned(user, verification, policy=policy, by=by)
+    device = transitions.draft(user, new, name=name, by=by)
+    try:
+        register(device, owner=get_owner(), remembered=reason, trust=trust, by=by)
+    except IntegrityError as error:
+        raise AlreadyAnswered from error
+    return device
 
 
 def draft(user: AbstractBaseUser, new: NewDevice | None, *, name: str, by: By) -> tuple[Device, DeviceCredential]:
@@ -55,17 +83,24 @@ def draft(user: AbstractBaseUser, new: NewDevice | None, *, name: str, by: By) -
     return transitions.draft(user, new, name=name, by=by), credential
 
 
-@contextmanager
-def registering(device: Device, *, owner: DeviceOwner, remembered: bool = False, by: By) -> Iterator[None]:
-    """Register a new device with its owner; the block stores it (``transitions.confirmed``).
+def register(
+    device: Device,
+    *,
+    owner: DeviceOwner,
+    remembered: StatusReason | None = None,
+    trust: Trust | None = None,
+    known: bool = False,
+    by: By,
+) -> None:
+    """Register a new device with its owner and store it; the arguments are those of ``transitions.confirmed``.
 
     Where the user has more devices than are allowed, the longest unused ones go afterwards. If they cannot go now,
     they go when the next one comes.
 
-    Raises ``AlreadyAnswered`` if the key has been registered, ``BackendUnavailable``.
+    Raises ``AlreadyAnswered`` if its owner has it registered, ``BackendUnavailable``.
     """
-    with owner.registering(device, remembered=remembered):
-        yield
+    with owner.registering(device, remembered=remembered is not None):
+        transitions.confirmed(device, remembered=remembered, trust=trust, known=known, by=by)
     try:
         surplus = _surplus(device)
         if surplus:

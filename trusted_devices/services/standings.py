@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from trusted_devices import conf
 from trusted_devices.models import Device
-from trusted_devices.policy import effective_expiry, evaluate_trust
+from trusted_devices.policy import TrustPolicy, effective_expiry, evaluate_device, has_expired
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import trust
 from trusted_devices.services.site_policy import get_policy
-from trusted_devices.types import DeviceCredential, Presented, SecretMatch, TrustDecision, TrustLimits
+from trusted_devices.types import TrustDecision, TrustLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +69,22 @@ def survey(devices: Iterable[Device], *, current_key: str = "", now: datetime | 
     return found
 
 
+def remembered_at(now: datetime, *, user: AbstractBaseUser, policy: TrustPolicy) -> Callable[[Device], bool]:
+    """Return the test whether a device of ``user`` is remembered and its trust, if it earned any, has not ended."""
+    maximum = policy.limits(user).maximum
+
+    def counts(device: Device) -> bool:
+        if not device.is_remembered:
+            return False
+        granted, expires = device.trust_granted_at, device.trust_expires_at
+        return granted is None or not has_expired(granted, expires, maximum, now=now)
+
+    return counts
+
+
 def _standing(user: AbstractBaseUser, device: Device, current_key: str, limits: TrustLimits, now: datetime) -> Standing:
-    user_id = str(user.pk)
-    credential = DeviceCredential(user_id=user_id, device_key=device.device_key, secret="", generation=0)
-    decision = evaluate_trust(
-        user_id=user_id,
-        presented=Presented(credential=credential),
-        device=trust.describe(user, device, SecretMatch.CURRENT),
-        limits=limits,
-        mfa_active=True,
-        at_risk=False,
-        now=now,
-    )
+    facts = trust.describe(user, device)
+    decision = evaluate_device(user_id=str(user.pk), device=facts, limits=limits, at_risk=False, now=now)
     expiry = effective_expiry(device.trust_granted_at, device.trust_expires_at, limits.maximum)
     return Standing(
         device=device,

@@ -59,7 +59,7 @@ class Rotation:
     columns: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def draft(user: AbstractBaseUser, new: NewDevice, *, name: str, by: By, **columns: Any) -> Device:
+def draft(user: AbstractBaseUser, new: NewDevice, *, name: str, by: By) -> Device:
     """Return a device that is not stored yet, confirmed at ``by.at`` and not remembered."""
     owner: Any = user  # of whatever model the site has
     return Device(
@@ -71,9 +71,10 @@ def draft(user: AbstractBaseUser, new: NewDevice, *, name: str, by: By, **column
         status_changed_at=by.at,
         confirmed_at=by.at,
         secret_digest=device_secret.digest(new.secret) if new.secret else "",
+        srp_salt=new.srp_salt,
+        srp_verifier=new.srp_verifier,
         created_at=by.at,
         **_use(by),
-        **columns,
     )
 
 

@@ -12,11 +12,9 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import Error, transaction
 
 from trusted_devices import signals
-from trusted_devices.exceptions import (
-    BackendUnavailable,
-)
+from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device
-from trusted_devices.policy import TrustPolicy, evaluate_trust
+from trusted_devices.policy import TrustPolicy, evaluate_device, evaluate_trust
 from trusted_devices.services import activity, credentials, devices, transitions
 from trusted_devices.services.credentials import recognise
 from trusted_devices.services.site_policy import get_policy
@@ -75,12 +73,42 @@ def check(
         # Not the error itself: databases quote the row.
         logger.error("Trust could not be checked (%s).", type(error).__name__)  # noqa: TRY400
         return _UNAVAILABLE
-    if not found.decision.allowed and presented.credential is not None:
+    reason, device = found.decision.reason, found.device
+    if not found.decision.allowed and presented.credential is not None and reason is not TrustReason.MFA_INACTIVE:
+        owned = device if device is not None and device.user_id == user.pk else None
         try:
-            _refused(user, found, by)
+            refused(user=user, device=owned, reason=reason, by=by)
         except Error as error:
             logger.error("A refusal of trust could not be recorded (%s).", type(error).__name__)  # noqa: TRY400
     return found
+
+
+def check_device(
+    *, user: AbstractBaseUser, device: Device, proof: ProofState, policy: TrustPolicy, by: By
+) -> TrustDecision:
+    """Decide whether a device that is named by its key, and not by a secret, may skip MFA; a refusal is logged.
+
+    With ``proof`` passed before the device has proved anything, the answer is what its proof will be worth.
+    """
+    decision = evaluate_device(
+        user_id=str(user.pk),
+        device=describe(user, device, proof=proof),
+        limits=policy.limits(user),
+        at_risk=_at_risk(policy, user, device, by.client),
+        now=by.at,
+    )
+    if not decision.allowed:
+        refused(user=user, device=device, reason=decision.reason, by=by)
+    return decision
+
+
+def refused(*, user: AbstractBaseUser, device: Device | None, reason: TrustReason, by: By) -> None:
+    """Log that a sign-in brought a device along that may not skip MFA. A copied secret ends the trust in the device."""
+    with transaction.atomic():
+        activity.record(EventAction.TRUST_REFUSED, user=user, device=device, reason=reason, by=by)
+        if reason is TrustReason.SUPERSEDED_SECRET and device is not None:
+            devices.mark_compromised(device, by=by)
+        activity.announce(signals.trust_refused, user=user, device=device, reason=reason, client=by.client)
 
 
 def recall(*, user: AbstractBaseUser, presented: Presented, by: By) -> DeviceCredential | None:
@@ -118,9 +146,12 @@ def offer(*, user: AbstractBaseUser, verification: MfaVerification, client: Clie
 
 
 def describe(
-    user: AbstractBaseUser, device: Device, secret: SecretMatch, proof: ProofState = ProofState.NOT_NEEDED
+    user: AbstractBaseUser,
+    device: Device,
+    secret: SecretMatch = SecretMatch.CURRENT,
+    proof: ProofState = ProofState.NOT_NEEDED,
 ) -> DeviceFacts:
-    """Return what the policy needs to know of ``device`` when it presents such a secret for ``user``."""
+    """Return what the policy needs to know of ``device`` when it presents such a secret, or gives such a proof."""
     return DeviceFacts(
         user_id=str(device.user_id),
         confirmed=device.confirmed_at is not None,
@@ -193,15 +224,3 @@ def _at_risk(policy: TrustPolicy, user: AbstractBaseUser, device: Device, client
     except Exception:
         logger.exception("The policy could not tell the risk; MFA is asked.")
         return True
-
-
-def _refused(user: AbstractBaseUser, found: TrustCheck, by: By) -> None:
-    device, reason = found.device, found.decision.reason
-    if reason is TrustReason.MFA_INACTIVE:
-        return
-    owned = device if device is not None and device.user_id == user.pk else None
-    with transaction.atomic():
-        activity.record(EventAction.TRUST_REFUSED, user=user, device=owned, reason=reason, by=by)
-        if reason is TrustReason.SUPERSEDED_SECRET and owned is not None:
-            devices.mark_compromised(owned, by=by)
-        activity.announce(signals.trust_refused, user=user, device=owned, reason=reason, client=by.client)

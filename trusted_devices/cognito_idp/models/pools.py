@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from trusted_devices.cognito_idp import conf
 from trusted_devices.cognito_idp.models.identifiers import new_client_id, new_group_key, new_pool_id
 from trusted_devices.models import PlainCharField
-from trusted_devices.services.srp_devices import Terms
 from trusted_devices.types import TrackingMode
 
 MAX_POOL_ID_LENGTH = 55
@@ -147,15 +146,6 @@ class UserPool(models.Model):
     def is_tracking(self) -> bool:
         """Whether devices are tracked at all."""
         return self.tracking != TrackingMode.OFF
-
-    @property
-    def terms(self) -> Terms:
-        """What the pool says of its devices, in the services' words."""
-        return Terms(
-            tracking=TrackingMode(self.tracking),
-            skip_mfa=self.challenge_required_on_new_device,
-            period=self.trust_period,
-        )
 
 
 class UserPoolClient(models.Model):

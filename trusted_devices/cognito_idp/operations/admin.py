@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from trusted_devices.cognito_idp import accounts, devicelists, errors, factors, sigv4, tokens
+import dataclasses
+
+from trusted_devices.cognito_idp import accounts, devicelists, errors, factors, pool_devices, sigv4, tokens
 from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.cognito_idp.operations.devices import change_status
 from trusted_devices.cognito_idp.operations.users import attributes, mfa_settings, preferences
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
-from trusted_devices.exceptions import DeviceNotFound
-from trusted_devices.models import Device
-from trusted_devices.services import devices, srp_devices
-from trusted_devices.types import By, DeviceStatus, StatusReason
+from trusted_devices.services import devices
 
 
 def pool_of(call: Call) -> UserPool:
@@ -35,7 +35,7 @@ def admin_list_devices(call: Call) -> Answer:
 @operation("AdminGetDevice", Access.SIGNED)
 def admin_get_device(call: Call) -> Answer:
     pool_user = _pool_user_or_missing(call)
-    return {"Device": devicelists.full(pool_user, _device(call, pool_user), now=call.now)}
+    return {"Device": devicelists.full(pool_user, pool_devices.find(pool_user, call.params["DeviceKey"]), now=call.now)}
 
 
 @operation(
@@ -45,30 +45,16 @@ def admin_get_device(call: Call) -> Answer:
 )
 def admin_update_device_status(call: Call) -> Answer:
     pool_user = pool_user_of(call)
-    device = _device(call, pool_user)
-    status = call.params.get("DeviceRememberedStatus")
-    try:
-        if status == DeviceStatus.REMEMBERED:
-            srp_devices.remember(
-                device,
-                terms=pool_user.pool.terms,
-                verification=None,
-                by=By(actor=None, client=call.client_info, at=call.now),
-            )
-        elif status == DeviceStatus.NOT_REMEMBERED:
-            srp_devices.stop(
-                device, reason=StatusReason.STAFF_STOPPED, by=By(actor=None, client=call.client_info, at=call.now)
-            )
-    except DeviceNotFound:
-        raise errors.device_not_found() from None
+    device = pool_devices.find(pool_user, call.params["DeviceKey"])
+    change_status(call, device, pool_user.pool, verification=None, by=call.by)
     return {}
 
 
 @operation("AdminForgetDevice", Access.SIGNED)
 def admin_forget_device(call: Call) -> Answer:
-    device = _device(call, pool_user_of(call))
+    device = pool_devices.find(pool_user_of(call), call.params["DeviceKey"])
     note = f"access key {call.key.access_key_id}" if call.key else ""
-    devices.forget([device], by=By(note=note, client=call.client_info, at=call.now))
+    devices.forget([device], by=dataclasses.replace(call.by, note=note))
     return None
 
 
@@ -106,12 +92,3 @@ def _pool_user_or_missing(call: Call) -> PoolUser:
     if pool_user is None:
         raise errors.not_found("User does not exist.")
     return pool_user
-
-
-def _device(call: Call, pool_user: PoolUser) -> Device:
-    try:
-        return srp_devices.find(
-            user=pool_user.user, group_key=pool_user.pool.device_group_key, device_key=call.params["DeviceKey"]
-        )
-    except DeviceNotFound:
-        raise errors.device_not_found() from None

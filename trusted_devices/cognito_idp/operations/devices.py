@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from trusted_devices.cognito_idp import devicelists, errors, tokens
-from trusted_devices.cognito_idp.models import RefreshToken
+from trusted_devices.cognito_idp import devicelists, errors, pool_devices, tokens
+from trusted_devices.cognito_idp.models import RefreshToken, UserPool
 from trusted_devices.cognito_idp.operations.auth import client_info
+from trusted_devices.cognito_idp.pool_policy import PoolPolicy
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.tokens import Bearer
+from trusted_devices.crypto.encoding import pad
 from trusted_devices.crypto.errors import SrpError
 from trusted_devices.crypto.verifier import SrpVerifier, parse_device_verifier
 from trusted_devices.exceptions import AlreadyAnswered, DeviceNotFound
 from trusted_devices.models import Device
-from trusted_devices.services import devices, srp_devices
-from trusted_devices.types import Binding, By, DeviceStatus, NewDevice, StatusReason, TrackingMode
+from trusted_devices.services import devices, registration, remembering
+from trusted_devices.types import Binding, By, DeviceStatus, MfaVerification, NewDevice, TrackingMode
+from trusted_devices.words import names
+
+LONGEST_NAME = 1024
+"""How much of the name that a client gives is kept: all of what Cognito takes."""
 
 
 @operation("ConfirmDevice", Access.TOKEN)
@@ -22,17 +28,21 @@ def confirm_device(call: Call) -> Answer:
     if not pool.is_tracking or call.params["DeviceKey"] != refresh_token.device_key:
         raise errors.invalid_device_key()
     verifier = _verifier(call)
+    new = NewDevice(
+        device_key=refresh_token.device_key,
+        group_key=pool.device_group_key,
+        binding=Binding.SRP,
+        srp_salt=pad(verifier.salt),
+        srp_verifier=pad(verifier.verifier),
+    )
     try:
-        srp_devices.confirm(
+        registration.confirm_as(
+            new,
             user=bearer.user,
-            new=NewDevice(
-                device_key=refresh_token.device_key, group_key=pool.device_group_key, secret="", binding=Binding.SRP
-            ),
-            verifier=verifier,
-            name=call.params.get("DeviceName", ""),
-            terms=pool.terms,
+            name=names.shown(call.params.get("DeviceName", ""), longest=LONGEST_NAME),
             verification=refresh_token.verification,
-            by=By(client=client_info(call, refresh_token.app_client), at=call.now),
+            policy=PoolPolicy(pool),
+            by=_by(call, bearer),
         )
     except AlreadyAnswered:
         raise errors.WireError("DeviceKeyExistsException", "The key has been confirmed before.") from None
@@ -43,25 +53,10 @@ def confirm_device(call: Call) -> Answer:
 @operation("UpdateDeviceStatus", Access.TOKEN)
 def update_device_status(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
-    device = _device(bearer, call.params["DeviceKey"])
-    status = call.params.get("DeviceRememberedStatus")
-    info = client_info(call, bearer.refresh_token.app_client)
-    try:
-        if status == DeviceStatus.REMEMBERED:
-            srp_devices.remember(
-                device,
-                terms=bearer.pool.terms,
-                verification=bearer.refresh_token.verification
-                if device.device_key == bearer.refresh_token.device_key
-                else None,
-                by=By(actor=bearer.user, client=info, at=call.now),
-            )
-        elif status == DeviceStatus.NOT_REMEMBERED:
-            srp_devices.stop(
-                device, reason=StatusReason.USER_STOPPED, by=By(actor=bearer.user, client=info, at=call.now)
-            )
-    except DeviceNotFound:
-        raise errors.device_not_found() from None
+    device = pool_devices.find(bearer.pool_user, call.params["DeviceKey"])
+    own = device.device_key == bearer.refresh_token.device_key
+    verification = bearer.refresh_token.verification if own else None
+    change_status(call, device, bearer.pool, verification=verification, by=_by(call, bearer))
     return {}
 
 
@@ -75,25 +70,35 @@ def list_devices(call: Call) -> Answer:
 @operation("GetDevice", Access.TOKEN)
 def get_device(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
-    device = _device(bearer, call.params["DeviceKey"])
+    device = pool_devices.find(bearer.pool_user, call.params["DeviceKey"])
     return {"Device": devicelists.full(bearer.pool_user, device, now=call.now)}
 
 
 @operation("ForgetDevice", Access.TOKEN)
 def forget_device(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
-    device = _device(bearer, call.params["DeviceKey"])
-    devices.forget(
-        [device], by=By(actor=bearer.user, client=client_info(call, bearer.refresh_token.app_client), at=call.now)
-    )
+    device = pool_devices.find(bearer.pool_user, call.params["DeviceKey"])
+    devices.forget([device], by=_by(call, bearer))
     return None
 
 
-def _device(bearer: Bearer, device_key: str) -> Device:
+def change_status(call: Call, device: Device, pool: UserPool, *, verification: MfaVerification | None, by: By) -> None:
+    """Make a device remembered or not, if the call says so. Raises ``WireError`` if it was forgotten meanwhile.
+
+    ``verification`` is the second factor of the device's own sign-in, ``None`` without one.
+    """
+    status = call.params.get("DeviceRememberedStatus")
+    if status is None:
+        return
+    policy = PoolPolicy(pool)
     try:
-        return srp_devices.find(user=bearer.user, group_key=bearer.pool.device_group_key, device_key=device_key)
+        remembering.update_status(device, DeviceStatus(status), verification=verification, policy=policy, by=by)
     except DeviceNotFound:
         raise errors.device_not_found() from None
+
+
+def _by(call: Call, bearer: Bearer) -> By:
+    return By(actor=bearer.user, client=client_info(call, bearer.refresh_token.app_client), at=call.now)
 
 
 def _verifier(call: Call) -> SrpVerifier:

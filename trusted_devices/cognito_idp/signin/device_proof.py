@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from trusted_devices.cognito_idp import accounts, errors, factors
+from trusted_devices.cognito_idp import accounts, errors, factors, pool_devices
 from trusted_devices.cognito_idp.models import PendingDeviceProof, PoolUser
+from trusted_devices.cognito_idp.pool_policy import PoolPolicy
 from trusted_devices.cognito_idp.signin import due, exchange, known_device
 from trusted_devices.cognito_idp.signin.challenge_session import ChallengeSession
 from trusted_devices.cognito_idp.signin.finish import finish
 from trusted_devices.cognito_idp.signin.request import SignInRequest
 from trusted_devices.crypto import srp
-from trusted_devices.crypto.encoding import parse_signed
-from trusted_devices.crypto.verifier import SrpVerifier
 from trusted_devices.exceptions import DeviceNotFound
 from trusted_devices.models import Device
-from trusted_devices.services import srp_devices
+from trusted_devices.services import remembering, trust
 from trusted_devices.types import TrustReason
 
 
@@ -43,7 +42,7 @@ def begin(request: SignInRequest) -> dict[str, Any]:
         exchange.DEVICE,
         username=name,
         pool_user=pool_user,
-        verifier=_verifier(device),
+        verifier=pool_devices.verifier(device),
         session=pending.state,
     )
     if not PendingDeviceProof.objects.filter(pk=pending.pk, used_at=None).update(used_at=request.now):
@@ -66,17 +65,12 @@ def answer(request: SignInRequest) -> dict[str, Any]:
     if device is None:
         raise errors.incorrect()
     identity = srp.device_identity(device_group_key=device.device_group_key, device_key=device_key)
-    proved = exchange.is_proved(request, block, identity, _verifier(device))
+    proved = exchange.is_proved(request, block, identity, pool_devices.verifier(device))
     if not exchange.use_up(request, block):
         raise errors.incorrect()
     if not proved:
         # A device that fails its proof never counts against the user's guesses.
-        srp_devices.refused(
-            user=pool_user.user,
-            device=device,
-            reason=TrustReason.PROOF_FAILED,
-            by=request.by,
-        )
+        trust.refused(user=pool_user.user, device=device, reason=TrustReason.PROOF_FAILED, by=request.by)
         raise errors.incorrect()
     session = ChallengeSession(**block.session)
     if not session.stands(pool_user.user):
@@ -91,10 +85,10 @@ def _proved(request: SignInRequest, pool_user: PoolUser, session: ChallengeSessi
     if skips_mfa and not known_device.is_trusted(request, pool_user, device):
         return due.second_factor(request, pool_user, session, found)
     try:
-        srp_devices.authenticated(
+        remembering.renew(
             device,
-            terms=pool_user.pool.terms,
             verification=session.verification,
+            policy=PoolPolicy(pool_user.pool),
             by=request.by,
         )
     except DeviceNotFound:
@@ -118,9 +112,3 @@ def _pending(request: SignInRequest, pool_user: PoolUser, device_key: str) -> Pe
     if pending is None or not ChallengeSession(**pending.state).stands(pool_user.user):
         return None
     return pending
-
-
-def _verifier(device: Device) -> SrpVerifier:
-    assert device.srp_salt is not None  # srp_devices.find() returns no others
-    assert device.srp_verifier is not None
-    return SrpVerifier(salt=parse_signed(bytes(device.srp_salt)), verifier=parse_signed(bytes(device.srp_verifier)))
