@@ -19,7 +19,15 @@ from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.policy import TrustPolicy
 from trusted_devices.services import devices, remembering, transitions
 from trusted_devices.services.transitions import Trust
-from trusted_devices.types import By, DeviceCredential, MfaVerification, NewDevice, StatusReason, TrackingMode
+from trusted_devices.types import (
+    By,
+    DeviceCredential,
+    DeviceStatus,
+    MfaVerification,
+    NewDevice,
+    StatusReason,
+    TrackingMode,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -114,11 +122,11 @@ def register(
 def _surplus(device: Device) -> list[int]:
     """Return the keys of the devices that are too many: not-remembered ones first, then the longest unused.
 
-    Those that were registered just now come last, so that a new device is not the first to go. One read in an order
-    that does not depend on ``device``: requests that look at once find the same.
+    Those that were registered just now come last, the latest of them at the end, so that a new device is not the first
+    to go. One read in an order that does not depend on ``device``: requests that look at once find the same.
     """
-    new = Case(When(created_at__gt=device.created_at - JUST_NOW, then=1), default=0)
-    # "not_remembered" sorts before "remembered".
-    longest_unused = new, "status", F("last_authenticated_at").asc(nulls_first=True), "pk"
+    new = When(created_at__gt=device.created_at - JUST_NOW, then=2)  # its user may not have been asked yet
+    rank = Case(new, When(status=DeviceStatus.REMEMBERED, then=1), default=0)
+    longest_unused = rank, F("last_authenticated_at").asc(nulls_first=True), "pk"
     keys = list(Device.objects.of(device.user_id).order_by(*longest_unused).values_list("pk", flat=True))
     return keys[: max(len(keys) - conf.get_settings().MAX_DEVICES_PER_USER, 0)]
