@@ -81,7 +81,7 @@ def test_the_whole_life_of_a_device(mfa_app: App, totp: TOTPDevice, srp_user: An
     ]
 
 
-def test_a_clients_name_for_its_device_is_kept_as_far_as_it_can_be_shown(app: App) -> None:
+def test_a_clients_name_for_its_device_is_kept_as_far_as_shown(app: App) -> None:
     app.sign_in()
     app.confirm("\u202e  Pixel\r\n\t9 " + "x" * 1000)
     assert Device.objects.get().name == "Pixel 9 " + "x" * 1000

@@ -228,9 +228,7 @@ def test_the_risk_that_the_site_sees_is_one_in_its_pools(confirm, update, decide
 
 
 @pytest.mark.parametrize("policy", [Nobody, OffersNothing])
-def test_without_trust_from_the_site_a_device_is_remembered_and_asked_for_mfa(
-    confirm, update, decide, site_policy, policy
-):
+def test_a_device_remembered_without_trust_is_asked_for_mfa(confirm, update, decide, site_policy, policy):
     site_policy(policy)
     device = update(confirm())
     assert (device.is_remembered, device.trust_granted_at) == (True, None)
@@ -280,9 +278,7 @@ def test_who_stopped_trust_is_kept_also_where_there_was_none(confirm, update, us
         (ALWAYS, StatusReason.COMPROMISED, False),
     ],
 )
-def test_mfa_renews_trust_only_unasked_and_if_it_was_not_ended_on_purpose(
-    confirm, renew, verified, pool, stopped, renewed
-):
+def test_mfa_renews_trust_only_unasked_and_unless_ended_on_purpose(confirm, renew, verified, pool, stopped, renewed):
     device = confirm(pool)
     if stopped is not None:
         Device.objects.update(status=DeviceStatus.NOT_REMEMBERED, status_reason=stopped)
@@ -294,7 +290,7 @@ def test_mfa_renews_trust_only_unasked_and_if_it_was_not_ended_on_purpose(
     assert (stored.trust_granted_at == later) is renewed
 
 
-def test_a_device_remembered_without_mfa_is_trusted_once_it_has_been_through_one(confirm, update, renew, decide):
+def test_a_device_remembered_without_mfa_is_trusted_after_the_next_one(confirm, update, renew, decide):
     device = update(confirm(), verification=None)
     assert decide(device) is TrustReason.EXPIRED
     device = renew(device)
@@ -302,7 +298,7 @@ def test_a_device_remembered_without_mfa_is_trusted_once_it_has_been_through_one
     assert decide(device) is TrustReason.TRUSTED
 
 
-def test_a_device_that_is_forgotten_meanwhile_is_neither_remembered_nor_noted(confirm, update, renew):
+def test_a_device_forgotten_meanwhile_is_neither_remembered_nor_noted(confirm, update, renew):
     device = confirm()
     Device.objects.all().delete()
     with pytest.raises(DeviceNotFound):
@@ -320,7 +316,7 @@ def test_a_sign_in_without_an_agent_leaves_the_one_that_is_known(confirm, renew,
     assert not device.is_remembered
 
 
-def test_a_device_counts_as_remembered_until_its_trust_ends(confirm, update, user):
+def test_a_device_counts_as_remembered_until_its_trust_ends_not_the_sweep(confirm, update, user):
     never = confirm()
     without_mfa = update(confirm(key=KEY.replace("0b", "0c")), verification=None)
     trusted = update(confirm(key=KEY.replace("0b", "0d")))

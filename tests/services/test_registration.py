@@ -103,7 +103,7 @@ class TestTheLimit:
         registration.confirm(user=user, by=By(client=client_info, at=NOW))
         assert not Device.objects.filter(pk=never.pk).exists()
 
-    def test_of_devices_that_are_all_new_the_latest_stays_remembered_or_not(self, make, user, client_info):
+    def test_of_devices_that_are_all_new_the_latest_stays(self, make, user, client_info):
         new = [make(created_at=at, last_authenticated_at=at) for at in (NOW - timedelta(seconds=age) for age in (9, 6))]
         third, _credential = registration.confirm(user=user, by=By(client=client_info, at=NOW - timedelta(seconds=3)))
         fourth, _credential = registration.confirm(user=user, by=By(client=client_info, at=NOW))
