@@ -96,7 +96,7 @@ class TestSignedInWithoutProof:
         assert parse_qs(response.request["QUERY_STRING"])["next"] == ["/admin/auth/user/"]
 
     def test_so_is_one_that_took_the_password_only(self, client, staff, factor):
-        force_mfa_login(client, staff, by=VerifiedBy.PASSWORD)
+        force_mfa_login(client, staff, verified_by=VerifiedBy.PASSWORD)
         assert _follow(client, INDEX)[0].request["PATH_INFO"] == "/verify/"
 
     def test_the_proof_of_somebody_else_in_the_same_browser_does_not_count(self, client, staff, factor, user):
@@ -132,7 +132,7 @@ class TestSignedInWithoutProof:
 class TestWithProof:
     @pytest.mark.parametrize("by", [VerifiedBy.MFA, VerifiedBy.RECOVERY, VerifiedBy.TRUSTED_DEVICE])
     def test_a_session_that_mfa_stands_behind_gets_in(self, client, staff, factor, by):
-        force_mfa_login(client, staff, by=by)
+        force_mfa_login(client, staff, verified_by=by)
         assert client.get(INDEX).status_code == 200
 
     def test_the_sign_in_page_leads_on_to_the_index(self, client, staff, factor):
@@ -152,7 +152,7 @@ class TestWithProof:
 
     def test_forgetting_the_device_ends_the_session(self, client, staff, factor):
         device = make_device(staff)
-        force_mfa_login(client, staff, by=VerifiedBy.TRUSTED_DEVICE, device=device)
+        force_mfa_login(client, staff, verified_by=VerifiedBy.TRUSTED_DEVICE, device=device)
         assert client.get(INDEX).status_code == 200
         devices.forget([device], by=By())
         assert _goes_to(client.get(INDEX)) == "/admin/login/"
@@ -171,7 +171,7 @@ class TestWithProof:
 
 class TestWithoutAnyFactor:
     def test_staff_are_refused_and_told_why(self, client, staff):
-        force_mfa_login(client, staff, by=VerifiedBy.PASSWORD)
+        force_mfa_login(client, staff, verified_by=VerifiedBy.PASSWORD)
         response, _ = _follow(client, INDEX)
         assert response.status_code == 403
         assert b"without a second factor" in response.content
@@ -191,7 +191,7 @@ class TestWithoutAnyFactor:
     def test_a_site_may_let_them_in(self, client, staff, requires_mfa, noted):
         requires_mfa(False)
         if noted:
-            force_mfa_login(client, staff, by=VerifiedBy.PASSWORD)
+            force_mfa_login(client, staff, verified_by=VerifiedBy.PASSWORD)
         else:
             client.force_login(staff)
         assert client.get(INDEX).status_code == 200
@@ -222,7 +222,7 @@ class TestWithoutAnyFactor:
 class TestOthers:
     @pytest.mark.parametrize("by", [VerifiedBy.MFA, VerifiedBy.PASSWORD])
     def test_users_who_are_not_staff_are_refused_without_a_redirect_loop(self, client, user, totp, by):
-        force_mfa_login(client, user, by=by)
+        force_mfa_login(client, user, verified_by=by)
         response, redirects = _follow(client, INDEX)
         assert response.status_code == 403
         assert redirects == 1

@@ -64,10 +64,10 @@ def send(now, time_machine):
     """Build a request of somebody who was verified a while ago."""
     time_machine.move_to(now, tick=False)
 
-    def build(by=VerifiedBy.MFA, ago=timedelta(0), *, request=None, user=MARIA, noted_for="1"):
+    def build(verified_by=VerifiedBy.MFA, ago=timedelta(0), *, request=None, user=MARIA, noted_for="1"):
         request = request or rf.get("/secret/?page=2")
         request.user, request.session = user, {}
-        session_note.write(request.session, Verification(user_id=noted_for, by=by, at=now - ago))
+        session_note.write(request.session, Verification(user_id=noted_for, verified_by=verified_by, at=now - ago))
         return request
 
     return build

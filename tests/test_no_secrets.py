@@ -224,6 +224,6 @@ def test_enums_and_facts_say_how_a_secret_matched_and_nothing_of_it():
 
 
 def test_notes_of_sessions_and_clients_do_not_show_what_identifies_a_session(now):
-    note = Verification(user_id="1", by="mfa", at=now, session_digest="d1g3st")
+    note = Verification(user_id="1", verified_by="mfa", at=now, session_digest="d1g3st")
     assert "d1g3st" not in repr(note)
     assert "r3qu3st" not in repr(ClientInfo(request="r3qu3st"))

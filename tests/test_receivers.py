@@ -200,7 +200,7 @@ class TestHashUpgrades:
         user.refresh_from_db()
         assert user.password.startswith("pbkdf2")
         assert isinstance(outcome, SignedIn)
-        assert outcome.by is VerifiedBy.TRUSTED_DEVICE
+        assert outcome.verified_by is VerifiedBy.TRUSTED_DEVICE
         assert _why(granted.device) is None
 
     def test_more_iterations_of_the_same_algorithm_are_an_upgrade_too(self, user, device, monkeypatch):
@@ -486,7 +486,7 @@ class TestSigningOut:
     def test_the_note_of_how_the_user_was_verified_is_gone(self, user, device):
         request = _request(user)
         request.session = SessionStore()
-        note = session_note.Verification(user_id=str(user.pk), by=VerifiedBy.MFA, at=timezone.now())
+        note = session_note.Verification(user_id=str(user.pk), verified_by=VerifiedBy.MFA, at=timezone.now())
         session_note.write(request.session, note)
         user_logged_out.send(sender=type(user), request=request, user=user)
         assert session_note.SESSION_KEY not in request.session

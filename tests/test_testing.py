@@ -52,7 +52,7 @@ class TestTrustDevice:
         assert response.url == "/"
         note = read(client.session, str(user.pk))
         assert note is not None
-        assert note.by is VerifiedBy.TRUSTED_DEVICE
+        assert note.verified_by is VerifiedBy.TRUSTED_DEVICE
 
     def test_several_users_share_a_browser(self, client, user, other_user, totp):
         TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
@@ -78,14 +78,14 @@ class TestForceMfaLogin:
         assert client.session["otp_device_id"] == totp.persistent_id
 
     def test_it_works_for_a_user_without_a_factor(self, client, user):
-        force_mfa_login(client, user, by=VerifiedBy.PASSWORD)
+        force_mfa_login(client, user, verified_by=VerifiedBy.PASSWORD)
         note = read(client.session, str(user.pk))
         assert note is not None
         assert not note.passed_mfa
 
     def test_a_session_on_a_device_ends_with_it(self, client, user):
         device = make_device(user)
-        force_mfa_login(client, user, by=VerifiedBy.TRUSTED_DEVICE, device=device)
+        force_mfa_login(client, user, verified_by=VerifiedBy.TRUSTED_DEVICE, device=device)
         assert DeviceSession.objects.get().device == device
         devices.forget([device], by=By())
         assert "_auth_user_id" not in client.session

@@ -56,7 +56,7 @@ def signed_in(user):
     client = Client()
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     session = client.session
-    session_note.write(session, Verification(user_id=str(user.pk), by=VerifiedBy.MFA, at=timezone.now()))
+    session_note.write(session, Verification(user_id=str(user.pk), verified_by=VerifiedBy.MFA, at=timezone.now()))
     session.save()
     return client
 

@@ -108,7 +108,7 @@ def by_session(db: None) -> Callable[..., APIClient]:
     def by_session(
         user: Any,
         *,
-        by: VerifiedBy = VerifiedBy.MFA,
+        verified_by: VerifiedBy = VerifiedBy.MFA,
         age: timedelta = timedelta(0),
         device: Device | None = None,
         csrf: bool = False,
@@ -117,7 +117,10 @@ def by_session(db: None) -> Callable[..., APIClient]:
         client.force_login(user, "django.contrib.auth.backends.ModelBackend")
         session = client.session
         note = Verification(
-            user_id=str(user.pk), by=by, at=timezone.now() - age, device_key=device.device_key if device else ""
+            user_id=str(user.pk),
+            verified_by=verified_by,
+            at=timezone.now() - age,
+            device_key=device.device_key if device else "",
         )
         session_note.write(session, note)
         session.save()

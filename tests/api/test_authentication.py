@@ -129,10 +129,10 @@ def test_remembering_the_device_in_hand_tells_the_client_its_new_date(user, gran
 
 
 def test_staff_sessions_must_have_passed_mfa(operator, device, by_session, settings):
-    by_password = by_session(operator, by=VerifiedBy.PASSWORD)
+    by_password = by_session(operator, verified_by=VerifiedBy.PASSWORD)
     response = by_password.get("/api/admin/devices/")
     assert (response.status_code, response.json()["code"]) == (403, "mfa_required")
-    assert by_session(operator, by=VerifiedBy.TRUSTED_DEVICE).get("/api/admin/devices/").status_code == 200
+    assert by_session(operator, verified_by=VerifiedBy.TRUSTED_DEVICE).get("/api/admin/devices/").status_code == 200
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "ADMIN_REQUIRES_MFA": False}
     assert by_password.get("/api/admin/devices/").status_code == 200
 

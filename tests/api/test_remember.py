@@ -38,7 +38,7 @@ def test_a_session_with_a_fresh_second_factor_may(user, url, by_session):
 
 @pytest.mark.parametrize("by", [VerifiedBy.PASSWORD, VerifiedBy.TRUSTED_DEVICE])
 def test_a_session_without_one_may_not(by, user, url, by_session):
-    response = by_session(user, by=by).post(url, {"period": "P30D"}, format="json")
+    response = by_session(user, verified_by=by).post(url, {"period": "P30D"}, format="json")
     assert (response.status_code, response.json()["code"]) == (403, "fresh_mfa_required")
     assert not remembered()
 
@@ -72,7 +72,7 @@ def test_tokens_send_a_code_and_it_is_good_for_once(user, url, by_token, new_cod
 
 
 def test_a_code_freshens_the_session_as_well(user, url, by_session, new_code):
-    client = by_session(user, by=VerifiedBy.TRUSTED_DEVICE)
+    client = by_session(user, verified_by=VerifiedBy.TRUSTED_DEVICE)
     assert client.post(url, {"period": "P60D", "code": new_code(user)}, format="json").status_code == 200
     assert client.post(url, {"period": "P30D"}, format="json").status_code == 200
 
@@ -113,7 +113,7 @@ def test_recovery_codes_earn_no_trust(user, url, by_token):
 
 
 def test_a_session_freshened_by_a_recovery_code_earns_no_trust_either(user, url, by_session):
-    response = by_session(user, by=VerifiedBy.RECOVERY).post(url, {"period": "P60D"}, format="json")
+    response = by_session(user, verified_by=VerifiedBy.RECOVERY).post(url, {"period": "P60D"}, format="json")
     assert response.json()["code"] == "trust_not_allowed"
 
 

@@ -92,7 +92,7 @@ def test_setting_up_counts_as_a_fresh_factor_and_renews_the_session_key(signed_i
     signed_in.post(SET_UP, {"code": f"{totp_code(key):06d}", "password": PASSWORD})
     note = session_note.read(signed_in.session, str(user.pk))
     assert note is not None
-    assert note.by is VerifiedBy.MFA
+    assert note.verified_by is VerifiedBy.MFA
     assert signed_in.session.session_key != before
 
 

@@ -137,7 +137,7 @@ def test_the_readme_guards_a_view_that_trust_alone_does_not_open(user, rf):
 
 
 def _verified(user: Any, by: VerifiedBy) -> session_note.Verification:
-    return session_note.Verification(user_id=str(user.pk), by=by, at=timezone.now())
+    return session_note.Verification(user_id=str(user.pk), verified_by=by, at=timezone.now())
 
 
 def test_the_readme_knows_the_device_in_a_view(user, client):

@@ -149,7 +149,7 @@ class TestThePassword:
     def test_a_user_without_mfa_is_in_and_offered_nothing(self, begin, user):
         outcome = begin()
         assert isinstance(outcome, SignedIn)
-        assert (outcome.user, outcome.by, outcome.mfa_active) == (user, VerifiedBy.PASSWORD, False)
+        assert (outcome.user, outcome.verified_by, outcome.mfa_active) == (user, VerifiedBy.PASSWORD, False)
         assert (outcome.device, outcome.credential, outcome.verification) == (None, None, None)
         assert outcome.auth_backend == "django.contrib.auth.backends.ModelBackend"
 
@@ -179,7 +179,7 @@ class TestThePassword:
 
     def test_without_a_provider_nobody_is_asked(self, begin, totp, settings):
         settings.TRUSTED_DEVICES = {}
-        assert begin().by is VerifiedBy.PASSWORD
+        assert begin().verified_by is VerifiedBy.PASSWORD
 
 
 class TestTheCode:
@@ -226,13 +226,13 @@ class TestTheCode:
         chosen = choose_method(asked, codes)
         outcome = answer_code(chosen.state, "ABCD-2345")
         assert isinstance(outcome, SignedIn)
-        assert outcome.by is VerifiedBy.RECOVERY
+        assert outcome.verified_by is VerifiedBy.RECOVERY
         assert outcome.credential is None
         assert not codes.token_set.exists()
 
     def test_staff_acting_as_the_user_are_not_asked_about_trust(self, asked, code, answer_code):
         outcome = answer_code(asked, code, client=ClientInfo(impersonated=True))
-        assert (outcome.by, outcome.device) == (VerifiedBy.MFA, None)
+        assert (outcome.verified_by, outcome.device) == (VerifiedBy.MFA, None)
 
 
 class TestAnotherFactor:
@@ -273,7 +273,7 @@ class TestAnotherFactor:
 class TestTheQuestion:
     def test_not_now_signs_in_and_trusts_nothing(self, offered, answer_offer, user):
         outcome = answer_offer(offered, None)
-        assert (outcome.user, outcome.by) == (user, VerifiedBy.MFA)
+        assert (outcome.user, outcome.verified_by) == (user, VerifiedBy.MFA)
         assert (outcome.device, outcome.credential, outcome.trust_failed) == (None, None, False)
         assert outcome.auth_backend == "django.contrib.auth.backends.ModelBackend"
         assert not Device.objects.exists()
@@ -284,7 +284,7 @@ class TestTheQuestion:
         assert (device, device.name, device.trust_expires_at) == (outcome.device, "Laptop", NOW + SIXTY_DAYS)
         assert device.mfa_factor == totp.persistent_id
         assert outcome.credential.device_key == device.device_key
-        assert outcome.by is VerifiedBy.MFA
+        assert outcome.verified_by is VerifiedBy.MFA
 
     @pytest.mark.parametrize("period", [DAY, timedelta(0), -DAY, 365 * DAY])
     def test_a_period_that_was_not_offered_is_refused_and_the_question_stands(self, offered, answer_offer, period):
@@ -376,7 +376,7 @@ class TestWhatGoesWrong:
         with broken(pattern) as refused:
             outcome = answer_offer(offered, SIXTY_DAYS)
         assert refused
-        assert (outcome.trust_failed, outcome.by) == (True, VerifiedBy.MFA)
+        assert (outcome.trust_failed, outcome.verified_by) == (True, VerifiedBy.MFA)
         assert (outcome.device, outcome.credential) == (None, None)
         assert not Device.objects.exists()
         assert not DeviceEvent.objects.filter(action__in=["confirmed", "remembered"]).exists()
@@ -399,7 +399,7 @@ class TestWhatGoesWrong:
 
     def test_such_a_backend_is_trusted_with_those_who_may_skip_it(self, cookie, begin, settings):
         settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.CARELESS"}
-        assert begin(cookie).by is VerifiedBy.TRUSTED_DEVICE
+        assert begin(cookie).verified_by is VerifiedBy.TRUSTED_DEVICE
 
     def test_a_device_whose_proof_failed_never_skips_the_code(self, cookie, begin, settings):
         settings.TRUSTED_DEVICES = {"MFA": OTP, "BACKEND": f"{__name__}.DOUBTFUL"}
@@ -411,7 +411,7 @@ class TestATrustedDevice:
     def test_it_skips_the_code(self, cookie, begin, user):
         outcome = begin(cookie)
         assert isinstance(outcome, SignedIn)
-        assert (outcome.user, outcome.by, outcome.mfa_active) == (user, VerifiedBy.TRUSTED_DEVICE, True)
+        assert (outcome.user, outcome.verified_by, outcome.mfa_active) == (user, VerifiedBy.TRUSTED_DEVICE, True)
         assert outcome.device == Device.objects.get()
         assert outcome.decision.reason is TrustReason.TRUSTED
         assert outcome.credential.secret != cookie.entries[0].secret
@@ -450,13 +450,17 @@ class TestATrustedDevice:
         assert challenge.device is None
         outcome = answer_offer(challenge.state, SIXTY_DAYS, cookie)
         both = cookie.put(outcome.credential)
-        assert begin(both).by is VerifiedBy.TRUSTED_DEVICE
-        assert begin(both, username="tom", password="battery staple").by is VerifiedBy.TRUSTED_DEVICE
+        assert begin(both).verified_by is VerifiedBy.TRUSTED_DEVICE
+        assert begin(both, username="tom", password="battery staple").verified_by is VerifiedBy.TRUSTED_DEVICE
 
     def test_without_mfa_it_is_known_all_the_same(self, cookie, begin, totp):
         totp.delete()
         outcome = begin(cookie)
-        assert (outcome.by, outcome.device, outcome.credential) == (VerifiedBy.PASSWORD, Device.objects.get(), None)
+        assert (outcome.verified_by, outcome.device, outcome.credential) == (
+            VerifiedBy.PASSWORD,
+            Device.objects.get(),
+            None,
+        )
 
 
 class TestTrackingModes:
@@ -466,7 +470,7 @@ class TestTrackingModes:
         assert isinstance(outcome, SignedIn)
         assert outcome.device.status_reason == StatusReason.TRACKING_ALWAYS
         assert outcome.device.trust_expires_at == NOW + SIXTY_DAYS
-        assert begin(EMPTY.put(outcome.credential)).by is VerifiedBy.TRUSTED_DEVICE
+        assert begin(EMPTY.put(outcome.credential)).verified_by is VerifiedBy.TRUSTED_DEVICE
 
     def test_always_does_not_remember_after_a_recovery_code(self, asked, user, answer_code, settings, choose_method):
         settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "always"}
@@ -479,7 +483,7 @@ class TestTrackingModes:
     def test_off_neither_asks_nor_remembers(self, begin, totp, code, answer_code, settings):
         settings.TRUSTED_DEVICES = {"MFA": OTP, "TRACKING": "off"}
         outcome = answer_code(begin().state, code)
-        assert (outcome.by, outcome.device) == (VerifiedBy.MFA, None)
+        assert (outcome.verified_by, outcome.device) == (VerifiedBy.MFA, None)
         assert not Device.objects.exists()
 
     @pytest.mark.parametrize("options", [{"TRACKING": "off"}, {"CHALLENGE_REQUIRED_ON_NEW_DEVICE": False}])
@@ -489,7 +493,7 @@ class TestTrackingModes:
         settings.TRUSTED_DEVICES = {"MFA": OTP, **options}
         time_machine.move_to(NOW + MINUTE, tick=False)
         outcome = answer_code(begin(cookie).state, f"{oath.totp(totp.bin_key):06d}", cookie)
-        assert (outcome.by, outcome.credential) == (VerifiedBy.MFA, None)
+        assert (outcome.verified_by, outcome.credential) == (VerifiedBy.MFA, None)
 
     def test_staff_without_a_fitting_period_are_in_after_the_code(self, begin, user, totp, code, answer_code, settings):
         settings.TRUSTED_DEVICES = {"MFA": OTP, "STAFF_MAX_PERIOD": DAY}

@@ -642,10 +642,14 @@ class TestGranting:
 class TestSignedIn:
     @pytest.fixture
     def sign_in(self, user, client_info):
-        def note(device, by=VerifiedBy.MFA, key=None):
+        def note(device, verified_by=VerifiedBy.MFA, key=None):
             key = key or new_session()
             sessions.started(
-                user=user, verified_by=by, device=device, session_key=key, by=By(client=client_info, at=NOW + DAY)
+                user=user,
+                verified_by=verified_by,
+                device=device,
+                session_key=key,
+                by=By(client=client_info, at=NOW + DAY),
             )
             return key
 

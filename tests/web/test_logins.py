@@ -58,14 +58,14 @@ def granted(user, totp, verified, client_info, sixty_days, now):
 def by_code(user, totp, now):
     """Signed in by a code that was typed two minutes ago."""
     verified = MfaVerification(kind="totp", factor_id=totp.persistent_id, at=now - 2 * MINUTE)
-    return SignedIn(user=user, by=VerifiedBy.MFA, auth_backend=BACKEND, verification=verified)
+    return SignedIn(user=user, verified_by=VerifiedBy.MFA, auth_backend=BACKEND, verification=verified)
 
 
 @pytest.fixture
 def by_trust(user, granted):
     return SignedIn(
         user=user,
-        by=VerifiedBy.TRUSTED_DEVICE,
+        verified_by=VerifiedBy.TRUSTED_DEVICE,
         auth_backend=BACKEND,
         device=granted.device,
         credential=granted.credential,
@@ -91,7 +91,9 @@ class TestFinishing:
         http_request.session["theirs"] = True
         session_note.write(
             http_request.session,
-            session_note.Verification(user_id=str(other_user.pk), by=VerifiedBy.MFA, at=by_code.verification.at),
+            session_note.Verification(
+                user_id=str(other_user.pk), verified_by=VerifiedBy.MFA, at=by_code.verification.at
+            ),
         )
         logins.finish(http_request, by_code)
         assert "theirs" not in http_request.session
@@ -100,13 +102,13 @@ class TestFinishing:
     def test_the_session_notes_how_and_when_the_second_factor_was_used(self, http_request, by_code, user, now):
         logins.finish(http_request, by_code)
         noted = note(http_request, user)
-        assert (noted.by, noted.at) == (VerifiedBy.MFA, now - 2 * MINUTE)
+        assert (noted.verified_by, noted.at) == (VerifiedBy.MFA, now - 2 * MINUTE)
         assert (noted.device_key, noted.session_digest) == ("", "")
 
     def test_trust_is_noted_as_what_it_is(self, http_request, by_trust, user, now):
         logins.finish(http_request, by_trust)
         noted = note(http_request, user)
-        assert (noted.by, noted.at) == (VerifiedBy.TRUSTED_DEVICE, now)
+        assert (noted.verified_by, noted.at) == (VerifiedBy.TRUSTED_DEVICE, now)
         assert noted.device_key == by_trust.device.device_key
 
     def test_the_session_is_attached_to_its_device(self, http_request, by_trust, user):
@@ -150,7 +152,7 @@ class TestFinishing:
 
     def test_a_user_whose_backend_is_not_known_gets_the_only_one_there_is(self, http_request, user, settings):
         settings.AUTHENTICATION_BACKENDS = [BACKEND]
-        logins.finish(http_request, SignedIn(user=user, by=VerifiedBy.PASSWORD, auth_backend=""))
+        logins.finish(http_request, SignedIn(user=user, verified_by=VerifiedBy.PASSWORD, auth_backend=""))
         assert auth.get_user(http_request) == user
 
 
@@ -158,7 +160,10 @@ class TestNoting:
     def test_a_session_without_a_key_is_given_one(self, user):
         request = RequestFactory().get("/")
         request.session = import_module(django_settings.SESSION_ENGINE).SessionStore()
-        assert logins.note_verification(request, user, by=VerifiedBy.MFA, device=None) == request.session.session_key
+        assert (
+            logins.note_verification(request, user, verified_by=VerifiedBy.MFA, device=None)
+            == request.session.session_key
+        )
         assert request.session.session_key
 
     def test_a_second_factor_used_again_is_fresh_and_the_device_stays(self, http_request, by_trust, user, totp, now):
@@ -166,7 +171,7 @@ class TestNoting:
         again = MfaVerification(kind="totp", factor_id=totp.persistent_id, at=now + MINUTE)
         logins.renew_verification(http_request, user, again)
         noted = note(http_request, user)
-        assert (noted.by, noted.at) == (VerifiedBy.MFA, now + MINUTE)
+        assert (noted.verified_by, noted.at) == (VerifiedBy.MFA, now + MINUTE)
         assert noted.device_key == by_trust.device.device_key
         assert noted.session_digest == sessions.digest(http_request.session.session_key)
         assert http_request.session[DEVICE_ID_SESSION_KEY] == totp.persistent_id
@@ -176,7 +181,7 @@ class TestNoting:
         recovery = MfaVerification(kind="recovery", factor_id="otp_static.staticdevice/1", at=now, recovery=True)
         logins.renew_verification(http_request, user, recovery)
         noted = note(http_request, user)
-        assert (noted.by, noted.device_key, noted.session_digest) == (VerifiedBy.RECOVERY, "", "")
+        assert (noted.verified_by, noted.device_key, noted.session_digest) == (VerifiedBy.RECOVERY, "", "")
 
 
 class TestFollowing:

@@ -16,8 +16,8 @@ HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def note(by=VerifiedBy.MFA, **values):
-    return Verification(**{"user_id": "7", "by": by, "at": NOW} | values)
+def note(verified_by=VerifiedBy.MFA, **values):
+    return Verification(**{"user_id": "7", "verified_by": verified_by, "at": NOW} | values)
 
 
 @pytest.mark.parametrize("by", VerifiedBy)
@@ -43,7 +43,7 @@ def test_a_later_note_takes_the_place_of_an_earlier_one():
     session = {}
     session_note.write(session, note(VerifiedBy.PASSWORD))
     session_note.write(session, note(VerifiedBy.MFA))
-    assert session_note.read(session, "7").by is VerifiedBy.MFA
+    assert session_note.read(session, "7").verified_by is VerifiedBy.MFA
 
 
 def test_a_note_can_be_removed_even_where_there_is_none():

@@ -46,7 +46,9 @@ def fresh_verification(request: Request, asked: Mapping[str, Any], client: Clien
     note = session_verification(request)
     if not code:
         if note is not None and note.is_fresh(max_age=MAX_AGE, now=timezone.now()):
-            return MfaVerification(kind="session", factor_id="", at=note.at, recovery=note.by is VerifiedBy.RECOVERY)
+            return MfaVerification(
+                kind="session", factor_id="", at=note.at, recovery=note.verified_by is VerifiedBy.RECOVERY
+            )
         raise _code_needed(user)
     methods = second_factor.methods(user)
     if not methods:

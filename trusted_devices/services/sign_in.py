@@ -93,7 +93,7 @@ class SignedIn:
     """
 
     user: AbstractBaseUser
-    by: VerifiedBy
+    verified_by: VerifiedBy
     auth_backend: str
     device: Device | None = None
     credential: DeviceCredential | None = None
@@ -259,7 +259,7 @@ def _complete_without_code(conversation: Conversation, checked: TrustCheck, cook
     device = checked.device if trusted else _known_device(user, cookie)
     return SignedIn(
         user=user,
-        by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
+        verified_by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
         auth_backend=getattr(user, "backend", ""),
         device=device,
         credential=checked.credential,
@@ -292,7 +292,7 @@ def _complete(challenge: Challenge, device: Device | None) -> SignedIn:
     verified = _verified(challenge.state)
     return SignedIn(
         user=challenge.user,
-        by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
+        verified_by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
         auth_backend=challenge.state.auth_backend,
         device=device,
         verification=verified,

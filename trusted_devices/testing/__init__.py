@@ -63,20 +63,20 @@ def trust_device(
 
 
 def force_mfa_login(
-    client: Client, user: AbstractBaseUser, *, by: VerifiedBy = VerifiedBy.MFA, device: Device | None = None
+    client: Client, user: AbstractBaseUser, *, verified_by: VerifiedBy = VerifiedBy.MFA, device: Device | None = None
 ) -> None:
-    """Sign ``user`` in as if they had just passed a second factor, or whatever ``by`` says, on ``device`` if given."""
+    """Sign ``user`` in, on ``device`` if given, as if just verified by a second factor, or as ``verified_by`` says."""
     django_user = cast("Any", user)
     client.force_login(django_user)
     request = HttpRequest()
     request.session = client.session
     request.user = django_user
-    session_key = logins.note_verification(request, user, by=by, device=device)
+    session_key = logins.note_verification(request, user, verified_by=verified_by, device=device)
     if device is not None:
         sessions.attach(device=device, session_key=session_key, now=timezone.now())
     provider = get_provider()
     method = next(iter(provider.methods(user)), None)
-    if by is VerifiedBy.MFA and method is not None:
+    if verified_by is VerifiedBy.MFA and method is not None:
         verified = MfaVerification(kind=method.kind, factor_id=method.id, at=timezone.now(), recovery=method.recovery)
         provider.on_verified(request, user, verified)
     request.session.save()

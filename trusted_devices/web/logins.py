@@ -25,7 +25,6 @@ from trusted_devices.web.session_note import Verification
 
 def finish(request: HttpRequest, outcome: SignedIn) -> None:
     """Sign ``outcome.user`` in: a new session key, the note of how they were verified, the device's credential."""
-    client = client_info(request)
     drop_pending(request)
     auth.login(request, cast("Any", outcome.user), backend=outcome.auth_backend or None)
     jar = get_jar(request)
@@ -37,15 +36,20 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
     request.session.update(outcome.session_data)
     if outcome.verification is not None:
         get_provider().on_verified(request, outcome.user, outcome.verification)
+    user, verified_by, device = outcome.user, outcome.verified_by, outcome.device
     at = outcome.verification.at if outcome.verification else None
-    session_key = note_verification(request, outcome.user, by=outcome.by, device=outcome.device, at=at)
-    sessions.started(
-        user=outcome.user, verified_by=outcome.by, device=outcome.device, session_key=session_key, by=By(client=client)
-    )
+    session_key = note_verification(request, user, verified_by=verified_by, device=device, at=at)
+    by = By(client=client_info(request))
+    sessions.started(user=user, verified_by=verified_by, device=device, session_key=session_key, by=by)
 
 
 def note_verification(
-    request: HttpRequest, user: AbstractBaseUser, *, by: VerifiedBy, device: Device | None, at: datetime | None = None
+    request: HttpRequest,
+    user: AbstractBaseUser,
+    *,
+    verified_by: VerifiedBy,
+    device: Device | None,
+    at: datetime | None = None,
 ) -> str:
     """Write the session's note for ``user``, who was verified ``at`` that time (now); return the session's key."""
     if not request.session.session_key:
@@ -55,7 +59,7 @@ def note_verification(
         request.session,
         Verification(
             user_id=str(user.pk),
-            by=by,
+            verified_by=verified_by,
             at=at or timezone.now(),
             device_key=device.device_key if device else "",
             session_digest=sessions.digest(session_key) if device else "",
@@ -71,7 +75,7 @@ def renew_verification(request: HttpRequest, user: AbstractBaseUser, verified: M
         request.session,
         Verification(
             user_id=str(user.pk),
-            by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
+            verified_by=VerifiedBy.RECOVERY if verified.recovery else VerifiedBy.MFA,
             at=verified.at,
             device_key=earlier.device_key if earlier else "",
             session_digest=earlier.session_digest if earlier else "",

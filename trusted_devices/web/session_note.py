@@ -19,10 +19,10 @@ SESSION_KEY = "_trusted_devices_verification"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """How (``by``) and when (``at``, aware) the user was verified, and the session from which device it is."""
+    """How (``verified_by``) and when (``at``, aware) the user was verified, and from which device the session is."""
 
     user_id: str
-    by: VerifiedBy
+    verified_by: VerifiedBy
     at: datetime
     device_key: str = ""
     session_digest: str = field(default="", repr=False)
@@ -30,18 +30,18 @@ class Verification:
     @property
     def passed_mfa(self) -> bool:
         """Whether a second factor stands behind this session, now or when its device was trusted."""
-        return self.by is not VerifiedBy.PASSWORD
+        return self.verified_by is not VerifiedBy.PASSWORD
 
     def is_fresh(self, *, max_age: timedelta, now: datetime) -> bool:
         """Return whether a real second factor was used no longer than ``max_age`` ago. Trust never satisfies it."""
-        return self.by in (VerifiedBy.MFA, VerifiedBy.RECOVERY) and -CLOCK_SKEW <= now - self.at < max_age
+        return self.verified_by in (VerifiedBy.MFA, VerifiedBy.RECOVERY) and -CLOCK_SKEW <= now - self.at < max_age
 
 
 def write(session: MutableMapping[str, Any], note: Verification) -> None:
     """Put ``note`` into the session in place of any earlier one."""
     session[SESSION_KEY] = {
         "user": note.user_id,
-        "by": note.by.value,
+        "by": note.verified_by.value,
         "at": note.at.timestamp(),
         "device": note.device_key,
         "session": note.session_digest,
@@ -56,7 +56,7 @@ def read(session: MutableMapping[str, Any], user_id: str) -> Verification | None
             return None
         return Verification(
             user_id=user_id,
-            by=VerifiedBy(raw["by"]),
+            verified_by=VerifiedBy(raw["by"]),
             at=datetime.fromtimestamp(raw["at"], UTC),
             device_key=raw["device"],
             session_digest=raw["session"],

@@ -141,7 +141,7 @@ def test_a_trusted_device_takes_the_password_alone(
     assert browser.user_id == str(user.pk)
     note = session_note.read(browser.session, str(user.pk))
     assert note is not None
-    assert note.by is VerifiedBy.TRUSTED_DEVICE
+    assert note.verified_by is VerifiedBy.TRUSTED_DEVICE
     assert other_browser.enter_password().headers["Location"] == url("sign_in_code")
 
 
