@@ -34,7 +34,7 @@ from trusted_devices.web.session_note import Verification
 DAY = timedelta(days=1)
 PASSWORD = "correct horse"
 SECRET_NAMES = re.compile(
-    r"secret|password|passwd|digest|verifier|stamp|plaintext|private|sealed|salt|token|nonce|session_key|signature|^code$"
+    r"secret|password|passwd|digest|verifier|(?<!time)stamp|plaintext|private|sealed|salt|token|nonce|session_key|signature|^code$"
 )
 HARMLESS = {
     "DeviceFacts.secret",  # how it matched, not what it is

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.cognito.conftest import Browser, Person, Process, at, new_person
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.owners import remote
-from trusted_devices.services import comparison, devices, expiry
+from trusted_devices.services import comparison, devices, expiry, transitions
 from trusted_devices.services.comparison import Drift
 from trusted_devices.types import By
 
@@ -66,7 +66,7 @@ def test_a_worker_that_died_before_writing_leaves_the_device_to_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(remote.activity, "record", die)
+        patch.setattr(transitions.activity, "build", die)
         with pytest.raises(KeyboardInterrupt):
             list(expiry.expire_due(now=later))
     assert (Device.objects.get().status, statuses(person)) == ("remembered", ["not_remembered"])
