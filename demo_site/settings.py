@@ -125,7 +125,7 @@ TRUSTED_DEVICES = {
     "STAFF_MAX_PERIOD": timedelta(days=30),
     "COOKIE_SECURE": HTTPS,
     "MFA_SETUP_URL": "security",
-    "BULK_RUNNER": "trusted_devices.tasks.start_bulk_act",
+    "BULK_RUNNER": "trusted_devices.tasks.start_bulk_operation",
     "COGNITO_IDP": {
         "ENDPOINT": f"http://127.0.0.1:{PORT}/cognito-idp",
         "REGION": "us-east-1",

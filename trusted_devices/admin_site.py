@@ -45,7 +45,7 @@ class TrustedDevicesAdminMixin(_Base):
     @method_decorator(never_cache)
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Send people where they can get what they lack: to sign in, to verify, or to somebody who can help."""
+        """Send people where they can get what they lack: to sign in, to verify, or to where help is."""
         index = reverse("admin:index", current_app=self.name)
         if self.has_permission(request):
             return HttpResponseRedirect(index)
@@ -90,7 +90,7 @@ def _is_exempt(request: HttpRequest) -> bool:
 
 
 def _can_verify(request: HttpRequest) -> bool:
-    """Return whether this user has a second factor; where nobody can tell, the page that asks for it says so."""
+    """Return whether this user has a second factor; where that cannot be told, the page that asks for it says so."""
     # A site is made before there are models.
     from trusted_devices.services import second_factor
     from trusted_devices.web.client import current_user

@@ -55,7 +55,7 @@ class DeviceNotFound(TrustedDevicesError):
 
 
 class StaleDevice(TrustedDevicesError):
-    """The device is no longer as the caller last saw it: somebody else changed it meanwhile."""
+    """The device is no longer as the caller last saw it: it was changed meanwhile."""
 
     code = "stale_device"
 
@@ -122,6 +122,6 @@ class PasswordRefused(TrustedDevicesError):
 
 
 class BackendUnavailable(TrustedDevicesError):
-    """Whoever owns the devices cannot be reached. Trust is never assumed then."""
+    """The owner of the devices cannot be reached. Trust is never assumed then."""
 
     code = "backend_unavailable"

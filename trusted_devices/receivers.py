@@ -160,7 +160,7 @@ def mail_about_misuse(device: Device, **_: Any) -> None:
 
 
 def mail_about_forgetting(device: Device, actor: Any, **_: Any) -> None:
-    """Tell a user that somebody else made the site forget a device."""
+    """Tell a user that another user made the site forget a device."""
     if actor is not None and actor.pk not in (None, device.user_id):
         mails.send_forgotten(device)
 
@@ -209,7 +209,7 @@ def _end_trust_of_owners(*factors: Any) -> None:
 
 
 def _actor() -> Any:
-    """Return the user of the request in hand, without loading it before somebody asks."""
+    """Return the user of the current request, without loading it early."""
     return getattr(jar.current_request.get(), "user", None)
 
 

@@ -86,21 +86,21 @@ def sync_devices(max_age_hours: float = 24) -> dict[str, int]:
 
 
 @shared_task(
-    name="trusted_devices.tasks.run_bulk_act",
+    name="trusted_devices.tasks.run_bulk_operation",
     acks_late=True,
     ignore_result=True,
     soft_time_limit=SOFT_TIME_LIMIT,
     time_limit=TIME_LIMIT,
 )
-def run_bulk_act(job_id: str) -> None:
+def run_bulk_operation(job_id: str) -> None:
     """Do a share of what staff ordered for many devices, and order the rest; killed, it is done again."""
     if bulk_jobs.advance(job_id):
-        start_bulk_act(job_id)
+        start_bulk_operation(job_id)
 
 
-def start_bulk_act(job_id: str) -> None:
-    """Have a worker do the job: ``TRUSTED_DEVICES = {"BULK_RUNNER": "trusted_devices.tasks.start_bulk_act"}``."""
-    run_bulk_act.delay(job_id)
+def start_bulk_operation(job_id: str) -> None:
+    """Have a worker do the job: ``TRUSTED_DEVICES = {"BULK_RUNNER": "trusted_devices.tasks.start_bulk_operation"}``."""
+    run_bulk_operation.delay(job_id)
 
 
 def beat_schedule(

@@ -120,7 +120,7 @@ class VerifiedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientInfo:
-    """What is known of whoever is at the other end.
+    """What is known of the client.
 
     ``request`` is opaque to everything below the doors: it is only handed on to Django's authentication
     backends, several of which insist on it.
@@ -140,8 +140,8 @@ def _now() -> datetime:
 class By:
     """Who did something, why, from where and when.
 
-    ``actor`` is ``None`` where nobody asked for it, as in the sweep. ``note`` is the reason that staff gave. ``at`` is
-    aware; doors and tests may leave it to the clock.
+    ``actor`` is ``None`` where the site acts by itself, as in the sweep. ``note`` is the reason that staff gave. ``at``
+    is aware; doors and tests may leave it to the clock.
     """
 
     actor: AbstractBaseUser | None = None

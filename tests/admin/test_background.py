@@ -22,7 +22,7 @@ def start(job_id):
 @pytest.fixture
 def ordered(settings, desk, user, monkeypatch):
     """Nine devices that are to be forgotten in the background, and the page that follows it."""
-    monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 2)
+    monkeypatch.setattr("trusted_devices.admin.bulk_operations.BATCHES_PER_REQUEST", 2)
     monkeypatch.setattr(DeviceOwner, "batch_size", 3)
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": f"{__name__}.start"}
     cache.clear()
@@ -82,10 +82,10 @@ def eager_celery():
 
 
 def test_celery_does_it_where_it_is_configured(settings, desk, user, eager_celery, monkeypatch):
-    monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 1)
+    monkeypatch.setattr("trusted_devices.admin.bulk_operations.BATCHES_PER_REQUEST", 1)
     monkeypatch.setattr(DeviceOwner, "batch_size", 2)
     monkeypatch.setattr(bulk_jobs, "BATCHES_AT_A_TIME", 1)
-    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": "trusted_devices.tasks.start_bulk_act"}
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": "trusted_devices.tasks.start_bulk_operation"}
     devices = make_devices(user, 7)
     fields = {"action": "stop_trusting", "_selected_action": [devices[0].pk], "select_across": "1", "confirm": "1"}
     response = desk.post(LIST, fields, follow=True)

@@ -11,7 +11,7 @@ from trusted_devices.exceptions import InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.services import bulk, sessions
-from trusted_devices.services.bulk import BulkAct, BulkKind, Touched
+from trusted_devices.services.bulk import BulkKind, BulkOperation, Touched
 from trusted_devices.types import By
 
 DAY = timedelta(days=1)
@@ -107,7 +107,7 @@ def test_shortening_needs_a_date(user, soon):
         bulk.begin(BulkKind.SHORTEN_TRUST, touched)
     with pytest.raises(InvalidExpiry):
         bulk.step(
-            BulkAct(kind=BulkKind.SHORTEN_TRUST, newest=touched.newest, total=1),
+            BulkOperation(kind=BulkKind.SHORTEN_TRUST, newest=touched.newest, total=1),
             Device.objects.all(),
             by=By(actor=None),
         )

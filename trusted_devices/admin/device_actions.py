@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.admin import exporting
-from trusted_devices.admin.acts import ActPage, outcome
+from trusted_devices.admin.bulk_operations import OperationPage, outcome
 from trusted_devices.admin.changelist import KeysetModelAdmin
 from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
@@ -81,7 +81,9 @@ class DeviceActions(DeviceModelAdmin):
             *((ACTION_CHECKBOX_NAME, key) for key in kept),
         )
         back = request.get_full_path()
-        return ActPage(model_admin=self, request=request, kind=kind, chosen=chosen, back=back, hidden=hidden).respond()
+        return OperationPage(
+            model_admin=self, request=request, kind=kind, chosen=chosen, back=back, hidden=hidden
+        ).respond()
 
     def _act_view(self, kind: BulkKind) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, object_id: str) -> HttpResponse:
@@ -90,7 +92,7 @@ class DeviceActions(DeviceModelAdmin):
                 raise PermissionDenied
             if device is None:
                 return self.gone(request)
-            return ActPage(
+            return OperationPage(
                 model_admin=self,
                 request=request,
                 kind=kind,
@@ -105,11 +107,11 @@ class DeviceActions(DeviceModelAdmin):
         return self._act_view(BulkKind.FORGET)(request, object_id)
 
     def delete_model(self, request: HttpRequest, obj: Device) -> None:
-        """Forget, for whoever calls this from outside the pages."""
+        """Forget, for callers outside the pages."""
         devices.forget([obj], by=acting(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """Forget, for whoever calls this from outside the pages."""
+        """Forget, for callers outside the pages."""
         devices.forget(list(queryset), by=acting(request))
 
     def _may(self, request: HttpRequest, kind: BulkKind) -> bool:

@@ -45,7 +45,7 @@ class DeviceFacts:
 
     @admin.display(description=_("last used"))
     def last_used(self, device: Device) -> str:
-        """How long ago somebody signed in from it."""
+        """How long ago a user signed in from it."""
         at = device.last_authenticated_at
         return _time(times.ago(at, timezone.now())) if at else NOTHING
 

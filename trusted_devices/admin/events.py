@@ -57,7 +57,7 @@ class DeviceEventAdmin(EventModelAdmin):
 
     @admin.display(description=_("browser and system"), empty_value="-")
     def client(self, event: DeviceEvent) -> str | None:
-        """Browser and system in words, of whoever acted."""
+        """Browser and system of the actor, in words."""
         return browsers.describe(event.user_agent) if event.user_agent else None
 
     def matches(self, term: str, users: list[Any]) -> Q:

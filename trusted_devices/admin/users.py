@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices.admin.acts import ActPage
+from trusted_devices.admin.bulk_operations import OperationPage
 from trusted_devices.admin.device_facts import DeviceFacts
 from trusted_devices.models import Device
 from trusted_devices.services.bulk import BulkKind
@@ -85,7 +85,7 @@ class TrustedDevicesUserAdminMixin(AnyModelAdmin):
             raise PermissionDenied
         if user is None:
             raise Http404
-        return ActPage(
+        return OperationPage(
             model_admin=self,
             request=request,
             kind=BulkKind.FORGET,

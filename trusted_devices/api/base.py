@@ -86,7 +86,7 @@ class ApiView(GenericViewSet[Any]):
                 raise ValidationError({name: _("Give one value, or leave it out.")}, code="invalid_parameter")
 
     def known_parameters(self) -> frozenset[str]:
-        """Return the query parameters that mean something to the action in hand."""
+        """Return the query parameters that mean something to the current action."""
         if self.action != "list":
             return self.parameters.get(self.action, frozenset())
         filterset = getattr(self, "filterset_class", None)
@@ -112,7 +112,7 @@ class ApiView(GenericViewSet[Any]):
 
     @cached_property
     def client(self) -> ClientInfo:
-        """Who is at the other end."""
+        """The client that sent the request."""
         return client_info(self.http_request)
 
     def acting(self, note: str = "") -> By:
@@ -121,7 +121,7 @@ class ApiView(GenericViewSet[Any]):
 
     @cached_property
     def current_key(self) -> str:
-        """The key of the signed-in user's device in hand: the client's, or else that of the session."""
+        """The key of the signed-in user's current device: the client's, or else that of the session."""
         user = self.signed_in
         held = credentials.recognise(user=user, credential=get_jar(self.http_request).present(user).credential)
         note = session_verification(self.request)
@@ -143,7 +143,7 @@ class ApiView(GenericViewSet[Any]):
         return device
 
     def own_device(self, device_key: str) -> Device:
-        """Return a device of the signed-in user. Raises ``DeviceNotFound``, also for somebody else's."""
+        """Return a device of the signed-in user. Raises ``DeviceNotFound``, also for another user's."""
         return devices.get(user=self.signed_in, device_key=device_key)
 
     def page_of(self, rows: Iterable[Any], serializer: type[BaseSerializer[Any]]) -> Response:

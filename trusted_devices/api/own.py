@@ -46,7 +46,7 @@ class OwnDevices(ApiView):
         responses=schema.responses({200: DeviceSerializer(many=True)}),
     )
     def list(self, request: Request, **kwargs: Any) -> Response:
-        """The device in hand is marked `current`."""
+        """The current device is marked `current`."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         user: Any = self.signed_in
         for device in page:
@@ -85,7 +85,7 @@ class OwnDevices(ApiView):
         responses=schema.changing({204: None}),
     )
     def destroy(self, request: Request, device_key: str, **kwargs: Any) -> Response:
-        """Its sessions end; forgetting the one in hand signs you out. Forgetting again is no error."""
+        """Its sessions end; forgetting the current one signs you out. Forgetting again is no error."""
         try:
             device = self.own_device(device_key)
             with versions.unchanged(device, preconditions.seen(request)) as stored:
@@ -130,7 +130,7 @@ class OwnDevices(ApiView):
         responses=schema.changing({200: ForgottenSerializer}),
     )
     def forget_others(self, request: Request, **kwargs: Any) -> Response:
-        """All but the one in hand; all of them if this client holds none."""
+        """All but the current one; all of them if this client holds none."""
         forgotten = devices.forget_all(user=self.signed_in, except_key=self.current_key, by=self.acting())
         self.let_go()
         return Response({"forgotten": forgotten})

@@ -22,14 +22,14 @@ MEANINGS = {
     400: "The request is not valid; `errors` says where.",
     401: "Nobody is signed in.",
     403: "Not allowed, or `fresh_mfa_required`.",
-    404: "There is no such device, or it is somebody else's.",
+    404: "There is no such device, or it is another user's.",
     406: "Only JSON is to be had.",
     409: "Something that this is about has gone meanwhile.",
     412: "The device has changed since `If-Match` was taken.",
     413: "The request is too large.",
     415: "Requests are JSON.",
     429: "Too many requests, or too many wrong codes.",
-    503: "Whoever owns the devices cannot be reached.",
+    503: "The owner of the devices cannot be reached.",
 }
 
 IF_MATCH = OpenApiParameter(

@@ -159,7 +159,7 @@ class UserEventSerializer(BaseEventSerializer):
 
     user = UserSerializer(allow_null=True)
     actor = UserSerializer(allow_null=True)
-    note = serializers.CharField(help_text="Why, in the words of whoever did it.")
+    note = serializers.CharField(help_text="Why, in the words of the actor.")
     user_agent = serializers.CharField()
 
 

@@ -123,7 +123,7 @@ class Devices(StaffView):
         responses=schema.changing({200: UserDeviceSerializer}, *schema.WITH_BODY),
     )
     def remember(self, request: Request, device_key: str, **kwargs: Any) -> Response:
-        """Takes `change_device` and the second factor of whoever asks. The policy is that of the device's user."""
+        """Takes `change_device` and a fresh second factor of the caller. The policy is that of the device's user."""
         device = self.any_device(device_key)
         asked = self.validated(StaffRememberSerializer)
         return self.answer(self.remember_device(device, asked), UserDeviceSerializer)

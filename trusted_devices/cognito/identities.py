@@ -30,7 +30,7 @@ class UserMapper:
     """
 
     def create(self, claims: Mapping[str, Any]) -> Any:
-        """Return the user for somebody who signs in for the first time.
+        """Return the user for a newcomer.
 
         A user of the site who has the same name already stays somebody else: whoever may sign up at the pool could
         become anybody here. A site that knows better returns its existing user instead.
@@ -71,7 +71,7 @@ def get_mapper() -> UserMapper:
 
 
 def candidate(username: str) -> Any:
-    """Return who had that name in the pool at the last sign-in, ``None`` for nobody.
+    """Return the user who had that name in the pool at the last sign-in, or ``None``.
 
     Good enough to choose a device to send along, which the pool then checks; whose sign-in it was, tokens tell.
     """
@@ -115,7 +115,7 @@ def _meet(mapper: UserMapper, sub: str, claims: Mapping[str, Any]) -> CognitoUse
 
 
 def _hand_over(username: str, known: CognitoUser) -> None:
-    """Let a name that was somebody else's once lead to ``known``."""
+    """Let a name that was another user's once lead to ``known``."""
     for last in (False, True):
         try:
             with transaction.atomic():

@@ -49,7 +49,7 @@ def get_pool_user(pool: UserPool, user: AbstractBaseUser) -> PoolUser:
 
 
 def load_pool_user(pk: int | None) -> PoolUser | None:
-    """Return the user with that primary key, as a session or secret block names them; ``None`` for nobody."""
+    """Return the user with that primary key, as a session or secret block names them; ``None`` if there is none."""
     return PoolUser.objects.select_related("user", "pool").filter(pk=pk or 0).first()
 
 
@@ -62,7 +62,7 @@ def is_name_of(pool_user: PoolUser, username: str) -> bool:
 
 
 def find_for_admin(pool: UserPool, username: str) -> PoolUser | None:
-    """Return the user whom an Admin call names by user name, ``sub`` or alias; ``None`` for nobody."""
+    """Return the user whom an Admin call names by user name, ``sub`` or alias; ``None`` if there is none."""
     user = find(pool, username)
     if user is not None:
         return get_pool_user(pool, user)
@@ -91,7 +91,7 @@ def attribute_fields() -> dict[str, str]:
 
 
 def is_taken_alias(pool: UserPool, address: str) -> bool:
-    """Return whether somebody has that address already, in a pool that takes addresses for signing in."""
+    """Return whether a user has that address already, in a pool that takes addresses for signing in."""
     model = get_user_model()
     having = model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": address})
     return pool.email_alias and having.exists()

@@ -102,7 +102,7 @@ class Settings(Section):
     )
     TRUST_AFTER_RECOVERY_CODE: bool = option(False, boolean, "Whether a sign-in by recovery code may earn trust.")
     KEEP_DEVICE_ON_PASSWORD_CHANGE: bool = option(
-        False, boolean, "Whether users who change their own password stay trusted on the device in hand."
+        False, boolean, "Whether users who change their own password stay trusted on the current device."
     )
     MAX_DEVICES_PER_USER: int = option(
         20,
@@ -151,7 +151,8 @@ class Settings(Section):
     BULK_RUNNER: str | None = option(
         None,
         optional(dotted_path),
-        "Who does staff's big acts on many devices in the background, such as `trusted_devices.tasks.start_bulk_act` "
+        "Who runs staff's bulk operations in the background, such as "
+        "`trusted_devices.tasks.start_bulk_operation` "
         "(Celery; the cache must be shared by all processes). `None`: the admin's page does them step by step.",
     )
     EVENT_RETENTION: timedelta = option(

@@ -50,7 +50,7 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BulkAct:
+class BulkOperation:
     """One act and how far it has come.
 
     ``newest`` bounds it: devices that came after it was confirmed stay untouched. ``until`` is the new end of trust
@@ -90,22 +90,22 @@ def begin(
     note: str = "",
     until: datetime | None = None,
     now: datetime | None = None,
-) -> BulkAct:
+) -> BulkOperation:
     """Return the act on what was surveyed, not begun yet.
 
     Raises ``InvalidExpiry`` if trust is to be shortened and ``until`` has passed or would shorten none of it.
     """
     if kind is BulkKind.SHORTEN_TRUST and not _shortens(until, touched.latest_expiry, now or timezone.now()):
         raise InvalidExpiry
-    return BulkAct(kind=kind, newest=touched.newest or 0, total=touched.devices, note=note, until=until)
+    return BulkOperation(kind=kind, newest=touched.newest or 0, total=touched.devices, note=note, until=until)
 
 
 def step(
-    act: BulkAct,
+    act: BulkOperation,
     chosen: DeviceQuerySet[Device],
     *,
     by: By,
-) -> BulkAct:
+) -> BulkOperation:
     """Do the next batch; return how far the act has come.
 
     Raises ``BackendUnavailable``, having done nothing that doing the batch again would not leave as it is.
@@ -136,7 +136,7 @@ def _shortens(until: datetime | None, latest_expiry: datetime | None, now: datet
     return until is not None and latest_expiry is not None and now < until < latest_expiry
 
 
-def _apply(act: BulkAct, batch: list[Device], *, by: By) -> int:
+def _apply(act: BulkOperation, batch: list[Device], *, by: By) -> int:
     if act.kind is BulkKind.FORGET:
         return devices.forget(batch, by=by)
     if act.kind is BulkKind.STOP_TRUSTING:

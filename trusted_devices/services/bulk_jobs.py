@@ -1,9 +1,9 @@
-"""Handing a big act over to whoever works in the background, and following it from any process.
+"""Handing a bulk operation over to a background worker, and following it from any process.
 
 The setting ``BULK_RUNNER`` names a function that takes the id of a job and sees to it that :func:`advance` is called
-until nothing is left, as ``trusted_devices.tasks.start_bulk_act`` does by Celery. The job lives in Django's default
-cache, which all processes must share then. A job that is lost with the cache leaves whole batches behind: what it
-had not reached is simply done again.
+until nothing is left, as ``trusted_devices.tasks.start_bulk_operation`` does by Celery. The job lives in Django's
+default cache, which all processes must share then. A job that is lost with the cache leaves whole batches behind: what
+it had not reached is simply done again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trusted_devices.exceptions import TrustedDevicesError
 from trusted_devices.models import Device
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import bulk
-from trusted_devices.services.bulk import BulkAct
+from trusted_devices.services.bulk import BulkOperation
 from trusted_devices.types import By, ClientInfo
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ BATCHES_AT_A_TIME = 20
 class Job:
     """An act in the background. ``query`` finds its devices again; ``failure`` is the code of what stopped it."""
 
-    act: BulkAct
+    act: BulkOperation
     query: Any
     actor_id: Any
     client: ClientInfo
@@ -48,7 +48,7 @@ class Job:
         return self.act.finished or bool(self.failure)
 
 
-def hand_over(act: BulkAct, chosen: DeviceQuerySet[Device], *, by: By) -> str | None:
+def hand_over(act: BulkOperation, chosen: DeviceQuerySet[Device], *, by: By) -> str | None:
     """Have the act done in the background; return the job's id, or ``None`` if nobody takes it on."""
     path = conf.get_settings().BULK_RUNNER
     if path is None:
@@ -96,4 +96,4 @@ def _keep(job_id: str, job: Job) -> None:
 
 
 def _cache_key(job_id: str) -> str:
-    return f"trusted_devices:bulk_act:{job_id}"
+    return f"trusted_devices:bulk_operation:{job_id}"

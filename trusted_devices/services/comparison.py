@@ -1,4 +1,4 @@
-"""Comparing the mirror with whoever owns the devices elsewhere, user by user, and mending what differs.
+"""Comparing the mirror with the list of their owner, user by user, and mending what differs.
 
 Where the two disagree on whether a device is remembered, "not remembered" wins on both sides. A run goes over the
 users whose devices were not compared since it began: one that was killed is taken up again by asking for the same

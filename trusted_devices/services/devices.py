@@ -46,7 +46,7 @@ def may_be_key(text: str) -> bool:
 
 
 def get(*, user: AbstractBaseUser, device_key: str) -> Device:
-    """Return one of the user's devices. Raises ``DeviceNotFound``, also for somebody else's."""
+    """Return one of the user's devices. Raises ``DeviceNotFound``, also for another user's."""
     device = Device.objects.of(user).with_key(device_key) if may_be_key(device_key) else None
     if device is None:
         raise DeviceNotFound

@@ -1,4 +1,4 @@
-"""Sign-in as a small state machine: the same questions whoever signs people in (``signin``).
+"""Sign-in as a small state machine: the same questions with every backend that signs people in (``signin``).
 
 :func:`begin` takes the first factor; the ``answer_*`` take the answer to a :class:`Challenge`. All return the next
 :class:`Challenge` to put to the user or :class:`SignedIn`. Between two requests a door keeps ``Challenge.state`` and

@@ -32,7 +32,7 @@ class Question(StrEnum):
 class SignInState:
     """A half-finished sign-in. Bound to one user with one password, and to a time.
 
-    ``backend_state`` is what whoever signs people in needs to go on (``signin.base.Conversation.state``).
+    ``backend_state`` is what the sign-in backend needs to go on (``signin.base.Conversation.state``).
     """
 
     id: str

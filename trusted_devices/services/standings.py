@@ -21,7 +21,7 @@ from trusted_devices.types import TrustDecision, TrustLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One device, whether it is the one in hand, what a sign-in from it would be answered, and until when at most.
+    """One device, whether it is the current one, what a sign-in from it would be answered, and until when at most.
 
     ``trusted_until`` is the effective expiry; ``None`` unless the device is trusted now.
     """

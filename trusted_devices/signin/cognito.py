@@ -148,7 +148,7 @@ class CognitoConversation(Conversation):
                 raise MalformedAnswer("A second factor after the second factor.")
             found, user = _tokens(answer)
         if user.pk != self.user.pk:
-            # The name has become somebody else's; from now on it leads to them.
+            # The name has become another user's; from now on it leads to them.
             raise SignInExpired
         self._record = record.finished(found, answer)
         factor_id = translate.TOTP if method.id == translate.SET_UP else method.id

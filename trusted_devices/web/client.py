@@ -13,7 +13,7 @@ from trusted_devices.types import By, ClientInfo
 from trusted_devices.words import browsers
 
 IMPERSONATION_SESSION_KEYS = ("hijack_history", "_impersonate", "loginas_from_user")
-"""Where django-hijack, django-impersonate and django-loginas note that staff act as somebody else."""
+"""Where django-hijack, django-impersonate and django-loginas note that staff act as another user."""
 
 
 def client_info(request: HttpRequest) -> ClientInfo:
@@ -28,7 +28,7 @@ def client_info(request: HttpRequest) -> ClientInfo:
 
 
 def current_user(request: HttpRequest) -> AbstractBaseUser:
-    """Return the signed-in user, behind a door that lets nobody else in."""
+    """Return the signed-in user, behind a door for signed-in users."""
     return cast("AbstractBaseUser", request.user)
 
 

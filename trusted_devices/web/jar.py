@@ -19,7 +19,7 @@ from trusted_devices.types import DeviceCredential, Presented
 _ATTRIBUTE = "_trusted_devices_jar"
 
 current_request: ContextVar[HttpRequest | None] = ContextVar("trusted_devices_request", default=None)
-"""The request in hand, for receivers of signals that carry none."""
+"""The current request, for receivers of signals that carry none."""
 
 
 class DeviceKeyJar:
@@ -126,7 +126,7 @@ def apply_changes(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def key_in_hand(user: AbstractBaseUser) -> str:
-    """Return the device key that the request in hand holds of ``user``, if it is theirs; else an empty text."""
+    """Return the device key that the current request holds of ``user``, if it is theirs; else an empty text."""
     request = current_request.get()
     if request is None or not hasattr(request, "user") or request.user.pk != user.pk:
         return ""

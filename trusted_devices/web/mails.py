@@ -34,14 +34,14 @@ def send_misuse(device: Device) -> bool:
 
 
 def send_forgotten(device: Device) -> bool:
-    """Tell the user that somebody on the staff made the site forget ``device``."""
+    """Tell the user that staff made the site forget ``device``."""
     return _send("forgotten_device", device, at=None)
 
 
 def _send(name: str, device: Device, *, at: datetime | None, by_user: bool = False) -> bool:
-    """Render and send; whoever calls must be ready for the mail server's refusal.
+    """Render and send; callers must be ready for the mail server's refusal.
 
-    ``by_user`` says that the request in hand is the user's own, so that its language and time zone are theirs.
+    ``by_user`` says that the current request is the user's own, so that its language and time zone are theirs.
     """
     user: AbstractBaseUser = device.user
     address = getattr(user, user.get_email_field_name(), "")
@@ -77,8 +77,8 @@ def _language(user: AbstractBaseUser, *, by_user: bool) -> str:
 def _devices_url() -> str:
     """Return the address of the user's devices, empty where the site's own address is not known for certain.
 
-    The address comes from the request in hand, whose host Django checks against ``ALLOWED_HOSTS``; if that lets any
-    host pass, whoever made the request would choose where the link leads.
+    The address comes from the current request, whose host Django checks against ``ALLOWED_HOSTS``; if that lets any
+    host pass, the sender of the request would choose where the link leads.
     """
     request = jar.current_request.get()
     if request is None or "*" in settings.ALLOWED_HOSTS:

@@ -66,7 +66,7 @@ def period(length: timedelta) -> str:
 
 
 def wait(length: timedelta) -> str:
-    """Return how long to wait, rounded up so that whoever waits so long has waited enough."""
+    """Return how long to wait, rounded up so that this long is long enough."""
     for unit in (DAY, HOUR, MINUTE):
         if length > 2 * unit:
             return period(math.ceil(length / unit) * unit)

@@ -53,7 +53,7 @@ class FailedAttempts(models.Model):
 
 
 class AuthEventFeedback(models.Model):
-    """What somebody says of a sign-in: it was (``Valid``) or was not (``Invalid``) the user."""
+    """What is said of a sign-in: it was (``Valid``) or was not (``Invalid``) the user."""
 
     event = models.OneToOneField(DeviceEvent, models.CASCADE, related_name="+")
     value = models.CharField(max_length=8)

@@ -32,7 +32,7 @@ class SignInRequest:
 
     @property
     def client_info(self) -> ClientInfo:
-        """Who is at the other end."""
+        """The client that sent the request."""
         return self.by.client
 
     @property

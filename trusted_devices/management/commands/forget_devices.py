@@ -18,7 +18,7 @@ from trusted_devices.types import By
 
 
 class Command(BaseCommand):
-    """Asks before it forgets when somebody sits at a terminal; all users' devices need ``--yes`` in any case."""
+    """Asks before it forgets at a terminal; all users' devices need ``--yes`` in any case."""
 
     help = "Forget devices and sign out their sessions: their users are asked for MFA at the next sign-in."
 

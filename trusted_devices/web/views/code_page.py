@@ -41,7 +41,7 @@ class CodePage:
 
     def form(self, data: Any = None) -> CodeForm:
         """Return the form for the factor that is asked for."""
-        # Whoever sets an authenticator up begins above the field for the code.
+        # Setting an authenticator up begins above the field for the code.
         autofocus = not self.method.set_up_key or data is not None
         return CodeForm(data, numeric=self.method.kind in NUMERIC_KINDS, autofocus=autofocus)
 

@@ -173,7 +173,7 @@ class Entry:
 
     @property
     def stranger(self) -> Device | None:
-        """The device that somebody signed in from, if that is still known and not the one in hand."""
+        """The device that was signed in from, if that is still known and not the current one."""
         device = self.event.device
         signed_in = self.event.action == EventAction.SIGNED_IN
         return device if signed_in and device and device.device_key != self.current_key else None

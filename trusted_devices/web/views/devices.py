@@ -61,7 +61,7 @@ class DevicesPage(View):
             return navigation.go_to("devices")
 
     def current_key(self) -> str:
-        """Return the key of the device in hand: what this browser holds, or else what the session came from."""
+        """Return the key of the current device: what this browser holds, or else what the session came from."""
         held = getattr(self.request, "trusted_device", None)
         if held:
             return str(held.device_key)
@@ -75,7 +75,7 @@ class DevicesPage(View):
 
 
 class DeviceListView(DevicesPage):
-    """All devices of the user, the one in hand first."""
+    """All devices of the user, the current one first."""
 
     http_method_names = ["get", "head", "options"]
 
@@ -138,7 +138,7 @@ class DevicePage(DevicesPage):
         return self.page(self.device(device_key))
 
     def device(self, device_key: str) -> Device:
-        """Return one of the user's devices. Raises ``DeviceNotFound``, also for somebody else's."""
+        """Return one of the user's devices. Raises ``DeviceNotFound``, also for another user's."""
         return devices.get(user=current_user(self.request), device_key=device_key)
 
     def page(self, device: Device, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> HttpResponse:
@@ -169,7 +169,7 @@ class RenameView(DevicePage):
 
 
 class UndoRenameView(DevicePage):
-    """Gives a device its former name back, unless somebody has changed it meanwhile."""
+    """Gives a device its former name back, unless it was changed meanwhile."""
 
     http_method_names = ["post", "options"]
 
@@ -211,7 +211,7 @@ class ForgetView(DevicePage):
     def post(self, request: HttpRequest, device_key: str) -> HttpResponse:
         device = self.device(device_key)
         is_current = device.device_key == self.current_key()
-        # The session in hand is ended by signing out, so that the browser is left in order.
+        # The current session is ended by signing out, so that the browser is left in order.
         spare = (request.session.session_key or "") if is_current else ""
         devices.forget([device], spare_session=spare, by=acting(request))
         text = _("%(device)s is forgotten and signed out.") % {"device": device.display_name}
@@ -224,7 +224,7 @@ class ForgetView(DevicePage):
 
 
 class ForgetOthersView(DevicesPage):
-    """Forgets every device but the one in hand."""
+    """Forgets every device but the current one."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         others = self.others()

@@ -28,7 +28,7 @@ from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import bulk, bulk_jobs
-from trusted_devices.services.bulk import BulkAct, BulkKind, Touched
+from trusted_devices.services.bulk import BulkKind, BulkOperation, Touched
 from trusted_devices.web.client import acting
 from trusted_devices.words import times
 
@@ -80,7 +80,7 @@ WORDS = {
 }
 
 
-class ActForm(forms.Form):
+class OperationForm(forms.Form):
     """What the person fills in, and how far the act has come where one request is not enough for it."""
 
     until = forms.DateTimeField(
@@ -106,13 +106,13 @@ class ActForm(forms.Form):
         if kind is not BulkKind.SHORTEN_TRUST:
             del self.fields["until"]
 
-    def act(self, chosen: DeviceQuerySet[Device]) -> BulkAct:
+    def act(self, chosen: DeviceQuerySet[Device]) -> BulkOperation:
         """Return the act where it was left off, or from its beginning. Raises ``InvalidExpiry``."""
         values = self.cleaned_data
         until, note = values.get("until"), values["note"]
         if not values["after"]:
             return bulk.begin(self.kind, bulk.survey(chosen), note=note, until=until)
-        return BulkAct(
+        return BulkOperation(
             kind=self.kind,
             note=note,
             until=until,
@@ -125,7 +125,7 @@ class ActForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActPage:
+class OperationPage:
     """One act of one request. ``hidden`` are form fields that lead back here; ``back`` is where it goes in the end."""
 
     model_admin: Any
@@ -139,7 +139,7 @@ class ActPage:
         """Ask once more, or do what was confirmed."""
         if "confirm" not in self.request.POST:
             return self._ask(None)
-        form = ActForm(self.kind, self.request.POST)
+        form = OperationForm(self.kind, self.request.POST)
         if not form.is_valid():
             return self._ask(form)
         newest = form.cleaned_data["newest"]
@@ -151,7 +151,7 @@ class ActPage:
             return self._ask(form)
         return self._do(act, chosen)
 
-    def _do(self, act: BulkAct, chosen: DeviceQuerySet[Device]) -> HttpResponse:
+    def _do(self, act: BulkOperation, chosen: DeviceQuerySet[Device]) -> HttpResponse:
         by = acting(self.request)
         if not act.after and act.total > BATCHES_PER_REQUEST * get_owner().batch_size:
             job_id = bulk_jobs.hand_over(act, chosen, by=by)
@@ -169,21 +169,21 @@ class ActPage:
         if act.finished:
             self._tell(act, messages.SUCCESS if act.changed or act.seen else messages.WARNING)
             return HttpResponseRedirect(self.back)
-        return self._render("admin/trusted_devices/act_progress.html", act=act, fields=list(_carried(act)))
+        return self._render("admin/trusted_devices/bulk_progress.html", act=act, fields=list(_carried(act)))
 
-    def _ask(self, form: ActForm | None) -> HttpResponse:
+    def _ask(self, form: OperationForm | None) -> HttpResponse:
         touched = bulk.survey(self.chosen)
         if not touched.devices:
             self.model_admin.message_user(self.request, gettext("There is no such device any more."), messages.WARNING)
             return HttpResponseRedirect(self.back)
         if form is None:
-            form = ActForm(self.kind, initial={"newest": touched.newest})
+            form = OperationForm(self.kind, initial={"newest": touched.newest})
         if "until" in form.fields and touched.latest_expiry:
             latest = {"latest": times.exact(touched.latest_expiry)}
             form.fields["until"].help_text = gettext("Sooner than %(latest)s.") % latest
         sample = list(self.chosen.select_related("user").order_by("-pk")[:SAMPLE])
         return self._render(
-            "admin/trusted_devices/act_confirmation.html",
+            "admin/trusted_devices/bulk_confirmation.html",
             form=form,
             touched=touched,
             facts=list(_facts(touched, WORDS[self.kind])),
@@ -204,11 +204,11 @@ class ActPage:
         }
         return TemplateResponse(self.request, template, common | context)
 
-    def _tell(self, act: BulkAct, level: int, *, failure: str = "") -> None:
+    def _tell(self, act: BulkOperation, level: int, *, failure: str = "") -> None:
         self.model_admin.message_user(self.request, outcome(act, failure=failure), level)
 
 
-def outcome(act: BulkAct, *, failure: str = "") -> str:
+def outcome(act: BulkOperation, *, failure: str = "") -> str:
     """Return what came of an act in a sentence, or two if something stopped it."""
     values = {"count": number_format(act.changed)}
     match act.kind:
@@ -239,8 +239,8 @@ def _facts(touched: Touched, words: Words) -> Iterator[tuple[str, int]]:
     yield (gettext("Live sessions that end") if words.ends_sessions else gettext("Live sessions")), touched.sessions
 
 
-def _carried(act: BulkAct) -> Iterator[tuple[str, str]]:
-    """Yield the form fields from which :class:`ActForm` makes the same act again."""
+def _carried(act: BulkOperation) -> Iterator[tuple[str, str]]:
+    """Yield the form fields from which :class:`OperationForm` makes the same act again."""
     until: datetime | None = act.until
     if until is not None:
         yield "until", until.isoformat()

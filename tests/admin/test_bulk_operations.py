@@ -251,7 +251,7 @@ def test_devices_that_come_after_the_question_are_not_touched(desk, user):
 @pytest.fixture
 def small_steps(monkeypatch):
     """Two batches of three devices a request."""
-    monkeypatch.setattr("trusted_devices.admin.acts.BATCHES_PER_REQUEST", 2)
+    monkeypatch.setattr("trusted_devices.admin.bulk_operations.BATCHES_PER_REQUEST", 2)
     monkeypatch.setattr(DeviceOwner, "batch_size", 3)
 
 
