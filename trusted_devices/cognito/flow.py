@@ -145,11 +145,11 @@ class Flow:
         try:
             name, named, answer = self._password(username, password, recall)
         except DeviceNotFound:
-            name, _, answer = self._password(username, password, _nobody)
+            name, _, answer = self._password(username, password, _no_device)
             return Attempt(username=name, answer=answer, lost=True)
         if answer.get("ChallengeName") == translate.NEW_PASSWORD and named is not None:
-            # Whoever set the password ended the trust that was given under the last one.
-            name, named, answer = self._password(username, password, _nobody)
+            # The administrator who set the password ended the trust that was given under the last one.
+            name, named, answer = self._password(username, password, _no_device)
         if answer.get("ChallengeName") != translate.DEVICE:
             return Attempt(username=name, answer=answer, named=named)
         if named is None:
@@ -158,7 +158,7 @@ class Flow:
             answer = self.prove(answer, name, named)
         except (DeviceNotFound, InvalidCredentials) as error:
             lost = isinstance(error, DeviceNotFound)
-            name, _, answer = self._password(username, password, _nobody)
+            name, _, answer = self._password(username, password, _no_device)
             proof = ProofState.MISSING if lost else ProofState.FAILED
             return Attempt(username=name, answer=answer, proof=proof, lost=lost)
         return Attempt(username=name, answer=answer, named=named, proof=ProofState.PASSED)
@@ -169,8 +169,8 @@ class Flow:
             named = recall(username)
             parameters = {"USERNAME": username, "PASSWORD": password, **_key(named)}
             answer = self._initiate("ADMIN_USER_PASSWORD_AUTH", username, parameters)
-            told = (answer.get("ChallengeParameters") or {}).get("USER_ID_FOR_SRP")
-            return str(told or username), named, answer
+            name = (answer.get("ChallengeParameters") or {}).get("USER_ID_FOR_SRP")
+            return str(name or username), named, answer
         session = ClientSession.start()
         answer = self._initiate("USER_SRP_AUTH", username, {"USERNAME": username, "SRP_A": session.srp_a})
         if answer.get("ChallengeName") != "PASSWORD_VERIFIER":
@@ -283,7 +283,7 @@ def _is_name(text: str) -> bool:
     return 0 < len(text) <= LONGEST_USERNAME and text.isprintable() and not any(map(str.isspace, text))
 
 
-def _nobody(username: str) -> None:
+def _no_device(username: str) -> None:
     return None
 
 

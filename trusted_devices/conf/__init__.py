@@ -54,7 +54,8 @@ class Settings(Section):
     BACKEND: str = option(
         "local",
         lambda value: None if value in ("local", "cognito") else dotted_path(value),
-        "Who owns the devices: `local`, `cognito`, or the dotted path of a backend of your own.",
+        "Who owns the devices and who signs people in: `local`, `cognito`, or the dotted path of a "
+        "`trusted_devices.backends.Backend` of your own.",
     )
     COGNITO: Mapping[str, Any] = option({}, mapping, "Options of the Cognito backend; see its own page.")
     COGNITO_IDP: Mapping[str, Any] = option({}, mapping, "Options of the wire endpoint; see its own page.")

@@ -36,7 +36,7 @@ class BaseMfaProvider(ABC):
         """Send a code for a method with ``needs_sending``. Raises ``TooManyAttempts`` when asked too often."""
 
     def on_verified(self, request: Any, user: AbstractBaseUser, verification: MfaVerification) -> None:  # noqa: B027
-        """Tell the provider's own stack of a finished sign-in, so that its decorators accept the session."""
+        """Notify the provider's own stack of a finished sign-in, so that its decorators accept the session."""
 
     def factor_models(self) -> Iterable[type[Any]]:
         """Return the models whose rows are second factors; changing one of them ends its user's trust.
@@ -55,7 +55,7 @@ class BaseMfaProvider(ABC):
 
 
 class NoMfaProvider(BaseMfaProvider):
-    """No second factor: nobody is asked, and nobody is offered trust."""
+    """No second factor: no user is asked for one or offered trust."""
 
     def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         return ()

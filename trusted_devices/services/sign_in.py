@@ -196,7 +196,7 @@ def answer_code(challenge: Challenge, code: str) -> Challenge | SignedIn:
         try:
             return _trust_device(challenge, offer.default)
         except (InvalidPeriod, TrustNotAllowed):
-            # Nobody asked for trust, so what keeps it from being given keeps nobody out.
+            # The user did not ask for trust, so the sign-in stands where it cannot be given.
             outcome = _complete(challenge, _known_device(user, cookie))
             return dataclasses.replace(outcome, trust_failed=True)
     return dataclasses.replace(challenge, device=_known_device(user, cookie))
@@ -215,8 +215,9 @@ def answer_offer(challenge: Challenge, *, period: timedelta | None, name: str = 
 
 def _after_password(conversation: Conversation, cookie: DeviceCookie, by: By) -> Challenge | SignedIn:
     """Decide what comes after a first factor, or a new password, that was accepted."""
-    user, quietly = conversation.user, By(at=by.at)
+    user = conversation.user
     presented = cookie.present(str(user.pk))
+    elsewhere = By(at=by.at)  # who changed the account did not do it from here
     new_password, checked = conversation.new_password, None
     if new_password is None:
         mfa_active, proof = conversation.mfa_active, conversation.proof
@@ -224,12 +225,12 @@ def _after_password(conversation: Conversation, cookie: DeviceCookie, by: By) ->
     if conversation.device_lost:
         trust.lose(user=user, credential=presented.credential, by=by)
     if checked is None:
-        # Whoever manages the account has set the password: it has changed already.
-        devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, end_sessions=True, by=quietly)
+        # The account's administrator has set the password: it has changed already.
+        devices.end_trust(user=user, reason=StatusReason.PASSWORD_CHANGED, end_sessions=True, by=elsewhere)
         return _ask(Question.NEW_PASSWORD, conversation, (), cookie, by)
     methods = conversation.methods()
     if any(method.set_up_key for method in methods):
-        devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, by=quietly)
+        devices.end_trust(user=user, reason=StatusReason.MFA_CHANGED, by=elsewhere)
     elif checked.decision.allowed or not methods:
         return _complete_without_code(conversation, checked, cookie)
     return _ask(Question.SECOND_FACTOR, conversation, methods, cookie, by)

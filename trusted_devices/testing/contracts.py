@@ -115,7 +115,7 @@ class MfaProviderContract(_Contract):
         user, factor, method = self._user_with_factor()
         before = self._fingerprints(user)
         if not before:
-            return  # nothing that this database could tell of
+            return  # no factors in this database
         assert any(fingerprint is not None for fingerprint in before.values())
         self._refusal(user, method, self.wrong_code(factor))
         assert self._fingerprints(user) == before

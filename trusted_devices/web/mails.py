@@ -24,12 +24,12 @@ HEADERS = {"Auto-Submitted": "auto-generated"}
 
 
 def send_new_device(device: Device) -> bool:
-    """Tell the user that ``device`` was trusted for the first time; return whether a mail went out."""
+    """Notify the user that ``device`` was trusted for the first time; return whether a mail went out."""
     return _send("new_device", device, at=device.trust_granted_at, by_user=True)
 
 
 def send_misuse(device: Device) -> bool:
-    """Tell the user that the key of ``device`` was copied and that its trust has ended."""
+    """Notify the user that the key of ``device`` was copied and that its trust has ended."""
     return _send("misused_device", device, at=device.status_changed_at)
 
 

@@ -112,7 +112,7 @@ class DeviceListView(DevicesPage):
         return {"device": device, "form": UndoRenameForm(initial=note)}
 
     def set_up_url(self) -> str:
-        """Return where somebody without a second factor sets one up; empty also if nobody can say whether they are."""
+        """Return where a user without a second factor sets one up; empty also where that is not known."""
         try:
             return "" if second_factor.methods(current_user(self.request)) else navigation.set_up_url()
         except BackendUnavailable:

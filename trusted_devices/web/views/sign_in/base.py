@@ -77,7 +77,7 @@ class SignInPage(View):
         return navigation.go_to("sign_in", next_url)
 
     def by(self) -> By:
-        """Return from where and when this request is; nobody is signed in yet."""
+        """Return from where and when this request is; no user is signed in yet."""
         return By(client=client_info(self.request))
 
     def ask(self, pending: PendingSignIn) -> HttpResponse:
@@ -91,7 +91,7 @@ class SignInPage(View):
             return self.finish(outcome, next_url)
         if outcome.device_lost:
             get_jar(self.request).discard(outcome.user)
-        # Whoever planted this browser's session key before the password must not hold a half-finished sign-in.
+        # An attacker who planted this browser's session key must not hold a half-finished sign-in.
         self.request.session.cycle_key()
         return self.ask(self._first_code(outcome, PendingSignIn(state=outcome.state, next_url=next_url)))
 

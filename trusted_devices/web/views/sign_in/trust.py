@@ -46,7 +46,7 @@ class TrustView(QuestionPage):
         return self.take(form.cleaned_data["period"], form.cleaned_data["name"])
 
     def take(self, period: timedelta | None, name: str = "") -> HttpResponse:
-        """Take the answer and finish; what cannot be granted after all keeps nobody out."""
+        """Take the answer and finish; the sign-in stands where trust cannot be granted after all."""
         try:
             outcome = sign_in.answer_offer(self.challenge, period=period, name=name)
         except AlreadyAnswered:
