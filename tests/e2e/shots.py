@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +165,8 @@ def shoot_admin(camera: Camera, people: dict[str, Person]) -> None:
 def shoot_first_sign_in(camera: Camera) -> None:
     """Take the pictures of a first sign-in at a user pool that demands a second factor."""
     anna = Person("anna", b"", "given by staff 7")
-    pool = RunningDemo(camera.demo.folder, 0)
-    pool.run(STRICT.format(mfa="ON", required=["given_name"]) + NEWCOMER.format(person=anna))
+    with closing(RunningDemo(camera.demo.folder, 0)) as pool:
+        pool.run(STRICT.format(mfa="ON", required=["given_name"]) + NEWCOMER.format(person=anna))
     page = camera.open()
     enter_password(page, anna, "/devices/")
     expect(page.get_by_role("heading", name="Choose a new password")).to_be_visible()

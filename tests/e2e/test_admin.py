@@ -21,8 +21,7 @@ from tests.e2e.visitor import (
 pytestmark = pytest.mark.browser
 DEVICES = "/admin/trusted_devices/device/"
 SCREENS = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
+    "desktop, dark": {"color_scheme": "dark"},
     "320 pixels wide": {"viewport": {"width": 320, "height": 640}},
 }
 

@@ -6,6 +6,7 @@ import re
 import uuid
 from base64 import b32decode
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,7 @@ NEWCOMER = (
     "accounts.keep_verifier(member, {person.password!r})"
 )
 SCREENS: dict[str, dict[str, Any]] = {
-    "desktop": {},
-    "dark": {"color_scheme": "dark"},
+    "desktop, dark": {"color_scheme": "dark"},
     "320 pixels wide": {"viewport": {"width": 320, "height": 640}},
     "without JavaScript": {"java_script_enabled": False},
 }
@@ -61,9 +61,10 @@ def site(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def pool(site: RunningDemo) -> RunningDemo:
+def pool(site: RunningDemo) -> Iterator[RunningDemo]:
     """The site's pool, an ordinary demo in the folder above."""
-    return RunningDemo(site.folder, 0)
+    with closing(RunningDemo(site.folder, 0)) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +90,8 @@ def newcomer(pool: RunningDemo) -> Iterator[Person]:
 
 
 def becomes(demo: RunningDemo, name: str, statuses: str) -> None:
-    """Ask until the devices are as expected; beat and worker run on their own time."""
-    for _attempt in range(20):
-        if demo.run(STATUSES.format(name=name)).strip() == statuses:
-            return
-    raise AssertionError(f"The devices of {name} never became {statuses!r}.")
+    """Wait until the devices are as expected."""
+    demo.expect_soon(STATUSES.format(name=name), statuses)
 
 
 def test_a_device_is_trusted_in_the_pool_and_forgotten_there(

@@ -126,10 +126,10 @@ def test_a_rename_is_undone(laptop: Page) -> None:
 def test_many_devices_are_filtered_and_paged(laptop: Page, person: Person, demo: RunningDemo) -> None:
     demo.run(
         "from django.contrib.auth import get_user_model; from trusted_devices.services import registration;"
-        "from trusted_devices.types import ClientInfo;"
+        "from trusted_devices.types import By, ClientInfo;"
         f"user = get_user_model().objects.get(username={person.username!r});"
-        f"client = ClientInfo(user_agent={FIREFOX!r});"
-        "[registration.confirm(user=user, client=client, name=f'Kiosk {n}') for n in range(14)]"
+        f"by = By(client=ClientInfo(user_agent={FIREFOX!r}));"
+        "[registration.confirm(user=user, by=by, name=f'Kiosk {n}') for n in range(14)]"
     )
     laptop.reload()
     be_accessible(laptop, "many devices")

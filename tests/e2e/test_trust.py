@@ -161,20 +161,12 @@ def test_beat_ends_trust_on_its_date_and_the_device_can_be_trusted_again(
     be_asked_for_a_code(page)
 
     status = f"Device.objects.get(user__username={person.username!r}).status"
-    expect_soon(demo, f"from trusted_devices.models import Device; print({status})", "not_remembered")
+    demo.expect_soon(f"from trusted_devices.models import Device; print({status})", "not_remembered")
     enter_code(page, person.code())
     expect(page.get_by_label("Name of this device")).to_have_value("Work laptop")
     trust(page, name="Work laptop")
     expect(page.get_by_role("heading", level=3)).to_have_count(1)
     expect(device(page, "Work laptop").get_by_text("Trusted", exact=True)).to_be_visible()
-
-
-def expect_soon(demo: RunningDemo, code: str, printed: str) -> None:
-    """Ask the demo's project until it prints what is expected; beat and worker run on their own time."""
-    for _attempt in range(20):
-        if demo.run(code).strip() == printed:
-            return
-    raise AssertionError(f"The project never printed {printed!r}.")
 
 
 def test_two_minutes_are_spelled_with_their_time(page: Page, person: Person) -> None:
