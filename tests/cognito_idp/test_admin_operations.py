@@ -79,9 +79,7 @@ def test_staff_stop_and_take_up_again_the_trust_in_a_device(
     ]
 
 
-def test_a_device_that_staff_remember_before_it_went_through_mfa_is_asked_once(
-    admin: Admin, app: App, user: Any
-) -> None:
+def test_a_device_that_staff_remember_before_its_mfa_is_asked_once(admin: Admin, app: App, user: Any) -> None:
     app.sign_in()
     app.confirm()
     names = {"UserPoolId": app.pool.pool_id, "Username": "maria"}
@@ -198,7 +196,7 @@ def test_a_client_of_another_pool_is_unknown(admin: Admin, mfa_app: App) -> None
         )
 
 
-def test_a_public_client_is_believed_its_address_only_where_the_pool_says_so(
+def test_a_clients_word_for_its_address_is_taken_only_as_configured(
     wire: Any, secret_client: UserPoolClient, user: Any, settings: Any
 ) -> None:
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "STORED_IP": "full"}

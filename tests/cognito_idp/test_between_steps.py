@@ -74,7 +74,7 @@ def test_a_device_that_is_forgotten_meanwhile_does_not_exist(scene: Scene, step:
     assert refusal(scene, params) == NO_DEVICE
 
 
-def test_a_device_that_is_forgotten_while_its_proof_is_noted_does_not_exist(scene: Scene) -> None:
+def test_a_device_forgotten_while_its_proof_is_noted_does_not_exist(scene: Scene) -> None:
     params = device_answer(scene)
     signed_in = RefreshToken.objects.count()
     # The proof is verified with the device at hand; the next statement that touches it finds it gone.
@@ -222,7 +222,7 @@ def test_a_key_that_was_replaced_is_read_on_as_a_fallback(
 
 
 @pytest.mark.parametrize("operation", ["UpdateDeviceStatus", "AdminUpdateDeviceStatus"])
-def test_a_device_that_is_forgotten_while_it_is_being_remembered_does_not_exist(scene: Scene, operation: str) -> None:
+def test_a_device_forgotten_while_it_is_being_remembered_does_not_exist(scene: Scene, operation: str) -> None:
     params = {**scene.params(operation), "DeviceRememberedStatus": "remembered"}
     Device.objects.update(status="not_remembered")
     with (

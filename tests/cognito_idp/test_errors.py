@@ -320,7 +320,7 @@ def test_a_block_belongs_to_one_client_one_user_and_one_kind_of_challenge(
     assert "AuthenticationResult" in app.respond("PASSWORD_VERIFIER", **claim)
 
 
-def test_a_block_survives_an_unknown_device_for_the_retry_that_clients_make(
+def test_a_block_survives_an_unknown_device_for_the_clients_retry(
     mfa_app: App, srp_user: Any, totp: TOTPDevice
 ) -> None:
     session, challenge = started(mfa_app)
@@ -515,7 +515,7 @@ def test_device_srp_auth_proves_nothing_without_a_first_factor(mfa_app: App, tot
     assert refusal(mfa_app.respond, "DEVICE_SRP_AUTH", **step) == INCORRECT
 
 
-def test_a_recorded_first_factor_is_good_for_minutes_one_client_and_one_user(
+def test_a_pending_device_proof_is_good_for_minutes_one_client_and_user(
     mfa_app: App, totp: TOTPDevice, other_user: Any
 ) -> None:
     mfa_app.remembered_device(totp)
@@ -654,7 +654,7 @@ def refresh(app: App, device_key: str | None = None, token: str = "") -> dict[st
     return app.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token or app.tokens["RefreshToken"], **key)
 
 
-def test_a_refresh_token_works_with_the_confirmed_device_of_its_sign_in_alone(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_refresh_token_works_with_the_device_of_its_sign_in_alone(mfa_app: App, totp: TOTPDevice) -> None:
     invalid = ("NotAuthorizedException", "Invalid Refresh Token.")
     app = mfa_app
     key = app.sign_in(totp)["NewDeviceMetadata"]["DeviceKey"]
@@ -713,7 +713,7 @@ def test_a_rotated_refresh_token_that_comes_back_ends_the_sign_in(app: App) -> N
     assert refusal(refresh, app, token=third) == ("NotAuthorizedException", "Refresh Token has been revoked")
 
 
-def test_a_rotated_refresh_token_works_on_for_the_grace_that_the_client_allows(app: App) -> None:
+def test_a_rotated_refresh_token_works_for_the_grace_of_the_client(app: App) -> None:
     UserPool.objects.update(tracking="off")
     UserPoolClient.objects.update(rotate_refresh_tokens=True, rotation_grace=30)
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:

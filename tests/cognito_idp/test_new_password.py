@@ -257,9 +257,7 @@ def test_an_address_to_sign_in_with_is_asked_for_and_unique(unreachable: App, ot
 # What a new password ends
 
 
-def test_trust_ends_with_the_old_password_and_the_second_factor_is_asked_for(
-    mfa_app: App, totp: TOTPDevice, srp_user: Any
-) -> None:
+def test_trust_ends_with_the_old_password_and_mfa_is_asked_for(mfa_app: App, totp: TOTPDevice, srp_user: Any) -> None:
     mfa_app.remembered_device(totp)
     device = mfa_app.device_key
     PoolUser.objects.update(must_change_password=True)
@@ -285,7 +283,7 @@ def test_a_device_that_is_no_more_is_told_before_anything_is_asked(marked: App, 
             begin()
 
 
-def test_a_factor_is_set_up_after_the_new_password_where_everybody_needs_one(marked: App, user: Any) -> None:
+def test_a_factor_is_set_up_after_the_new_password_where_mfa_is_required(marked: App, user: Any) -> None:
     UserPool.objects.update(mfa="ON")
     answer = set_new(marked, asked(marked.password_sign_in()))
     assert answer["ChallengeName"] == "MFA_SETUP"

@@ -118,7 +118,7 @@ def test_a_session_sets_one_new_password(marked: App, user: Any) -> None:
     }
 
 
-def test_of_several_sign_ins_that_were_asked_for_a_new_password_one_sets_it(marked: App, user: Any) -> None:
+def test_of_several_sign_ins_that_wait_for_a_new_password_one_sets_it(marked: App, user: Any) -> None:
     apps = copies(marked)
     outcomes = new_passwords(apps, [each.password_sign_in()["Session"] for each in apps])
     require_one_password(outcomes, user)

@@ -1,6 +1,6 @@
 """The site's users as a pool knows them: looking them up, and their SRP verifiers.
 
-Every user of the site is a user of every pool. A verifier can be made only while the clear password is at hand.
+Every user of the site is a user of every pool. A verifier can be made only while the clear password is known.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def set_client_secret(app_client: UserPoolClient, secret: str) -> None:
 
 @sensitive_variables("password")
 def keep_verifiers(*, user: AbstractBaseUser, password: str) -> None:
-    """Make and keep a verifier in every pool that wants one; drop those of the password that went before."""
+    """Make and keep a verifier in every pool that wants one; delete those of earlier passwords."""
     for pool in UserPool.objects.filter(keep_srp_verifiers=True):
         keep_verifier(get_pool_user(pool, user), password)
     stale = SrpCredential.objects.filter(pool_user__user=user.pk).exclude(password_stamp=password_stamp(user))

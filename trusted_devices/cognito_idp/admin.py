@@ -36,7 +36,7 @@ SECRET_TEMPLATE = "admin/trusted_devices_cognito_idp/secret_once.html"  # noqa: 
 
 
 class Listed:
-    """What the lists have in common."""
+    """What all lists of this app have in common."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse lists of values: no filter asks for them, and Django lets numbers through that no column can hold."""
@@ -69,7 +69,7 @@ class UserPoolAdmin(Listed, _PoolAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: UserPool | None = None) -> tuple[str, ...]:
-        """The id is settled once: clients and SRP verifiers hang on it."""
+        """The id is settled once: clients and SRP verifiers depend on it."""
         return self.readonly_fields if obj is None else (*self.readonly_fields, "pool_id")
 
     def has_delete_permission(self, request: HttpRequest, obj: UserPool | None = None) -> bool:

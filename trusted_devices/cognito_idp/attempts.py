@@ -22,12 +22,12 @@ LONGEST_WAIT = timedelta(minutes=15)
 
 
 def password_subject(pool: UserPool, username: str) -> str:
-    """Return what stands for guesses at one user's password in one pool."""
+    """Return the key under which guesses at one user's password in one pool are counted."""
     return f"password\0{pool.pool_id}\0{username.casefold()}"
 
 
 def code_subject(pool: UserPool, user_id: str) -> str:
-    """Return what stands for guesses at one user's codes."""
+    """Return the key under which guesses at one user's codes are counted."""
     return f"code\0{pool.pool_id}\0{user_id}"
 
 

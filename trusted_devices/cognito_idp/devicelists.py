@@ -40,7 +40,7 @@ def full_page(pool_user: PoolUser, *, limit: int, token: str | None, now: dateti
 
 
 def full(pool_user: PoolUser, device: Device, *, now: datetime) -> dict[str, Any]:
-    """Return one device as it stands at ``now``, whether or not the sweep has been by."""
+    """Return one device as it stands at ``now``, even if its trust has ended and no sweep has run since."""
     counts = _remembered_at(now, pool_user)
     return _full(pool_user, device, remembered=counts(device))
 

@@ -56,7 +56,7 @@ def user_not_found() -> WireError:
 
 
 def device_not_found() -> WireError:
-    """The very words by which clients know that they should forget the device and go on without."""
+    """The exact words by which clients recognise that they should forget the device and sign in without it."""
     return not_found("Device does not exist.")
 
 

@@ -37,7 +37,7 @@ ALIASES = {"EMAIL_MFA": EMAIL}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factor:
-    """One challenge that a user can answer, by any of ``methods``. Text messages have none of the site's."""
+    """One challenge that a user can answer, by any of ``methods``; a text message, sent by the endpoint, has none."""
 
     challenge: str
     methods: tuple[MfaMethod, ...] = ()

@@ -1,4 +1,4 @@
-"""Deleting what has served its purpose: spent tokens, old records, sign-ins that are over. And whole pools."""
+"""Deleting rows that are of no use any more (used sessions, old counts, ended sign-ins), and whole pools."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from trusted_devices.types import Binding, By
 
 BATCH_SIZE = 1000
 KEPT_AFTER_REVOCATION = timedelta(days=1)
-"""An access token outlives its sign-in by this much at most; until then it is worth telling why it is refused."""
+"""An access token outlives its sign-in by this much at most; until then the answer says why it is refused."""
 
 
 def clear_expired(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Delete what is of no use any more, a batch at a time; yield how many rows each batch deleted."""
+    """Delete rows that are of no use any more, a batch at a time; yield how many rows each batch deleted."""
     over = Q(expires_at__lte=now) | Q(revoked_at__lte=now - KEPT_AFTER_REVOCATION)
     useless: list[QuerySet[Any]] = [
         SpentToken.objects.filter(expires_at__lte=now),

@@ -28,7 +28,7 @@ def find(pool_user: PoolUser, device_key: str) -> Device:
 
 
 def verifier(device: Device) -> SrpVerifier:
-    """Return by what the device's password is verified."""
+    """Return salt and verifier of the device's password."""
     assert device.srp_salt is not None  # every device of a pool has both
     assert device.srp_verifier is not None
     return SrpVerifier(salt=parse_signed(bytes(device.srp_salt)), verifier=parse_signed(bytes(device.srp_verifier)))

@@ -159,10 +159,10 @@ def _own_failures(shape: Any, value: Any, path: str) -> Iterator[str]:
 
 def _failure(value: Any, path: str, constraint: str) -> str:
     """Word one failure. What is secret or long is left out."""
-    told = f" '{value}'" if value is not None and len(str(value)) <= LONGEST_ECHO else ""
+    shown = f" '{value}'" if value is not None and len(str(value)) <= LONGEST_ECHO else ""
     if constraint == "Member must not be null":
-        told = " null"
-    return f"Value{told} at '{path}' failed to satisfy constraint: {constraint}"
+        shown = " null"
+    return f"Value{shown} at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def _matches(pattern: str, value: str) -> bool:

@@ -30,7 +30,7 @@ def follow_password(instance: Any, raw: bool, **_: Any) -> None:
     """After a user is saved with a new password: end their sign-ins, and keep a verifier where a pool wants one.
 
     Django keeps the clear password on the instance from ``set_password`` until the save is done. When it merely
-    upgrades a hash it takes it back before, and nobody is signed out.
+    upgrades a hash it takes it off before, and no session ends.
     """
     password = vars(instance).get("_password")
     if raw or not isinstance(password, str):

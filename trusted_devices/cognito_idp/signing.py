@@ -1,6 +1,6 @@
 """The RSA keys that sign tokens: one for access tokens and one for ID tokens in each pool, rotated with overlap.
 
-A new key is published before it signs, so that whoever caches the key set knows it in time; an old one stays
+A new key is published before it signs, so that verifiers that cache the key set know it in time; an old one stays
 published until the last token that it signed has expired.
 """
 

@@ -1,4 +1,4 @@
-"""What is kept of sign-ins on their way, of wrong guesses, and of what is said of sign-ins."""
+"""Unfinished sign-ins, wrong guesses, and feedback on sign-ins."""
 
 from __future__ import annotations
 

@@ -52,14 +52,14 @@ def find_app_client(client_id: str) -> UserPoolClient:
 def client_info(call: Call, app_client: UserPoolClient) -> ClientInfo:
     """Return who is at the other end: what a trusted server says of its user, or else the connection."""
     if call.key is not None:
-        return _told_by_server(call)
-    told = call.params.get("UserContextData", {}).get("IpAddress")
+        return _stated_by_server(call)
+    stated = call.params.get("UserContextData", {}).get("IpAddress")
     if app_client.propagate_context and app_client.has_secret:
-        return _with_address(call.client_info, told)
+        return _with_address(call.client_info, stated)
     return call.client_info
 
 
-def _told_by_server(call: Call) -> ClientInfo:
+def _stated_by_server(call: Call) -> ClientInfo:
     context: dict[str, Any] = call.params.get("ContextData", {})
     agents = [
         header.get("headerValue", "")

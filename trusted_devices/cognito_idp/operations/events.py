@@ -48,10 +48,10 @@ def admin_update_auth_event_feedback(call: Call) -> Answer:
 def update_auth_event_feedback(call: Call) -> Answer:
     params = call.params
     try:
-        told = _FEEDBACK.open(params["FeedbackToken"])
+        opened = _FEEDBACK.open(params["FeedbackToken"])
     except Unsealable:
         raise errors.not_authorized("Invalid feedback token") from None
-    if (told["pool"], told["event"]) != (params["UserPoolId"], params["EventId"]):
+    if (opened["pool"], opened["event"]) != (params["UserPoolId"], params["EventId"]):
         raise errors.not_authorized("Invalid feedback token")
     pool = UserPool.objects.filter(pool_id=params["UserPoolId"]).first()
     if pool is None:

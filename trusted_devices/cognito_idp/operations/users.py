@@ -36,7 +36,7 @@ def get_user_auth_factors(call: Call) -> Answer:
 @operation(
     "SetUserMFAPreference",
     Access.TOKEN,
-    differs="A user with a second factor must have used it in the sign-in at hand. Changes end the trust in devices.",
+    differs="A user with a second factor must have used it in that sign-in. Changes end the trust in devices.",
 )
 def set_user_mfa_preference(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
@@ -48,7 +48,7 @@ def set_user_mfa_preference(call: Call) -> Answer:
 @operation(
     "AssociateSoftwareToken",
     Access.SESSION,
-    differs="A user who has a second factor must have used it in the sign-in at hand.",
+    differs="A user who has a second factor must have used it in that sign-in.",
 )
 def associate_software_token(call: Call) -> Answer:
     text = call.params.get("Session")
@@ -107,7 +107,7 @@ def preferences(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _require_mfa(bearer: Bearer) -> None:
-    """Raise ``WireError`` for a user with a second factor whose sign-in was let off it by its device."""
+    """Raise ``WireError`` for a user with a second factor whose sign-in skipped it because of its device."""
     if bearer.refresh_token.verification is None and factors.available(bearer.pool_user):
         raise errors.not_authorized("Access Token is of a sign-in without MFA")
 

@@ -79,7 +79,7 @@ def answer(request: SignInRequest) -> dict[str, Any]:
 
 
 def _proved(request: SignInRequest, pool_user: PoolUser, session: ChallengeSession, device: Device) -> dict[str, Any]:
-    """Go on with a device that proved itself: finish, unless it lost meanwhile the trust by which MFA was skipped."""
+    """Continue with a device that proved itself: finish, unless MFA was skipped by trust that has ended meanwhile."""
     found = factors.available(pool_user)
     skips_mfa = session.verification is None and factors.are_due(pool_user, found)
     if skips_mfa and not known_device.is_trusted(request, pool_user, device):

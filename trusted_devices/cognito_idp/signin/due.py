@@ -1,4 +1,4 @@
-"""What is due next in a sign-in. It hangs on the pool's settings and, about the device, on the services alone."""
+"""What is due next in a sign-in. The pool's settings decide, and about the device the services alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trusted_devices.models import Device
 
 
 def after_password(request: SignInRequest, pool_user: PoolUser, device: Device | None) -> dict[str, Any]:
-    """Go on with a password that may stay: to the second factor, unless none is due or the device is trusted."""
+    """Continue with a password that may stay: to the second factor, unless none is due or the device is trusted."""
     session = ChallengeSession.start(request, pool_user, device_key=device.device_key if device else "")
     found = factors.available(pool_user)
     if factors.are_due(pool_user, found) and not (

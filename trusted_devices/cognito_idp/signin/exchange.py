@@ -29,7 +29,7 @@ _SECRET_BLOCK = record("secret block")
 class SecretBlock:
     """The server's half of one SRP exchange. ``session`` is empty in the user's and full in the device's.
 
-    ``pool_user_id`` is ``None`` where there is no such user: the exchange goes on all the same.
+    ``pool_user_id`` is ``None`` where there is no such user: the exchange continues all the same.
     """
 
     kind: str

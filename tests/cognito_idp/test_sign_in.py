@@ -14,7 +14,7 @@ from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device, DeviceEvent
 
 
-def test_a_user_without_mfa_signs_in_with_password_and_is_given_a_device_key(app: App) -> None:
+def test_a_user_without_mfa_signs_in_and_is_given_a_device_key(app: App) -> None:
     answer = app.password_sign_in()
     assert answer["ChallengeParameters"] == {}
     result = answer["AuthenticationResult"]
