@@ -56,6 +56,9 @@ ONLY_ON_SQLITE = (
 """Files and folders of tests."""
 TESTS = Path(__file__).parent
 
+COSTLY = ("chromium_path", "pool_process", "demo_folder", "packages")
+"""What starts a program or installs one, once for a run: the tests that share it are left to one worker."""
+
 NEEDED: dict[str, tuple[Callable[[], Any], str]] = {
     "redis": (redis_answers, "needs a Redis server"),
     "browser": (chromium, "needs Chromium"),
@@ -63,6 +66,7 @@ NEEDED: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here, elsewhere = [], []
     for item in items:
@@ -77,6 +81,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name, (present, reason) in NEEDED.items():
             if item.get_closest_marker(name) and not present():
                 item.add_marker(pytest.mark.skip(reason=reason))
+        for name in COSTLY:
+            if name in item.fixturenames:
+                item.add_marker(pytest.mark.xdist_group(name))
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = here
@@ -85,9 +92,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _told_apart_by(item: pytest.Item) -> tuple[str, ...]:
     """Return the databases on which the test may end differently."""
     opens_one = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)
-    name = item.path.relative_to(TESTS).as_posix()
-    alike = any(name == each or name.startswith(f"{each}/") for each in ONLY_ON_SQLITE)
-    return DATABASES if opens_one and not alike else ("sqlite",)
+    return DATABASES if opens_one else ("sqlite",)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    ignored = DATABASE != "sqlite" and collection_path in [TESTS / name for name in ONLY_ON_SQLITE]
+    return True if ignored else None
 
 
 def pytest_configure() -> None:

@@ -84,7 +84,7 @@ def _world(db: None, _one_connection: None, settings: Any) -> None:
 
 @api.parametrize()
 @settings(
-    max_examples=12,
+    max_examples=6,
     derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -31,8 +31,11 @@ TEXTS: list[Any] = [
     "us-east-1_0",
     "00000000-0000-0000-0000-000000000000",
 ]
+ODD = [None, "", "x" * 100_000, "-1", "\u202e\u0000", "\ud800", "A" * 44, "us-east-1_0"]
+"""One of each kind of text, for steps and operations that read them as the others do."""
 OTHERS: list[Any] = [0, -1, 1, 10**30, 1.5, True, [], ["a", None], {}, {"a": None}, {"Enabled": True}]
 
+THOROUGH = ("InitiateAuth", "ConfirmDevice", "AdminListUserAuthEvents", "CreateUserPoolClient")
 CHALLENGES: dict[str, tuple[str, Callable[[Scene], Params], str]] = {
     "USER_SRP_AUTH": ("InitiateAuth", srp_begin, "AuthParameters"),
     "PASSWORD_VERIFIER": ("RespondToAuthChallenge", srp_answer, "ChallengeResponses"),
@@ -78,8 +81,9 @@ def require_known_answer(scene: Scene, operation: str, params: Params) -> None:
 @pytest.mark.parametrize("operation", operations())
 def test_no_value_in_any_place_makes_an_operation_fail(scene: Scene, operation: str) -> None:
     params = scene.params(operation)
+    values = [*TEXTS, *OTHERS] if operation in THOROUGH else [*ODD, 10**30, [], {"a": None}]
     for path in places(params):
-        for value in [*TEXTS, *OTHERS]:
+        for value in values:
             require_known_answer(scene, operation, with_value(params, path, value))
 
 
@@ -88,6 +92,6 @@ def test_no_value_in_any_place_makes_a_step_fail(scene: Scene, challenge: str) -
     operation, prepare, member = CHALLENGES[challenge]
     scene.app.password_sign_in()
     for name in prepare(scene)[member]:
-        for text in TEXTS:
+        for text in ODD:
             # What is sent is good once, so each text meets a request that would have been answered.
             require_known_answer(scene, operation, with_value(prepare(scene), (member, name), text))

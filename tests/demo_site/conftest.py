@@ -57,7 +57,8 @@ def demo_environ(folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in {"PATH", "HOME", "LANG"} or name.startswith("COVERAGE_")
     }
-    return inherited | {"DEMO_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    settings = "tests.demo_site.settings"
+    return inherited | {"DEMO_DIR": str(folder), "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": settings}
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def test_everything_that_the_demo_writes_is_in_its_folder(manage: Manage, demo_f
 
 
 def test_the_demos_settings_pass_every_system_check(manage: Manage) -> None:
-    result = manage("check", "--fail-level", "WARNING")
+    result = manage("check", "--fail-level", "WARNING", environ={"DJANGO_SETTINGS_MODULE": "demo_site.settings"})
     assert result.returncode == 0, result.stderr
 
 

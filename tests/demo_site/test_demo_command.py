@@ -23,10 +23,7 @@ from tests.demo_site.conftest import ROOT, Manage, demo_environ, free_port
 
 T = TypeVar("T")
 DEADLINE = 90
-pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to look for processes"),
-    pytest.mark.xdist_group("demo command"),
-]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to look for processes")
 
 MAKE_A_DUE_DEVICE = """
 from datetime import timedelta

@@ -25,7 +25,6 @@ PATIENCE = 90
 STEP = 30
 LATEST = 10
 """Seconds within which a code is typed."""
-SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.e2e.demo_settings"}
 
 ADD_PEOPLE = """
 import json, secrets
@@ -71,7 +70,7 @@ class RunningDemo:
 
     def __init__(self, folder: Path, port: int, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self.environ = demo_environ(folder) | SETTINGS | (environ or {})
+        self.environ = demo_environ(folder) | (environ or {})
         self.url = f"http://127.0.0.1:{port}"
         self._inside: subprocess.Popen[str] | None = None
 
