@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.admin.conftest import signed_in
-from tests.admin.test_acts import choose, confirm
+from tests.admin.test_bulk_operations import choose, confirm
 from tests.cognito_idp.wire import App, Refused
 from trusted_devices.models import Device
 from trusted_devices.tasks import expire_devices
