@@ -1,21 +1,17 @@
 """A database that fails in the middle of something."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.db import connection
 
 
 @contextmanager
-def broken(pattern: str) -> Iterator[list[str]]:
+def broken(pattern):
     """Let the database refuse the statements that match ``pattern``, with an error of its own; yield those refused."""
-    refused: list[str] = []
+    refused = []
 
-    def refuse(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def refuse(execute, sql, params, many, context):
         if not re.search(pattern, sql):
             return execute(sql, params, many, context)
         refused.append(sql)
@@ -26,11 +22,11 @@ def broken(pattern: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def overlooked(pattern: str, table: str) -> Iterator[None]:
+def overlooked(pattern, table):
     """Let the first query that matches ``pattern`` find nothing, as if what it looks for were not committed yet."""
     pending = [pattern]
 
-    def overlook(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def overlook(execute, sql, params, many, context):
         if pending and re.search(pattern, sql):
             pending.pop()
             return execute(f"SELECT 1 FROM {table} WHERE 1 = 0", None, False, context)
@@ -42,11 +38,11 @@ def overlooked(pattern: str, table: str) -> Iterator[None]:
 
 
 @contextmanager
-def interrupted(pattern: str, act: Callable[[], Any]) -> Iterator[None]:
+def interrupted(pattern, act):
     """Do ``act`` once, right before the first statement that matches ``pattern``, as another process might."""
     pending = [act]
 
-    def interrupt(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def interrupt(execute, sql, params, many, context):
         if pending and re.search(pattern, sql):
             pending.pop()()
         return execute(sql, params, many, context)

@@ -1,7 +1,5 @@
 """A Celery application for workers that tests start: it has the app's own schedule, only faster."""
 
-from __future__ import annotations
-
 import os
 from datetime import timedelta
 

@@ -1,9 +1,6 @@
 """Fixtures that many tests share: users, a second factor, clients."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import hypothesis
 import pytest
@@ -25,48 +22,48 @@ CHROME = (
 
 
 @pytest.fixture(autouse=True)
-def cold_content_types() -> None:
+def cold_content_types():
     """Forget the content types that earlier tests looked up, so that counts of queries do not depend on the order."""
     ContentType.objects.clear_cache()
 
 
 @pytest.fixture
-def now() -> datetime:
+def now():
     """The moment at which tests of rules and services take place."""
     return NOW
 
 
 @pytest.fixture
-def user(db: None) -> Any:
+def user(db):
     """A user without a second factor; the password is "correct horse"."""
     return get_user_model().objects.create_user("maria", "maria@example.com", "correct horse")
 
 
 @pytest.fixture
-def other_user(db: None) -> Any:
+def other_user(db):
     """Somebody else."""
     return get_user_model().objects.create_user("tom", "tom@example.com", "battery staple")
 
 
 @pytest.fixture
-def totp(user: Any) -> TOTPDevice:
+def totp(user):
     """A confirmed TOTP factor of ``user``."""
     return TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
 
 
 @pytest.fixture
-def client_info() -> ClientInfo:
+def client_info():
     """Chrome on Windows."""
     return ClientInfo(ip_address="203.0.113.77", user_agent=CHROME)
 
 
 @pytest.fixture
-def verified() -> MfaVerification:
+def verified():
     """A second factor that was verified just now."""
     return MfaVerification(kind="totp", factor_id="otp_totp.totpdevice/1", at=NOW)
 
 
 @pytest.fixture
-def sixty_days() -> timedelta:
+def sixty_days():
     """The default period."""
     return timedelta(days=60)

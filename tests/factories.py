@@ -1,9 +1,6 @@
 """Devices as they stand in the database, made directly and many at once."""
 
-from __future__ import annotations
-
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from trusted_devices.models import Device
 from trusted_devices.services import devices
@@ -12,10 +9,10 @@ from trusted_devices.types import DeviceStatus, StatusReason
 PERIOD = timedelta(days=60)
 
 
-def remembered(user: Any, *, expires_at: datetime, **fields: Any) -> Device:
+def remembered(user, *, expires_at, **fields):
     """Return an unsaved device of ``user`` that is trusted until ``expires_at``."""
     granted = expires_at - PERIOD
-    values: dict[str, Any] = {
+    values = {
         "device_key": devices.new_device_key(),
         "device_group_key": devices.new_group_key(),
         "status": DeviceStatus.REMEMBERED,
@@ -32,21 +29,21 @@ def remembered(user: Any, *, expires_at: datetime, **fields: Any) -> Device:
     return Device(user=user, **values | fields)
 
 
-def store_due(user: Any, count: int, *, now: datetime) -> list[Device]:
+def store_due(user, count, *, now):
     """Store ``count`` devices whose trust ended one after the other, a second apart, the last of them at ``now``."""
     return Device.objects.bulk_create(
         [remembered(user, expires_at=now - timedelta(seconds=count - 1 - position)) for position in range(count)]
     )
 
 
-def store_trusted(user: Any, count: int, *, now: datetime) -> list[Device]:
+def store_trusted(user, count, *, now):
     """Store ``count`` devices whose trust ends a second after ``now`` or later."""
     return Device.objects.bulk_create(
         [remembered(user, expires_at=now + timedelta(seconds=1 + position)) for position in range(count)]
     )
 
 
-def store_expired(user: Any, count: int, *, now: datetime) -> list[Device]:
+def store_expired(user, count, *, now):
     """Store ``count`` devices that an earlier sweep has made not remembered."""
     return Device.objects.bulk_create(
         [

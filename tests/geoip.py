@@ -1,9 +1,5 @@
 """Writes GeoIP2 databases of a few documentation networks."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
@@ -14,7 +10,7 @@ BOXFORD = {
 CHILE = {"country": {"iso_code": "CL", "names": {"en": "Chile"}}}
 
 
-def write_database(folder: Path, kind: str = "GeoLite2-City") -> Path:
+def write_database(folder, kind="GeoLite2-City"):
     """Write a database in which 203.0.113.0/24 is in Boxford; return its path."""
     writer = MMDBWriter(6, kind, ipv4_compatible=True)
     writer.insert_network(IPSet(["203.0.113.0/24"]), BOXFORD)

@@ -6,15 +6,11 @@ and those of ``ONLY_ON_SQLITE``. With ``STRICT_SERVICES=1`` everything is suppos
 database are deselected, because another run has them, and any skip is a failure.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket
-from collections.abc import Callable, Generator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -25,7 +21,7 @@ DATABASES = ("sqlite", "postgres", "mariadb")
 
 
 @cache
-def redis_answers() -> bool:
+def redis_answers():
     """Whether the Redis server of the settings accepts connections."""
     try:
         with socket.create_connection((settings.REDIS_HOST, settings.REDIS_PORT), timeout=2):
@@ -35,7 +31,7 @@ def redis_answers() -> bool:
 
 
 @cache
-def chromium() -> str | None:
+def chromium():
     """The path of a Chromium, if there is one."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -59,7 +55,7 @@ TESTS = Path(__file__).parent
 COSTLY = ("chromium_path", "pool_process", "demo_folder", "packages")
 """What starts a program or installs one, once for a run: the tests that share it are left to one worker."""
 
-NEEDED: dict[str, tuple[Callable[[], Any], str]] = {
+NEEDED = {
     "redis": (redis_answers, "needs a Redis server"),
     "browser": (chromium, "needs Chromium"),
     "node": (lambda: shutil.which("node"), "needs Node"),
@@ -67,7 +63,7 @@ NEEDED: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config, items):
     here, elsewhere = [], []
     for item in items:
         databases = [name for name in DATABASES if item.get_closest_marker(name)]
@@ -89,35 +85,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = here
 
 
-def _told_apart_by(item: pytest.Item) -> tuple[str, ...]:
+def _told_apart_by(item):
     """Return the databases on which the test may end differently."""
     opens_one = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)
     return DATABASES if opens_one else ("sqlite",)
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
+def pytest_ignore_collect(collection_path):
     ignored = DATABASE != "sqlite" and collection_path in [TESTS / name for name in ONLY_ON_SQLITE]
     return True if ignored else None
 
 
-def pytest_configure() -> None:
+def pytest_configure():
     gone = [name for name in ONLY_ON_SQLITE if not (TESTS / name).exists()]
     assert not gone, f"ONLY_ON_SQLITE names what is not there: {gone}"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+def pytest_runtest_makereport():
     report = yield
     return _strictly(report)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, Any, Any]:
+def pytest_make_collect_report():
     report = yield
     return _strictly(report)
 
 
-def _strictly(report: Any) -> Any:
+def _strictly(report):
     if STRICT and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"Nothing may be skipped in a strict run: {report.longrepr}"

@@ -1,7 +1,5 @@
 """Settings of the test project: SQLite in memory, or the server that ``TEST_DATABASE`` names."""
 
-from __future__ import annotations
-
 import os
 from datetime import timedelta
 

@@ -1,32 +1,26 @@
 """A database that several threads and processes work on at once, and how tests start those."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Barrier
-from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, connections
-from django.db.models import Model
 
-Result = TypeVar("Result")
 PATIENCE = 60
 """Seconds after which something that should have come is not coming any more."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def shared_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
+def shared_database(transactional_db, tmp_path):
     """Make the default database one that threads and processes share: SQLite's, in memory until now, becomes a file."""
     if connection.vendor != "sqlite":
         yield
@@ -48,11 +42,11 @@ def shared_database(transactional_db: None, tmp_path: Path) -> Iterator[None]:
     connections["default"] = in_memory
 
 
-def at_once(*calls: Callable[[], Result]) -> list[Result | Exception]:
+def at_once(*calls):
     """Run ``calls`` in as many threads, starting together; return what each returned or raised, in order."""
     barrier = Barrier(len(calls))
 
-    def run(call: Callable[[], Result]) -> Result | Exception:
+    def run(call):
         try:
             connection.ensure_connection()
             barrier.wait(PATIENCE)
@@ -66,7 +60,7 @@ def at_once(*calls: Callable[[], Result]) -> list[Result | Exception]:
         return list(pool.map(run, calls))
 
 
-def update_statistics(*models: type[Model]) -> None:
+def update_statistics(*models):
     """Tell the planner how full the tables are; it learns by itself only after a while. On MariaDB this commits."""
     statement = "ANALYZE TABLE" if connection.vendor == "mysql" else "ANALYZE"
     with connection.cursor() as cursor:
@@ -74,7 +68,7 @@ def update_statistics(*models: type[Model]) -> None:
             cursor.execute(f"{statement} {connection.ops.quote_name(model._meta.db_table)}")
 
 
-def eventually(condition: Callable[[], Any]) -> bool:
+def eventually(condition):
     """Return whether ``condition`` comes true while there is patience for it."""
     deadline = time.monotonic() + PATIENCE
     while not (met := condition()) and time.monotonic() < deadline:
@@ -83,7 +77,7 @@ def eventually(condition: Callable[[], Any]) -> bool:
 
 
 @contextmanager
-def running(*arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def running(*arguments, environ=None):
     """Run ``python -m arguments`` on this test's database; end it and all that it started."""
     shared = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",

@@ -1,7 +1,5 @@
 """The admin's own sign-in is no way around MFA."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from urllib.parse import parse_qs, urlsplit

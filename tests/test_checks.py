@@ -1,7 +1,5 @@
 """System checks: each fires, is silent where all is well, is registered and documented."""
 
-from __future__ import annotations
-
 import re
 from importlib import metadata
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The TRUSTED_DEVICES setting: what each option refuses, what contradicts what."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

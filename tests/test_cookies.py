@@ -1,7 +1,5 @@
 """The device-key cookie: what it holds, what it refuses, how long it may be."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

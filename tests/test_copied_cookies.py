@@ -1,8 +1,6 @@
 """One device and several browsers that hold copies of its cookie: whatever the order, the honest one is left alone
 while it is alone, and a copy is found out."""
 
-from __future__ import annotations
-
 import uuid
 from dataclasses import replace
 from datetime import timedelta

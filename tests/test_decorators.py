@@ -1,7 +1,5 @@
 """``fresh_mfa_required``: what a remembered sign-in is not enough for."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit

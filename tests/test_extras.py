@@ -1,12 +1,9 @@
 """Each extra brings all that it needs: nothing works only because something else is installed as well."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -32,9 +29,9 @@ for module in sys.argv[2:]:
 """
 
 
-def closure(names: list[str]) -> set[str]:
+def closure(names):
     """Return the distributions that installing ``names`` brings along, by canonical name."""
-    found: set[tuple[str, str]] = set()
+    found = set()
     pending = [Requirement(name) for name in names]
     while pending:
         requirement = pending.pop()
@@ -46,7 +43,7 @@ def closure(names: list[str]) -> set[str]:
     return {name for name, _extra in found}
 
 
-def _needs(name: str, extra: str) -> Iterator[Requirement]:
+def _needs(name, extra):
     for text in requires(name) or ():
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
@@ -64,7 +61,7 @@ def _needs(name: str, extra: str) -> Iterator[Requirement]:
         ("user-agents", "ua_parser"),
     ],
 )
-def test_what_an_extra_is_for_can_be_imported_where_nothing_else_is_installed(extra: str, modules: str) -> None:
+def test_what_an_extra_is_for_can_be_imported_where_nothing_else_is_installed(extra, modules):
     brought = closure([*PROJECT["dependencies"], *PROJECT["optional-dependencies"][extra]])
     absent = {
         name for name, owners in packages_distributions().items() if brought.isdisjoint(map(canonicalize_name, owners))

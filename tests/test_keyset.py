@@ -1,7 +1,5 @@
 """Paging by key: pages that meet every row once, whatever ties, comes or goes."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The middleware: the same for sync and async sites, and nothing for requests that do not ask."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,15 +1,12 @@
 """The migrations: complete, reversible, and with the indexes that the promises rest on."""
 
-from __future__ import annotations
-
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import connection
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
@@ -22,7 +19,7 @@ APPS = ("trusted_devices", "trusted_devices_cognito_idp")
 PACKAGE = Path(trusted_devices.__file__).parent
 
 
-def tables() -> set[str]:
+def tables():
     return {name for name in connection.introspection.table_names() if name.startswith("trusted_devices_")}
 
 
@@ -30,14 +27,14 @@ def test_no_change_of_a_model_is_without_its_migration(db):
     call_command("makemigrations", "--check", "--dry-run", "--verbosity", "0")
 
 
-def changes_of_models() -> dict[str, list[object]]:
+def changes_of_models():
     """What makemigrations would write for our apps."""
     loader = MigrationLoader(None)
     detector = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps))
     return detector.changes(loader.graph, trim_to_apps=set(APPS))
 
 
-def columns_of_words() -> list[models.Field]:
+def columns_of_words():
     return [
         field
         for app in APPS
@@ -55,7 +52,7 @@ def test_a_new_reason_action_or_other_word_needs_no_migration(monkeypatch):
     assert changes_of_models() == {}
 
 
-def imported(path: Path) -> Iterator[str]:
+def imported(path):
     """The modules that a file imports, a relative one with its dots."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -74,7 +71,7 @@ def test_migrations_import_nothing_of_the_package():
 
 
 @pytest.fixture
-def migrated_again(shared_database: None) -> Iterator[None]:
+def migrated_again(shared_database):
     yield
     call_command("migrate", verbosity=0)
 

@@ -1,7 +1,5 @@
 """Nothing secret is in a repr, a log line, an event or an error."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 import logging

@@ -1,7 +1,5 @@
 """The rules of trust as a table: every reason, and which of two reasons is named."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """What a request costs: budgets in queries and headers."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """What ends trust from outside, and what does not."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 

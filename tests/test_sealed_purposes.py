@@ -1,7 +1,5 @@
 """What is sealed for one purpose is opened for no other: each record of the package has a purpose of its own."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from itertools import permutations

@@ -1,7 +1,5 @@
 """The Celery tasks: what they are called, what they call, and that a real worker runs them."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

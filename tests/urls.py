@@ -1,13 +1,11 @@
 """Routes of the test project."""
 
-from __future__ import annotations
-
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import include, path
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request):
     """A page that asks nothing about trust."""
     return HttpResponse("home")
 

@@ -1,7 +1,5 @@
 """Staff in front of the admin: an operator who may do everything, and a help desk that may only look."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

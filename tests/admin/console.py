@@ -1,7 +1,5 @@
 """Routes with a second admin site, under another name, whose user admin shows devices."""
 
-from __future__ import annotations
-
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin

@@ -1,7 +1,5 @@
 """Big acts in the background, as staff see them."""
 
-from __future__ import annotations
-
 import pytest
 from django.core.cache import cache
 

@@ -1,7 +1,5 @@
 """What staff do to devices, from the list and from the page of one, up to its effect on the people concerned."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The dashboard: what it says, what it costs, and that it needs neither scripts nor inline code."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import timedelta

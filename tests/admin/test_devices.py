@@ -1,7 +1,5 @@
 """The list of devices and the page of one."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

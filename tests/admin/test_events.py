@@ -1,7 +1,5 @@
 """The activity log in the admin."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Devices as a CSV file."""
 
-from __future__ import annotations
-
 import csv
 import io
 

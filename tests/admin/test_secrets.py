@@ -1,7 +1,5 @@
 """Nothing secret is shown, searched, sorted, filtered or exported anywhere in the admin."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib import admin
 from django.urls import reverse

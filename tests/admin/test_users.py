@@ -1,7 +1,5 @@
 """Devices on the page of their user, in an admin site that has another name than Django's own."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.auth.models import Permission
 

@@ -1,10 +1,6 @@
 """People, their devices, and clients that speak for them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -16,10 +12,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from trusted_devices.models import Device
 from trusted_devices.services import granting
-from trusted_devices.services.granting import Grant, TrustChoice
-from trusted_devices.types import By, ClientInfo, MfaVerification, Presented, VerifiedBy
+from trusted_devices.services.granting import TrustChoice
+from trusted_devices.types import By, MfaVerification, Presented, VerifiedBy
 from trusted_devices.web import session_note
 from trusted_devices.web.session_note import Verification
 
@@ -27,17 +22,17 @@ SIXTY_DAYS = timedelta(days=60)
 
 
 @pytest.fixture(autouse=True)
-def _fresh_throttles() -> Iterator[None]:
+def _fresh_throttles():
     cache.clear()
     yield
     cache.clear()
 
 
 @pytest.fixture
-def trust_device(client_info: ClientInfo) -> Callable[..., Grant]:
+def trust_device(client_info):
     """Have a user trust a new device, now."""
 
-    def trust_device(user: Any, name: str = "", period: timedelta = SIXTY_DAYS) -> Grant:
+    def trust_device(user, name="", period=SIXTY_DAYS):
         now = timezone.now()
         return granting.grant(
             user=user,
@@ -51,25 +46,25 @@ def trust_device(client_info: ClientInfo) -> Callable[..., Grant]:
 
 
 @pytest.fixture
-def granted(user: Any, totp: TOTPDevice, trust_device: Callable[..., Grant]) -> Grant:
+def granted(user, totp, trust_device):
     """A device that the user trusts."""
     return trust_device(user, "Work laptop")
 
 
 @pytest.fixture
-def device(granted: Grant) -> Device:
+def device(granted):
     """The same, as stored."""
     return granted.device
 
 
 @pytest.fixture
-def staff(db: None) -> Any:
+def staff(db):
     """Staff without any permission."""
     return get_user_model().objects.create_user("sam", "sam@example.com", "pw", is_staff=True)
 
 
 @pytest.fixture
-def helpdesk(db: None) -> Any:
+def helpdesk(db):
     """Staff who may look, and no more."""
     user = get_user_model().objects.create_user("hella", "hella@example.com", "pw", is_staff=True)
     _permit(user, "view_device", "view_deviceevent")
@@ -77,22 +72,22 @@ def helpdesk(db: None) -> Any:
 
 
 @pytest.fixture
-def operator(db: None) -> Any:
+def operator(db):
     """Staff who may do everything to devices."""
     user = get_user_model().objects.create_user("olga", "olga@example.com", "pw", is_staff=True)
     _permit(user, "view_device", "change_device", "delete_device", "view_deviceevent")
     return user
 
 
-def _permit(user: Any, *codenames: str) -> None:
+def _permit(user, *codenames):
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
 
 
 @pytest.fixture
-def by_token(db: None) -> Callable[[Any], APIClient]:
+def by_token(db):
     """A client with a user's token; without one for nobody."""
 
-    def by_token(user: Any = None) -> APIClient:
+    def by_token(user=None):
         client = APIClient()
         if user is not None:
             client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.get_or_create(user=user)[0].key}")
@@ -102,17 +97,17 @@ def by_token(db: None) -> Callable[[Any], APIClient]:
 
 
 @pytest.fixture
-def by_session(db: None) -> Callable[..., APIClient]:
+def by_session(db):
     """A client with a session that was verified in some way, some time ago, with CSRF protection on."""
 
     def by_session(
-        user: Any,
+        user,
         *,
-        verified_by: VerifiedBy = VerifiedBy.MFA,
-        age: timedelta = timedelta(0),
-        device: Device | None = None,
-        csrf: bool = False,
-    ) -> APIClient:
+        verified_by=VerifiedBy.MFA,
+        age=timedelta(0),
+        device=None,
+        csrf=False,
+    ):
         client = APIClient(enforce_csrf_checks=csrf)
         client.force_login(user, "django.contrib.auth.backends.ModelBackend")
         session = client.session
@@ -130,10 +125,10 @@ def by_session(db: None) -> Callable[..., APIClient]:
 
 
 @pytest.fixture
-def new_code() -> Callable[[Any], str]:
+def new_code():
     """The code that a user's authenticator shows now; the user gets an authenticator if there is none."""
 
-    def new_code(user: Any) -> str:
+    def new_code(user):
         factor = TOTPDevice.objects.get_or_create(user=user, confirmed=True, defaults={"name": "phone"})[0]
         return f"{totp_code(factor.bin_key):06d}"
 

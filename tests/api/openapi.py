@@ -1,7 +1,5 @@
 """The API's OpenAPI document. ``python -m tests.api.openapi`` writes it to ``docs/reference/openapi.yaml``."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import django
 PATH = Path(__file__).parents[2] / "docs" / "reference" / "openapi.yaml"
 
 
-def render() -> str:
+def render():
     """Return the document as YAML, as the routes of the test project make it."""
     from django.urls import include, path
     from drf_spectacular.generators import SchemaGenerator

@@ -1,7 +1,5 @@
 """Sessions, tokens and JWTs; which device is in hand; the header that stands in for the cookie."""
 
-from __future__ import annotations
-
 import base64
 from datetime import timedelta
 

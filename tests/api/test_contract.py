@@ -1,10 +1,5 @@
 """The API keeps to its OpenAPI document whatever it is asked."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 import schemathesis
 import yaml
@@ -30,9 +25,9 @@ EXCLUDED = ["positive_data_acceptance"]
 """A schema cannot say which periods a policy allows or which users there are."""
 
 
-def _document() -> dict[str, Any]:
+def _document():
     """Return the document, with keys and users in the paths that there are besides those that there are not."""
-    document: dict[str, Any] = yaml.safe_load(openapi.PATH.read_text(encoding="utf-8"))
+    document = yaml.safe_load(openapi.PATH.read_text(encoding="utf-8"))
     known = {"device_key": [*KEYS, "unknown"], "user_id": [str(USER_ID), "0"]}
     for operations in document["paths"].values():
         for operation in operations.values():
@@ -50,15 +45,15 @@ api.app = WSGIHandler()
 class TokenAuth:
     """Requests carry the token, except where it is tried what happens without."""
 
-    def get(self, case: schemathesis.Case, context: Any) -> str:
+    def get(self, case, context):
         return TOKEN
 
-    def set(self, case: schemathesis.Case, data: str, context: Any) -> None:
+    def set(self, case, data, context):
         case.headers["Authorization"] = f"Token {data}"
 
 
 @pytest.fixture
-def _one_connection() -> Iterator[None]:
+def _one_connection():
     """Let requests leave the test's connection and its transaction open, as those of Django's own test client do."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -68,7 +63,7 @@ def _one_connection() -> Iterator[None]:
 
 
 @pytest.fixture
-def _world(db: None, _one_connection: None, settings: Any) -> None:
+def _world(db, _one_connection, settings):
     """The token of staff who have devices of their own, and whom nobody slows down."""
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": dict.fromkeys(DEFAULT_RATES)}
     operator = get_user_model().objects.create_superuser("olga", "olga@example.com", "pw", id=USER_ID)
@@ -89,7 +84,7 @@ def _world(db: None, _one_connection: None, settings: Any) -> None:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_one_that_the_document_names(case: schemathesis.Case, _world: None) -> None:
+def test_every_answer_is_one_that_the_document_names(case, _world):
     excluded = [check for check in CHECKS.get_all() if check.__name__ in EXCLUDED]
     with transaction.atomic():
         case.call_and_validate(excluded_checks=excluded)

@@ -1,7 +1,5 @@
 """The page about the API keeps up with it."""
 
-from __future__ import annotations
-
 import re
 
 from django.urls import get_resolver

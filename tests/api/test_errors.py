@@ -1,7 +1,5 @@
 """Problems: their form, and requests that are wrong in every way."""
 
-from __future__ import annotations
-
 import json
 import logging
 

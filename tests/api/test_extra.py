@@ -1,7 +1,5 @@
 """Sites without the extra."""
 
-from __future__ import annotations
-
 import runpy
 import sys
 

@@ -1,7 +1,5 @@
 """Paging, ordering and what a page costs."""
 
-from __future__ import annotations
-
 import base64
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Users and their own devices."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

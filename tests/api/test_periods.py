@@ -1,7 +1,5 @@
 """Periods as ISO 8601 durations."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Two people editing one device."""
 
-from __future__ import annotations
-
 import pytest
 
 from trusted_devices.models import Device

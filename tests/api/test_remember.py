@@ -1,7 +1,5 @@
 """Remembering takes a fresh second factor and a period that the policy allows."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

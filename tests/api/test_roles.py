@@ -1,7 +1,5 @@
 """Every verb, and who may use it."""
 
-from __future__ import annotations
-
 import pytest
 
 UNKNOWN = "local_00000000-0000-4000-8000-000000000000"

@@ -1,7 +1,5 @@
 """The OpenAPI document."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats

@@ -1,7 +1,5 @@
 """No secret is known to a serializer, and none comes out of an answer."""
 
-from __future__ import annotations
-
 import inspect
 
 import pytest

@@ -1,7 +1,5 @@
 """Staff and anybody's devices."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.auth import get_user_model
 

@@ -1,7 +1,5 @@
 """How often one may ask."""
 
-from __future__ import annotations
-
 import pytest
 
 from trusted_devices.api.throttles import DEFAULT_RATES

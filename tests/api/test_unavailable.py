@@ -1,7 +1,5 @@
 """The owner of the devices cannot be reached: every act is refused as a whole, every look still works."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.api.test_roles import EVERYTHING, OWN, ask, name

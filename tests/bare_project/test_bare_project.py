@@ -1,7 +1,5 @@
 """Build the wheel, install it with Django alone, and walk through a project made from what the README says."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -20,7 +18,7 @@ PATIENCE = 300
 """Seconds that a step may take."""
 
 
-def _run(*command: str | Path, cwd: Path) -> str:
+def _run(*command, cwd):
     """Run a command with nothing of this project on its path; return what it said."""
     environ = {
         name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE")
@@ -41,7 +39,7 @@ def _run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def _source_files() -> set[str]:
+def _source_files():
     """Return every file of the package."""
     files = (path for path in (ROOT / "trusted_devices").rglob("*") if path.is_file())
     return {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}

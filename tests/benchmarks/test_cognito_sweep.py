@@ -1,7 +1,5 @@
 """The simulation of the sweep's backlog on Amazon Cognito."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmarks.cognito_sweep import falling_due, main, simulate

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,18 +43,18 @@ class Site:
     username: str = USERNAME
     password: str = PASSWORD
 
-    def code(self) -> str:
+    def code(self):
         """A code that the user's authenticator app shows now."""
         return totp_code(self.factor)
 
-    def require_new_password(self, *attributes: str) -> None:
+    def require_new_password(self, *attributes):
         """Have the user set a new password, and give ``attributes``, at the next sign-in."""
         UserPool.objects.filter(pk=self.pool.pk).update(required_attributes=list(attributes))
         PoolUser.objects.filter(pool=self.pool, user=self.factor.user).update(must_change_password=True)
 
-    def boto3(self, *, signed: bool = False, **options: Any) -> Any:
+    def boto3(self, *, signed=False, **options):
         """boto3's client, with credentials only for Admin calls."""
-        defaults: dict[str, Any] = {
+        defaults = {
             "region_name": self.region,
             "endpoint_url": self.endpoint,
             "config": Config(retries={"max_attempts": 1}),
@@ -68,7 +67,7 @@ class Site:
 
 
 @pytest.fixture
-def no_ambient_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def no_ambient_credentials(monkeypatch, tmp_path):
     """Whatever AWS configuration the machine has is not used."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -78,7 +77,7 @@ def no_ambient_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> No
 
 
 @pytest.fixture
-def served(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def served(live_server, monkeypatch):
     """The URL of the running site. Afterwards it serves nobody any more, whatever connections clients keep alive.
 
     Each has a thread, which closes its database connection when it ends. Ending after the run is too late for that.
@@ -86,7 +85,7 @@ def served(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server = live_server.thread.httpd
     accept, accepted = server.get_request, []
 
-    def get_request() -> Any:
+    def get_request():
         accepted.append(accept())
         return accepted[-1]
 
@@ -101,7 +100,7 @@ def served(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def site(served: str, settings: Any, no_ambient_credentials: None) -> Iterator[Site]:
+def site(served, settings, no_ambient_credentials):
     """A site with one user who has an authenticator app, and the pool of the demo."""
     options = copy.deepcopy(django_settings.TRUSTED_DEVICES)
     options["COGNITO_IDP"]["ENDPOINT"] = f"{served}/cognito-idp"

@@ -1,28 +1,21 @@
 """awscli 1, run as a program. It has no SRP, so it signs in by password and our client half proves the device."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.clients.conftest import Site
 from tests.clients.test_boto3 import prove_device
 from tests.cognito_idp.factories import KEY_SECRET
 from trusted_devices.crypto.verifier import make_device_secret
 
 pytestmark = [pytest.mark.clients, pytest.mark.django_db(transaction=True)]
 
-Aws = Callable[..., Any]
-
 
 @pytest.fixture
-def aws(site: Site) -> Aws:
+def aws(site):
     """Run ``aws cognito-idp`` with arguments; return what it prints."""
     environ = {
         **os.environ,
@@ -33,7 +26,7 @@ def aws(site: Site) -> Aws:
         "AWS_PAGER": "",
     }
 
-    def run(operation: str, *arguments: str, fails: str = "") -> Any:
+    def run(operation, *arguments, fails=""):
         done = subprocess.run(
             [sys.executable, "-m", "awscli", "cognito-idp", operation, *arguments, "--output", "json"],
             env=environ,
@@ -52,11 +45,11 @@ def aws(site: Site) -> Aws:
     return run
 
 
-def test_awscli_goes_through_the_whole_life_of_a_device(site: Site, aws: Aws) -> None:
+def test_awscli_goes_through_the_whole_life_of_a_device(site, aws):
     client = ("--client-id", site.client.client_id)
     password = f"USERNAME={site.username},PASSWORD={site.password}"
 
-    def sign_in_with_code() -> Any:
+    def sign_in_with_code():
         challenge = aws("initiate-auth", "--auth-flow", "USER_PASSWORD_AUTH", *client, "--auth-parameters", password)
         return aws(
             *("respond-to-auth-challenge", *client, "--challenge-name", challenge["ChallengeName"]),

@@ -1,48 +1,38 @@
 """boto3, unmodified, through the whole life of a device. It has no SRP of its own, so ours does that half."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.clients.conftest import Site
 from trusted_devices.crypto.encoding import format_timestamp
 from trusted_devices.crypto.srp import ClientSession, device_identity
-from trusted_devices.crypto.verifier import DeviceSecret, make_device_secret
+from trusted_devices.crypto.verifier import make_device_secret
 
 pytestmark = [pytest.mark.clients, pytest.mark.django_db(transaction=True)]
 
 
-def sign_in(site: Site, idp: Any, device_key: str | None = None, **extra: str) -> dict[str, Any]:
+def sign_in(site, idp, device_key=None, **extra):
     parameters = {"USERNAME": site.username, "PASSWORD": site.password, **extra}
     if device_key:
         parameters["DEVICE_KEY"] = device_key
-    answer: dict[str, Any] = idp.initiate_auth(
-        ClientId=site.client.client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters
-    )
-    return answer
+    return idp.initiate_auth(ClientId=site.client.client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
 
 
-def answer_mfa(site: Site, idp: Any, answer: dict[str, Any]) -> dict[str, Any]:
+def answer_mfa(site, idp, answer):
     assert answer["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
     assert answer["ChallengeParameters"]["FRIENDLY_DEVICE_NAME"] == "app"
-    answered: dict[str, Any] = idp.respond_to_auth_challenge(
+    return idp.respond_to_auth_challenge(
         ClientId=site.client.client_id,
         ChallengeName="SOFTWARE_TOKEN_MFA",
         Session=answer["Session"],
         ChallengeResponses={"USERNAME": site.username, "SOFTWARE_TOKEN_MFA_CODE": site.code()},
     )
-    return answered
 
 
-def prove_device(
-    site: Site, idp: Any, answer: dict[str, Any], device_key: str, group_key: str, secret: DeviceSecret
-) -> dict[str, Any]:
+def prove_device(site, idp, answer, device_key, group_key, secret):
     assert answer["ChallengeName"] == "DEVICE_SRP_AUTH"
     session = ClientSession.start()
     answer = idp.respond_to_auth_challenge(
@@ -61,7 +51,7 @@ def prove_device(
         secret_block=challenge["SECRET_BLOCK"],
         timestamp=timestamp,
     )
-    answered: dict[str, Any] = idp.respond_to_auth_challenge(
+    return idp.respond_to_auth_challenge(
         ClientId=site.client.client_id,
         ChallengeName="DEVICE_PASSWORD_VERIFIER",
         ChallengeResponses={
@@ -72,10 +62,9 @@ def prove_device(
             "TIMESTAMP": timestamp,
         },
     )
-    return answered
 
 
-def test_boto3_goes_through_the_whole_life_of_a_device(site: Site) -> None:
+def test_boto3_goes_through_the_whole_life_of_a_device(site):
     idp = site.boto3()
     result = answer_mfa(site, idp, sign_in(site, idp))["AuthenticationResult"]
     key = result["NewDeviceMetadata"]["DeviceKey"]
@@ -144,7 +133,7 @@ def test_boto3_goes_through_the_whole_life_of_a_device(site: Site) -> None:
         idp.get_user(AccessToken=result["AccessToken"])
 
 
-def test_admin_calls_without_a_signature_or_with_a_wrong_one_are_refused(site: Site) -> None:
+def test_admin_calls_without_a_signature_or_with_a_wrong_one_are_refused(site):
     names = {"UserPoolId": site.pool.pool_id, "Username": site.username}
     with pytest.raises(ClientError) as refused:
         site.boto3(config=Config(signature_version=UNSIGNED)).admin_list_devices(**names)
@@ -155,13 +144,13 @@ def test_admin_calls_without_a_signature_or_with_a_wrong_one_are_refused(site: S
     assert refused.value.response["Error"]["Code"] == "InvalidSignatureException"
 
 
-def test_both_spellings_of_the_endpoint_work(site: Site) -> None:
+def test_both_spellings_of_the_endpoint_work(site):
     for endpoint in (site.endpoint, site.endpoint + "/"):
         client = site.boto3(signed=True, endpoint_url=endpoint)
         assert client.describe_user_pool(UserPoolId=site.pool.pool_id)["UserPool"]["Id"] == site.pool.pool_id
 
 
-def test_pools_and_clients_are_made_and_read_back_by_boto3(site: Site) -> None:
+def test_pools_and_clients_are_made_and_read_back_by_boto3(site):
     admin = site.boto3(signed=True)
     pool = admin.create_user_pool(
         PoolName="made by boto3",

@@ -1,29 +1,23 @@
 """The clients for JavaScript, unmodified, in Node: each script goes through the whole life of a device."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.clients.conftest import Site
 from tests.cognito_idp.factories import KEY_SECRET
 
 pytestmark = [pytest.mark.clients, pytest.mark.node, pytest.mark.django_db(transaction=True)]
 
 SCRIPTS = Path(__file__).parent / "node"
-Run = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+def packages(tmp_path_factory, request):
     """A folder with the scripts and, from the npm registry, the clients; kept for the next run."""
     wanted = (SCRIPTS / "package.json").read_bytes()
     cache = request.config.cache
@@ -47,10 +41,10 @@ def packages(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
 
 
 @pytest.fixture
-def run(site: Site, packages: Path) -> Run:
+def run(site, packages):
     """Run a script; answer what it asks; return what its steps found."""
 
-    def start(script: str) -> dict[str, Any]:
+    def start(script):
         facts = {
             "endpoint": site.endpoint,
             "region": site.region,
@@ -61,7 +55,7 @@ def run(site: Site, packages: Path) -> Run:
             "keyId": site.key.access_key_id,
             "keySecret": KEY_SECRET,
         }
-        found: dict[str, Any] = {}
+        found = {}
         with subprocess.Popen(
             ["node", script, json.dumps(facts)],
             cwd=packages,
@@ -89,14 +83,14 @@ def run(site: Site, packages: Path) -> Run:
     return start
 
 
-def _missing(why: str) -> None:
+def _missing(why):
     """Skip, but not where these tests are required."""
     if os.environ.get("CI"):
         pytest.fail(why)
     pytest.skip(why)
 
 
-def test_amazon_cognito_identity_js_goes_through_the_whole_life_of_a_device(run: Run) -> None:
+def test_amazon_cognito_identity_js_goes_through_the_whole_life_of_a_device(run):
     assert run("acij.mjs") == {
         "first": {"mfa": True, "confirmationNecessary": True},
         "listed": [True],
@@ -120,7 +114,7 @@ NEW_PASSWORD_STEPS = {
 }
 
 
-def test_amazon_cognito_identity_js_sets_a_new_password(site: Site, run: Run) -> None:
+def test_amazon_cognito_identity_js_sets_a_new_password(site, run):
     site.require_new_password("given_name")
     assert run("acij_new_password.mjs") == {
         **NEW_PASSWORD_STEPS,
@@ -128,12 +122,12 @@ def test_amazon_cognito_identity_js_sets_a_new_password(site: Site, run: Run) ->
     }
 
 
-def test_aws_amplify_sets_a_new_password(site: Site, run: Run) -> None:
+def test_aws_amplify_sets_a_new_password(site, run):
     site.require_new_password("given_name")
     assert run("amplify_new_password.mjs") == NEW_PASSWORD_STEPS
 
 
-def test_aws_amplify_goes_through_the_whole_life_of_a_device(run: Run) -> None:
+def test_aws_amplify_goes_through_the_whole_life_of_a_device(run):
     assert run("amplify.mjs") == {
         "first": {"mfa": True, "done": True},
         "listed": [True],
@@ -147,7 +141,7 @@ def test_aws_amplify_goes_through_the_whole_life_of_a_device(run: Run) -> None:
     }
 
 
-def test_the_aws_sdk_for_javascript_goes_through_the_whole_life_of_a_device(run: Run) -> None:
+def test_the_aws_sdk_for_javascript_goes_through_the_whole_life_of_a_device(run):
     assert run("sdk3.mjs") == {
         "first": {"mfa": True, "confirmationNecessary": True},
         "listed": [True],

@@ -1,9 +1,5 @@
 """pycognito, unmodified but for the hard-coded address of its three device methods, which would leave the machine."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pycognito.aws_srp
 import pytest
 from botocore.exceptions import ClientError
@@ -11,7 +7,6 @@ from pycognito import Cognito
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import ForceChangePasswordException, SoftwareTokenMFAChallengeException
 
-from tests.clients.conftest import Site
 from trusted_devices.cognito_idp.models import UserPool
 
 NEW_PASSWORD = "a much better staple"
@@ -20,11 +15,11 @@ pytestmark = [pytest.mark.clients, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)
-def redirected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def redirected(site, monkeypatch):
     """pycognito's own HTTP calls go to the site."""
     post = pycognito.aws_srp.requests.post
 
-    def redirect(url: str, *arguments: Any, **options: Any) -> Any:
+    def redirect(url, *arguments, **options):
         assert url == f"https://cognito-idp.{site.region}.amazonaws.com/"
         answer = post(site.endpoint, *arguments, **options)
         assert answer.status_code == 200, answer.text
@@ -33,7 +28,7 @@ def redirected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pycognito.aws_srp.requests.post", redirect)
 
 
-def srp(site: Site, **extra: Any) -> AWSSRP:
+def srp(site, **extra):
     return AWSSRP(
         username=extra.pop("username", site.username),
         password=site.password,
@@ -44,7 +39,7 @@ def srp(site: Site, **extra: Any) -> AWSSRP:
     )
 
 
-def mfa_sign_in(site: Site, idp: AWSSRP) -> dict[str, Any]:
+def mfa_sign_in(site, idp):
     """Sign in with SRP and a code; return the AuthenticationResult or the next challenge."""
     with pytest.raises(SoftwareTokenMFAChallengeException) as challenge:
         idp.authenticate_user()
@@ -52,16 +47,15 @@ def mfa_sign_in(site: Site, idp: AWSSRP) -> dict[str, Any]:
     responses = {"USERNAME": site.username, "SOFTWARE_TOKEN_MFA_CODE": site.code()}
     if idp.client_secret is not None:
         responses["SECRET_HASH"] = idp.get_secret_hash(site.username, idp.client_id, idp.client_secret)
-    answered: dict[str, Any] = site.boto3().respond_to_auth_challenge(
+    return site.boto3().respond_to_auth_challenge(
         ClientId=idp.client_id,
         ChallengeName="SOFTWARE_TOKEN_MFA",
         Session=answer["Session"],
         ChallengeResponses=responses,
     )
-    return answered
 
 
-def prove_device(site: Site, idp: AWSSRP) -> dict[str, Any]:
+def prove_device(site, idp):
     """Sign in with SRP and a code, then as far as the client goes by itself after a password; return the result."""
     answer = mfa_sign_in(site, idp)
     assert answer["ChallengeName"] == idp.DEVICE_SRP_CHALLENGE
@@ -76,15 +70,14 @@ def prove_device(site: Site, idp: AWSSRP) -> dict[str, Any]:
         },
     )
     assert challenge["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER"
-    result: dict[str, Any] = boto.respond_to_auth_challenge(
+    return boto.respond_to_auth_challenge(
         ClientId=idp.client_id,
         ChallengeName="DEVICE_PASSWORD_VERIFIER",
         ChallengeResponses=idp.process_device_challenge(challenge["ChallengeParameters"]),
     )["AuthenticationResult"]
-    return result
 
 
-def signed_in(site: Site, result: dict[str, Any]) -> Cognito:
+def signed_in(site, result):
     """pycognito's user with the tokens of a sign-in."""
     user = Cognito(
         site.pool.pool_id,
@@ -99,7 +92,7 @@ def signed_in(site: Site, result: dict[str, Any]) -> Cognito:
     return user
 
 
-def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
+def test_pycognito_goes_through_the_whole_life_of_a_device(site):
     first = srp(site)
     result = mfa_sign_in(site, first)["AuthenticationResult"]
     metadata = result["NewDeviceMetadata"]
@@ -143,7 +136,7 @@ def test_pycognito_goes_through_the_whole_life_of_a_device(site: Site) -> None:
             idp.get_user(AccessToken=signed_out)
 
 
-def test_pycognito_refreshes_and_signs_out_with_an_unconfirmed_device(site: Site) -> None:
+def test_pycognito_refreshes_and_signs_out_with_an_unconfirmed_device(site):
     UserPool.objects.filter(pk=site.pool.pk).update(refresh_without_device=True)
     result = mfa_sign_in(site, srp(site))["AuthenticationResult"]
     user = signed_in(site, result)
@@ -158,7 +151,7 @@ def test_pycognito_refreshes_and_signs_out_with_an_unconfirmed_device(site: Site
         site.boto3().get_user(AccessToken=renewed)
 
 
-def test_pycognito_sets_a_new_password(site: Site) -> None:
+def test_pycognito_sets_a_new_password(site):
     site.require_new_password()
     # Its Cognito has no step for a code after this one.
     UserPool.objects.filter(pk=site.pool.pk).update(mfa="OFF")
@@ -181,7 +174,7 @@ def test_pycognito_sets_a_new_password(site: Site) -> None:
     assert "AccessToken" in again.authenticate_user()["AuthenticationResult"]
 
 
-def test_pycognito_goes_on_with_a_code_after_a_new_password(site: Site) -> None:
+def test_pycognito_goes_on_with_a_code_after_a_new_password(site):
     site.require_new_password()
     idp = srp(site, client_id=site.secret_client.client_id, client_secret=site.secret)
     assert idp.set_new_password_challenge(NEW_PASSWORD)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
@@ -189,12 +182,12 @@ def test_pycognito_goes_on_with_a_code_after_a_new_password(site: Site) -> None:
     assert mfa_sign_in(site, idp)["AuthenticationResult"]["TokenType"] == "Bearer"
 
 
-def test_pycognito_signs_in_with_a_client_secret(site: Site) -> None:
+def test_pycognito_signs_in_with_a_client_secret(site):
     idp = srp(site, client_id=site.secret_client.client_id, client_secret=site.secret)
     assert mfa_sign_in(site, idp)["AuthenticationResult"]["TokenType"] == "Bearer"
 
 
-def test_pycognito_hears_of_a_wrong_password_and_of_no_such_user_alike(site: Site) -> None:
+def test_pycognito_hears_of_a_wrong_password_and_of_no_such_user_alike(site):
     idp = srp(site)
     idp.password = "wrong"
     with pytest.raises(ClientError, match="Incorrect username or password\\."):

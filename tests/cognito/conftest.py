@@ -10,11 +10,9 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -46,18 +44,17 @@ class Process:
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
-    def url(self) -> str:
+    def url(self):
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def endpoint(self) -> str:
+    def endpoint(self):
         return f"{self.url}/cognito-idp"
 
-    def act(self, name: str, **params: Any) -> dict[str, Any]:
+    def act(self, name, **params):
         request = Request(f"{self.url}/back-door/{name}", json.dumps(params).encode(), method="POST")
         with urlopen(request, timeout=20) as response:
-            answer: dict[str, Any] = json.load(response)
-        return answer
+            return json.load(response)
 
 
 @dataclass
@@ -69,26 +66,26 @@ class Person:
     password: str = PASSWORD
     sub: str = ""
 
-    def code(self) -> str:
+    def code(self):
         return str(self.process.act("code", username=self.username)["code"])
 
-    def devices(self) -> list[dict[str, str]]:
+    def devices(self):
         return list(self.process.act("devices", username=self.username)["devices"])
 
-    def mailed_code(self) -> str:
+    def mailed_code(self):
         body = self.process.act("mailed", username=self.username)["body"]
         return re.search(r"\d{6}", body).group()
 
-    def texted_code(self, phone: str) -> str:
+    def texted_code(self, phone):
         return re.search(r"\d{6}", self.process.act("texted", phone=phone)["body"]).group()
 
 
 @pytest.fixture(autouse=True)
-def outside_of_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+def outside_of_transactions(monkeypatch):
     """However long the pool takes, it must not hold a transaction open."""
     once = client.PoolClient._once
 
-    def outside(self: client.PoolClient, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def outside(self, operation, params):
         assert open_transactions() == 0, f"{operation} within a transaction"
         return once(self, operation, params)
 
@@ -96,7 +93,7 @@ def outside_of_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def pool_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def pool_process(tmp_path_factory):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,7 +122,7 @@ def pool_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 @pytest.fixture
-def process(pool_process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Process:
+def process(pool_process, settings, monkeypatch, tmp_path):
     """The process with a pool that tests share, as they have their own people; this site is set up for it."""
     pool_process.facts = pool_process.common_pool
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", pool_process.facts["access_key_id"])
@@ -141,11 +138,11 @@ def process(pool_process: Process, settings: Any, monkeypatch: pytest.MonkeyPatc
     return pool_process
 
 
-def site_settings(process: Process, **options: Any) -> dict[str, Any]:
+def site_settings(process, **options):
     """The site's setting for the process's pool."""
     from tests.settings import TRUSTED_DEVICES
 
-    found: dict[str, Any] = copy.deepcopy(TRUSTED_DEVICES)
+    found = copy.deepcopy(TRUSTED_DEVICES)
     found.pop("MFA")
     found["BACKEND"] = "cognito"
     found["COGNITO"] = {
@@ -160,12 +157,12 @@ def site_settings(process: Process, **options: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def person(process: Process, db: None) -> Person:
+def person(process, db):
     """Somebody with an authenticator app."""
     return new_person(process, totp=True)
 
 
-def new_person(process: Process, **factors: Any) -> Person:
+def new_person(process, **factors):
     person = Person(process, f"maria-{uuid.uuid4().hex[:8]}")
     answer = process.act(
         "new_user", pool=process.facts["pool_id"], username=person.username, password=person.password, **factors
@@ -180,35 +177,35 @@ class Browser:
 
     http: Client = field(default_factory=Client)
 
-    def password(self, person: Person, password: str = "") -> Any:
+    def password(self, person, password=""):
         form = {"username": person.username, "password": password or person.password}
         return self.http.post(reverse("trusted_devices:sign_in"), form)
 
-    def code(self, code: str) -> Any:
+    def code(self, code):
         return self.http.post(reverse("trusted_devices:sign_in_code"), {"code": code})
 
-    def new_password(self, password: str, **attributes: str) -> Any:
+    def new_password(self, password, **attributes):
         form = {"new_password1": password, "new_password2": password, **attributes}
         return self.http.post(reverse("trusted_devices:sign_in_new_password"), form)
 
-    def choose(self, method: str) -> Any:
+    def choose(self, method):
         return self.http.post(reverse("trusted_devices:sign_in_code"), {"method": method})
 
-    def trust(self, name: str = "", period: str = "5184000") -> Any:
+    def trust(self, name="", period="5184000"):
         form = {"trust": "1", "period": period, "name": name}
         return self.http.post(reverse("trusted_devices:sign_in_trust"), form)
 
-    def not_now(self) -> Any:
+    def not_now(self):
         return self.http.post(reverse("trusted_devices:sign_in_trust"), {"not_now": "1"})
 
-    def sign_out(self) -> None:
+    def sign_out(self):
         self.http.post(reverse("trusted_devices:sign_out"))
 
     @property
-    def is_signed_in(self) -> bool:
+    def is_signed_in(self):
         return "_auth_user_id" in self.http.session
 
-    def trusted_sign_in(self, person: Person, name: str = "") -> None:
+    def trusted_sign_in(self, person, name=""):
         """All the way to a trusted device, and out again."""
         assert at(self.password(person)) == "sign_in_code"
         assert at(self.code(person.code())) == "sign_in_trust"
@@ -217,7 +214,7 @@ class Browser:
 
 
 @pytest.fixture
-def pool(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedPool]:
+def pool(settings, monkeypatch):
     """A pool without a server, which this site is set up for; nobody waits before asking it again."""
     settings.TRUSTED_DEVICES = stubbed_settings()
     for module in (client, budget):
@@ -227,7 +224,7 @@ def pool(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubbedPool
     stubbed.close()
 
 
-def trusts_the_device(pool: StubbedPool, browser: Browser, name: str, sub: str, key: str) -> None:
+def trusts_the_device(pool, browser, name, sub, key):
     """Somebody whom the site knows trusts a new device at a pool without a server, and signs out."""
     pool.answers("initiate_auth", pool.half_of_srp(name))
     pool.answers("respond_to_auth_challenge", pool.challenge())
@@ -243,7 +240,7 @@ def trusts_the_device(pool: StubbedPool, browser: Browser, name: str, sub: str, 
 
 
 @pytest.fixture
-def maria(db: None) -> Any:
+def maria(db):
     """Somebody of the pool without a server, who has signed in before."""
     user = get_user_model().objects.create_user("maria", "m@example.com")
     CognitoUser.objects.create(user=user, sub=SUB, username="maria")
@@ -251,7 +248,7 @@ def maria(db: None) -> Any:
 
 
 @pytest.fixture
-def device(maria: Any) -> Device:
+def device(maria):
     """The device of Maria's that the pool without a server tells of, trusted."""
     now = timezone.now()
     return Device.objects.create(
@@ -266,11 +263,11 @@ def device(maria: Any) -> Device:
 
 
 @pytest.fixture
-def browser(process: Process, db: None) -> Browser:
+def browser(process, db):
     return Browser()
 
 
-def at(response: Any) -> str:
+def at(response):
     """The name of the page that a response leads to."""
     from django.urls import resolve
 

@@ -4,26 +4,23 @@
 act in the background for each of these users, one after the other. Prints how many.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from typing import Any
 
 import django
 from redis import Redis
 
 
-def take(url: str, name: str, rate: float, burst: float) -> int:
+def take(url, name, rate, burst):
     bucket, taken = budget.RedisBucket(Redis.from_url(url), name, rate, burst), 0
     while not bucket.take():
         taken += 1
     return taken
 
 
-def act(url: str, options: dict[str, Any], user_ids: list[int]) -> int:
-    done: list[int] = []
+def act(url, options, user_ids):
+    done = []
     for user_id in user_ids:
         given = conf.Options(REDIS_URL=url, **options)
         budget.in_background(lambda user_id=user_id: done.append(user_id), given, user_id=user_id)

@@ -3,17 +3,14 @@
 What the stubs answer is checked against the service model, and they are used in the order in which they were put.
 """
 
-from __future__ import annotations
-
 import time
 from functools import cache
-from typing import Any
 
 import botocore.session
 from botocore import xform_name
 from botocore.stub import Stubber
 from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import RSAKey
 
 from trusted_devices.cognito import client, conf, tokens
 from trusted_devices.crypto.srp import N
@@ -26,25 +23,25 @@ KID = "the-pools-key"
 
 
 @cache
-def service() -> Any:
+def service():
     """The service model of Amazon Cognito user pools."""
     return botocore.session.get_session().get_service_model("cognito-idp")
 
 
 @cache
-def operations() -> dict[str, str]:
+def operations():
     """How the service spells boto3's names of its operations."""
     return {xform_name(name): name for name in service().operation_names}
 
 
 @cache
-def declared_errors(operation: str) -> list[str]:
+def declared_errors(operation):
     """The errors that the service model declares for an operation."""
     return sorted(shape.name for shape in service().operation_model(operations()[operation]).error_shapes)
 
 
 @cache
-def signing_key() -> RSAKey:
+def signing_key():
     """The pool's key; making one is slow."""
     return RSAKey.generate_key(2048, {"kid": KID, "use": "sig", "alg": "RS256"}, private=True)
 
@@ -52,7 +49,7 @@ def signing_key() -> RSAKey:
 class StubbedPool:
     """What the next calls are answered."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         options = conf.get_options()
         self.options = options
         self.stubs = {signed: Stubber(client._client(options, signed=signed)) for signed in (True, False)}
@@ -61,28 +58,26 @@ class StubbedPool:
         published = {KID: RSAKey.import_key(signing_key().as_dict(private=False))}
         tokens._kept[options.issuer] = tokens._Kept(keys=published, fetched_at=time.monotonic())
 
-    def answers(
-        self, operation: str, answer: dict[str, Any] | None = None, asked: dict[str, Any] | None = None
-    ) -> None:
+    def answers(self, operation, answer=None, asked=None):
         """The next call, of that operation, succeeds; ``asked`` is what it must say, if that matters."""
         self.stubs[client._is_signed(operation)].add_response(operation, answer or {}, asked)
 
-    def refuses(self, operation: str, error: str, message: str = "", *, status: int = 400, times: int = 1) -> None:
+    def refuses(self, operation, error, message="", *, status=400, times=1):
         """The next call, of that operation, fails; so do its repetitions."""
         for _ in range(times):
             self.stubs[client._is_signed(operation)].add_client_error(operation, error, message, status)
 
-    def is_done(self) -> None:
+    def is_done(self):
         """Everything that was expected was asked."""
         for stub in self.stubs.values():
             stub.assert_no_pending_responses()
 
-    def close(self) -> None:
+    def close(self):
         for stub in self.stubs.values():
             stub.deactivate()
         tokens.forget_keys()
 
-    def half_of_srp(self, username: str = "maria") -> dict[str, Any]:
+    def half_of_srp(self, username="maria"):
         """The pool's answer to USER_SRP_AUTH."""
         return {
             "ChallengeName": "PASSWORD_VERIFIER",
@@ -95,16 +90,16 @@ class StubbedPool:
             },
         }
 
-    def challenge(self, name: str = "SOFTWARE_TOKEN_MFA", **parameters: str) -> dict[str, Any]:
+    def challenge(self, name="SOFTWARE_TOKEN_MFA", **parameters):
         """A challenge."""
         return {"ChallengeName": name, "Session": "s" * 30, "ChallengeParameters": parameters}
 
-    def signed_in(self, **members: Any) -> dict[str, Any]:
+    def signed_in(self, **members):
         """The end of a sign-in."""
         new = {"NewDeviceMetadata": {"DeviceKey": DEVICE_KEY, "DeviceGroupKey": "-abcd1234"}}
         return {"AuthenticationResult": {**self.tokens(), **new, **members}}
 
-    def tokens(self, *, key: RSAKey | OctKey | None = None, algorithm: str = "RS256", **claims: Any) -> dict[str, Any]:
+    def tokens(self, *, key=None, algorithm="RS256", **claims):
         """An AuthenticationResult with tokens of the pool; ``claims`` go into both."""
         common = {"iss": self.options.issuer, "sub": SUB, "exp": int(time.time()) + 3600, **claims}
         access = {"token_use": "access", "client_id": CLIENT, **common}
@@ -119,7 +114,7 @@ class StubbedPool:
         }
 
 
-def stubbed_settings(**options: Any) -> dict[str, Any]:
+def stubbed_settings(**options):
     """The site's setting for the stubbed pool."""
     from tests.settings import TRUSTED_DEVICES
 

@@ -6,12 +6,10 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -31,17 +29,17 @@ class Clock:
     now: float = 1000.0
     slept: list[float] = field(default_factory=list)
 
-    def __call__(self) -> float:
+    def __call__(self):
         return self.now
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds):
         assert seconds >= 0
         self.slept.append(seconds)
         self.now += seconds
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(budget, "sleep", clock.sleep)
     budget._bucket.cache_clear()
@@ -51,16 +49,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     budget._bucket.cache_clear()
 
 
-def options(**changes: Any) -> conf.Options:
+def options(**changes):
     return conf.Options(**{**GIVEN, "WRITES_PER_SECOND": 5, **changes})
 
 
-def redis_url() -> str:
+def redis_url():
     return f"redis://{django_settings.REDIS_HOST}:{django_settings.REDIS_PORT}/9"
 
 
-def test_writes_of_many_users_are_as_many_a_second_as_the_budget_says(clock: Clock) -> None:
-    done: list[float] = []
+def test_writes_of_many_users_are_as_many_a_second_as_the_budget_says(clock):
+    done = []
     for number in range(51):
         budget.in_background(lambda: done.append(clock.now), options(), user_id=number)
     assert clock.now - 1000 == pytest.approx(50 / 5)
@@ -68,23 +66,23 @@ def test_writes_of_many_users_are_as_many_a_second_as_the_budget_says(clock: Clo
     assert in_any_second <= 5
 
 
-def test_reads_have_a_budget_of_their_own(clock: Clock) -> None:
+def test_reads_have_a_budget_of_their_own(clock):
     for number in range(21):
         budget.in_background(lambda: None, options(READS_PER_SECOND=40), user_id=number, reading=True)
     assert clock.now - 1000 == pytest.approx(20 / 40)
 
 
-def test_one_user_never_has_more_writes_a_second_than_amazon_allows_one(clock: Clock) -> None:
+def test_one_user_never_has_more_writes_a_second_than_amazon_allows_one(clock):
     for _ in range(26):
         budget.in_background(lambda: None, options(WRITES_PER_SECOND=25), user_id=7)
     assert 25 / (clock.now - 1000) <= conf.USER_QUOTA / 2
 
 
 @pytest.mark.parametrize("failures", [1, 3, budget.ATTEMPTS - 1])
-def test_a_refusal_for_load_is_answered_with_patience(clock: Clock, failures: int) -> None:
+def test_a_refusal_for_load_is_answered_with_patience(clock, failures):
     left = [Throttled("no")] * failures
 
-    def act() -> str:
+    def act():
         if left:
             raise left.pop()
         return "done"
@@ -94,10 +92,10 @@ def test_a_refusal_for_load_is_answered_with_patience(clock: Clock, failures: in
     assert len(clock.slept) >= failures
 
 
-def test_patience_ends(clock: Clock) -> None:
-    tried: list[int] = []
+def test_patience_ends(clock):
+    tried = []
 
-    def act() -> None:
+    def act():
         tried.append(1)
         raise Throttled("no")
 
@@ -107,10 +105,10 @@ def test_patience_ends(clock: Clock) -> None:
     assert clock.now - 1000 <= budget.ATTEMPTS * (budget.LONGEST_WAIT + 1)
 
 
-def test_every_call_costs_a_turn_whatever_is_answered(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    called: list[float] = []
+def test_every_call_costs_a_turn_whatever_is_answered(clock, monkeypatch):
+    called = []
 
-    def refuse(self: client.PoolClient, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def refuse(self, operation, params):
         called.append(clock.now)
         raise Throttled("no")
 
@@ -127,10 +125,10 @@ def test_every_call_costs_a_turn_whatever_is_answered(clock: Clock, monkeypatch:
     assert len(called) == client.ATTEMPTS
 
 
-def test_what_is_no_matter_of_load_is_not_tried_again(clock: Clock) -> None:
-    tried: list[int] = []
+def test_what_is_no_matter_of_load_is_not_tried_again(clock):
+    tried = []
 
-    def act() -> None:
+    def act():
         tried.append(1)
         raise BackendUnavailable
 
@@ -139,12 +137,12 @@ def test_what_is_no_matter_of_load_is_not_tried_again(clock: Clock) -> None:
     assert tried == [1]
 
 
-def test_processes_without_redis_have_a_bucket_each_and_their_threads_share_it(clock: Clock) -> None:
+def test_processes_without_redis_have_a_bucket_each_and_their_threads_share_it(clock):
     assert budget._bucket(options(), "writes", 5) is budget._bucket(options(), "writes", 5)
     assert budget._bucket(options(), "writes", 5) is not budget._bucket(options(), "reads", 5)
 
 
-def test_a_bucket_hands_out_its_burst_at_once_and_then_its_rate() -> None:
+def test_a_bucket_hands_out_its_burst_at_once_and_then_its_rate():
     clock = Clock()
     bucket = budget.LocalBucket(rate=2, burst=3, clock=clock)
     assert [bucket.take() for _ in range(3)] == [0, 0, 0]
@@ -158,34 +156,34 @@ class TestInRedis:
     pytestmark = [pytest.mark.redis]
 
     @pytest.fixture
-    def server(self) -> Iterator[Any]:
+    def server(self):
         import redis
 
         client = redis.Redis.from_url(redis_url())
         yield client
         client.close()
 
-    def bucket(self, server: Any, name: str, rate: float = 1.0, burst: float = 1.0) -> budget.RedisBucket:
+    def bucket(self, server, name, rate=1.0, burst=1.0):
         return budget.RedisBucket(server, f"trusted_devices:test:{name}", rate, burst)
 
     @pytest.fixture
-    def name(self, server: Any) -> Iterator[str]:
+    def name(self, server):
         name = uuid.uuid4().hex
         yield name
         server.delete(f"trusted_devices:test:{name}")
 
-    def test_two_processes_share_one_budget(self, server: Any, name: str) -> None:
+    def test_two_processes_share_one_budget(self, server, name):
         one, other = self.bucket(server, name), self.bucket(server, name)
         assert one.take() == 0
         assert 0 < other.take() <= 1
         assert 0 < one.take() <= 1
 
-    def test_the_burst_is_shared_too(self, server: Any, name: str) -> None:
+    def test_the_burst_is_shared_too(self, server, name):
         buckets = [self.bucket(server, name, rate=0.001, burst=4) for _ in range(2)]
         assert [bucket.take() for bucket in buckets * 2] == [0, 0, 0, 0]
         assert buckets[0].take() > 900
 
-    def spend(self, server: Any, *orders: tuple[Any, ...]) -> tuple[list[int], float]:
+    def spend(self, server, *orders):
         """Carry out each order (see ``spender``) in a process of its own, all at once.
 
         Return what they say, and how many seconds of Redis's own clock it took.
@@ -211,7 +209,7 @@ class TestInRedis:
             process.communicate(timeout=60)
         return done, ended[0] - began[0] + (ended[1] - began[1]) / 1_000_000
 
-    def test_processes_that_take_at_once_get_the_burst_together(self, server: Any, name: str) -> None:
+    def test_processes_that_take_at_once_get_the_burst_together(self, server, name):
         order = ("take", f"trusted_devices:test:{name}", 0.001, 500)
         taken, _seconds = self.spend(server, order, order)
         assert sum(taken) == 500
@@ -223,20 +221,18 @@ class TestInRedis:
             pytest.param(([7] * 6, [7] * 6), conf.USER_QUOTA / 2, id="one user"),
         ],
     )
-    def test_processes_that_act_at_once_stay_under_the_rate_together(
-        self, server: Any, users: tuple[Any, Any], per_second: float
-    ) -> None:
+    def test_processes_that_act_at_once_stay_under_the_rate_together(self, server, users, per_second):
         given = {**GIVEN, "USER_POOL_ID": f"local_{uuid.uuid4().hex}", "WRITES_PER_SECOND": 25}
         done, seconds = self.spend(server, *[("act", given, list(ids)) for ids in users])
         assert done == [len(ids) for ids in users]
         assert seconds >= (sum(done) - 1) / per_second - 0.001  # the bucket counts in microseconds
 
-    def test_an_empty_bucket_is_forgotten_in_the_end(self, server: Any, name: str) -> None:
+    def test_an_empty_bucket_is_forgotten_in_the_end(self, server, name):
         self.bucket(server, name).take()
         left = server.ttl(f"trusted_devices:test:{name}")
         assert 0 < left <= budget.IDLE_SECONDS + 2
 
-    def test_pools_and_purposes_have_buckets_of_their_own(self, server: Any, clock: Clock) -> None:
+    def test_pools_and_purposes_have_buckets_of_their_own(self, server, clock):
         names = {
             budget._bucket(options(REDIS_URL=redis_url(), USER_POOL_ID=pool), purpose, 5).name
             for pool in ("eu-central-1_AbCdEf123", "eu-central-1_ZyXwVu987")
@@ -248,11 +244,9 @@ class TestInRedis:
         budget._redis.cache_clear()
 
 
-def test_without_redis_in_reach_each_process_falls_back_on_its_own_bucket(
-    clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_redis_in_reach_each_process_falls_back_on_its_own_bucket(clock, caplog):
     class Away:
-        def eval(self, *args: object) -> None:
+        def eval(self, *args):
             from redis.exceptions import ConnectionError as Refused
 
             raise Refused("redis://user:secret@host")

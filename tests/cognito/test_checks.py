@@ -1,17 +1,14 @@
 """System checks: the options by themselves, and before deployment the pool."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.cognito.conftest import Process, site_settings
+from tests.cognito.conftest import site_settings
 from tests.cognito.stubs import StubbedPool, stubbed_settings
 from trusted_devices import cognito
 from trusted_devices.cognito import MissingExtra, checks, conf
@@ -20,7 +17,7 @@ from trusted_devices.types import TrackingMode
 MAPPER = "trusted_devices.cognito.identities.UserMapper"
 
 
-def found() -> dict[str, str]:
+def found():
     return {message.id.rpartition(".")[2]: message.msg for message in [*checks.check_options(), *checks.check_pool()]}
 
 
@@ -50,51 +47,51 @@ def found() -> dict[str, str]:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_an_option_that_cannot_be_used_is_named(settings: Any, change: dict[str, Any], words: str) -> None:
+def test_an_option_that_cannot_be_used_is_named(settings, change, words):
     settings.TRUSTED_DEVICES = stubbed_settings(**change)
     assert words in found()["E001"]
     with pytest.raises(ImproperlyConfigured, match=words.partition(" ")[0]):
         conf.get_options()
 
 
-def test_all_that_is_wrong_is_said_at_once(settings: Any) -> None:
+def test_all_that_is_wrong_is_said_at_once(settings):
     settings.TRUSTED_DEVICES = stubbed_settings(CLIENT_ID=None, AUTH_FLOW="X", USER_POOL="x")
     (text,) = found().values()
     assert all(name in text for name in ("CLIENT_ID", "AUTH_FLOW", "USER_POOL"))
 
 
-def test_the_default_budget_stays_well_under_the_quota() -> None:
+def test_the_default_budget_stays_well_under_the_quota():
     options = conf.Options(USER_POOL_ID="eu-central-1_AbCdEf123", CLIENT_ID="1example23456789")
     assert options.WRITES_PER_SECOND <= conf.QUOTA / 2
     assert options.WRITES_PER_SECOND <= conf.USER_QUOTA
 
 
 @pytest.mark.parametrize("path", ["nowhere.Mapper", "builtins.dict", f"{MAPPER}x", "os.path.join"])
-def test_a_mapper_that_is_none_is_an_error(settings: Any, path: str) -> None:
+def test_a_mapper_that_is_none_is_an_error(settings, path):
     settings.TRUSTED_DEVICES = stubbed_settings(USER_MAPPER=path)
     assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito.E002"]
 
 
-def test_a_shared_budget_needs_redis(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shared_budget_needs_redis(settings, monkeypatch):
     settings.TRUSTED_DEVICES = stubbed_settings(REDIS_URL="redis://localhost")
     assert checks.check_options() == []
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
     assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito.E003"]
 
 
-def test_sessions_need_a_backend_that_finds_their_user(settings: Any) -> None:
+def test_sessions_need_a_backend_that_finds_their_user(settings):
     settings.TRUSTED_DEVICES = stubbed_settings()
     settings.AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend"]
     assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito.E004"]
 
 
-def test_sessions_in_signed_cookies_have_no_room_for_a_sign_in(settings: Any) -> None:
+def test_sessions_in_signed_cookies_have_no_room_for_a_sign_in(settings):
     settings.TRUSTED_DEVICES = stubbed_settings()
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito.E005"]
 
 
-def test_the_missing_extra_is_explained_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_missing_extra_is_explained_in_a_sentence(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *args: None if name == "boto3" else find(name, *args))
     spec = importlib.util.spec_from_file_location("without_the_extra", cognito.__file__)
@@ -107,16 +104,14 @@ def test_the_missing_extra_is_explained_in_a_sentence(monkeypatch: pytest.Monkey
 class TestBeforeDeployment:
     """At a real pool in its process."""
 
-    def new_pool(self, process: Process, settings: Any, *, app: dict[str, Any] | None = None, **fields: Any) -> None:
+    def new_pool(self, process, settings, *, app=None, **fields):
         process.facts = process.act("new_pool", app=app or {}, **fields)
         settings.TRUSTED_DEVICES = site_settings(process)
 
-    def test_a_pool_as_the_how_to_says_is_fine(self, process: Process) -> None:
+    def test_a_pool_as_the_how_to_says_is_fine(self, process):
         assert found() == {}
 
-    def test_the_deploy_check_asks_the_pool(
-        self, process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_deploy_check_asks_the_pool(self, process, settings, monkeypatch):
         self.new_pool(process, settings, tracking="off", mfa="OFF")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", process.facts["access_key_id"])
         ids = [message.id for message in run_checks(include_deployment_checks=True)]
@@ -149,37 +144,33 @@ class TestBeforeDeployment:
             "short sessions",
         ],
     )
-    def test_what_does_not_fit_is_named(
-        self, process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch, fields: Any, name: str, words: str
-    ) -> None:
+    def test_what_does_not_fit_is_named(self, process, settings, monkeypatch, fields, name, words):
         self.new_pool(process, settings, **fields)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", process.facts["access_key_id"])
         told = found()
         assert list(told) == [name]
         assert words in told[name]
 
-    def test_tracking_that_asks_where_the_site_always_remembers_is_named(self, process: Process, settings: Any) -> None:
+    def test_tracking_that_asks_where_the_site_always_remembers_is_named(self, process, settings):
         settings.TRUSTED_DEVICES = {**site_settings(process), "TRACKING": TrackingMode.ALWAYS}
         assert "asks users" in found()["W012"]
 
-    def test_a_secret_that_is_not_the_client_s_is_named_and_not_shown(self, process: Process, settings: Any) -> None:
+    def test_a_secret_that_is_not_the_client_s_is_named_and_not_shown(self, process, settings):
         settings.TRUSTED_DEVICES = site_settings(process, CLIENT_SECRET="wrong")
         told = found()
         assert list(told) == ["E012"]
         assert process.facts["client_secret"] not in told["E012"]
 
-    def test_a_pool_that_cannot_be_reached_is_a_warning(self, process: Process, settings: Any) -> None:
+    def test_a_pool_that_cannot_be_reached_is_a_warning(self, process, settings):
         settings.TRUSTED_DEVICES = site_settings(process, ENDPOINT_URL="http://127.0.0.1:9", CONNECT_TIMEOUT=0.2)
         assert list(found()) == ["W010"]
 
-    def test_options_that_cannot_be_used_are_not_tried_on_the_pool(self, settings: Any) -> None:
+    def test_options_that_cannot_be_used_are_not_tried_on_the_pool(self, settings):
         settings.TRUSTED_DEVICES = stubbed_settings(CLIENT_ID=None)
         assert checks.check_pool() == []
 
 
-FITS: dict[str, Any] = {
-    "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True, "DeviceOnlyRememberedOnUserPrompt": True}
-}
+FITS = {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True, "DeviceOnlyRememberedOnUserPrompt": True}}
 ATTRIBUTE = {"Name": "custom:trusted_until", "AttributeDataType": "String", "Mutable": True}
 LIMITED = {"MinLength": "0", "MaxLength": "256"}
 UNTIL = {"EXPIRY_ATTRIBUTE": "custom:trusted_until"}
@@ -196,7 +187,7 @@ UNTIL = {"EXPIRY_ATTRIBUTE": "custom:trusted_until"}
         ([{**ATTRIBUTE, "StringAttributeConstraints": LIMITED}], ["W015"]),
     ],
 )
-def test_an_attribute_that_cannot_be_written_is_named(settings: Any, schema: list[Any], told: list[str]) -> None:
+def test_an_attribute_that_cannot_be_written_is_named(settings, schema, told):
     settings.TRUSTED_DEVICES = stubbed_settings(**UNTIL)
     assert told_of({"SchemaAttributes": schema}, {}) == told
 
@@ -210,19 +201,17 @@ def test_an_attribute_that_cannot_be_written_is_named(settings: Any, schema: lis
         ({"SEND_IP_ADDRESS": True}, {"EnablePropagateAdditionalUserContextData": True}, ["W013"]),
     ],
 )
-def test_what_an_app_client_does_not_do_for_the_options_is_named(
-    settings: Any, options: dict[str, Any], app: dict[str, Any], told: list[str]
-) -> None:
+def test_what_an_app_client_does_not_do_for_the_options_is_named(settings, options, app, told):
     settings.TRUSTED_DEVICES = stubbed_settings(**options)
     assert told_of({}, {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"], **app}) == told
 
 
-def test_an_app_client_that_names_no_flows_has_amazon_s_default_ones(settings: Any) -> None:
+def test_an_app_client_that_names_no_flows_has_amazon_s_default_ones(settings):
     settings.TRUSTED_DEVICES = stubbed_settings()
     assert told_of({}, {}) == []
 
 
-def told_of(described: dict[str, Any], app: dict[str, Any]) -> list[str]:
+def told_of(described, app):
     """What is said of a pool that fits but for these."""
     pool = StubbedPool()
     pool.answers("describe_user_pool", {"UserPool": {**FITS, **described}})
@@ -234,7 +223,7 @@ def told_of(described: dict[str, Any], app: dict[str, Any]) -> list[str]:
         pool.close()
 
 
-def test_every_check_is_in_the_reference() -> None:
+def test_every_check_is_in_the_reference():
     source = Path(checks.__file__).read_text()
     page = (Path(checks.__file__).parents[2] / "docs/reference/checks.md").read_text()
     assert [

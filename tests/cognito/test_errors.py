@@ -4,11 +4,8 @@ They come from botocore's Stubber. An error is translated without regard to the 
 what it was translated to: that is its kind.
 """
 
-from __future__ import annotations
-
 import ast
 import time
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -66,7 +63,7 @@ CONTEXT = {
     "get_user_pool_mfa_config": {},
 }
 """The calls that the backend makes, with what each needs."""
-EXPECTED: dict[str, type[TrustedDevicesError]] = {
+EXPECTED = {
     "CodeMismatchException": CodeMismatch,
     "DeviceKeyExistsException": AlreadyAnswered,
     "EnableSoftwareTokenMFAException": CodeMismatch,
@@ -100,21 +97,21 @@ NO_MATCH = (400, "User name and password do not match.")
 
 
 @pytest.fixture
-def browser(db: None) -> Browser:
+def browser(db):
     return Browser()
 
 
-def kinds(operation: str, message: str = "Words.") -> list[str]:
+def kinds(operation, message="Words."):
     """Return one of the call's declared errors for each kind, where the pool says it in those words."""
     meant = {error: errors.TRANSLATIONS[error](message) for error in declared_errors(operation)}
     return list({(type(meant), getattr(meant, "action", "")): error for error, meant in meant.items()}.values())
 
 
-def table(*operations: str, message: str = "Words.") -> list[tuple[str, str]]:
+def table(*operations, message="Words."):
     return [(name, error) for name in operations for error in kinds(name, message)]
 
 
-def each_once() -> list[tuple[str, str]]:
+def each_once():
     """Return every error at one call, and of every call those errors that it may be repeated after."""
     declared = [(name, error) for name in CONTEXT for error in dict.fromkeys(declared_errors(name))]
     once = {error: (name, error) for name, error in declared}
@@ -122,17 +119,17 @@ def each_once() -> list[tuple[str, str]]:
     return [*dict.fromkeys([*once.values(), *repeated]), ("initiate_auth", UNKNOWN)]
 
 
-def times_called(operation: str, error: str) -> int:
+def times_called(operation, error):
     """How often a call is made that fails in this way every time."""
     safe = client.SAFE_TO_REPEAT.fullmatch(operation) is not None
     return client.ATTEMPTS if error in AGAIN or (error == BROKEN and safe) else 1
 
 
-def status_of(error: str) -> int:
+def status_of(error):
     return 500 if error == BROKEN else 400
 
 
-def test_these_are_all_the_calls_that_the_backend_makes() -> None:
+def test_these_are_all_the_calls_that_the_backend_makes():
     named = {
         node.value
         for path in [*(ROOT / "trusted_devices/cognito").glob("*.py"), ROOT / "trusted_devices/owners/pool.py"]
@@ -142,12 +139,12 @@ def test_these_are_all_the_calls_that_the_backend_makes() -> None:
     assert named == set(CONTEXT)
 
 
-def test_every_declared_error_has_a_line_in_the_table() -> None:
+def test_every_declared_error_has_a_line_in_the_table():
     assert {error for name in CONTEXT for error in declared_errors(name)} <= set(errors.TRANSLATIONS)
 
 
 @pytest.mark.parametrize(("operation", "error"), each_once())
-def test_every_error_has_a_word_of_this_app(pool: StubbedPool, operation: str, error: str) -> None:
+def test_every_error_has_a_word_of_this_app(pool, operation, error):
     calls = times_called(operation, error)
     pool.refuses(operation, error, "Some words.", status=status_of(error), times=calls)
     members = service().operation_model(operations()[operation]).input_shape.members
@@ -173,7 +170,7 @@ def test_every_error_has_a_word_of_this_app(pool: StubbedPool, operation: str, e
         ("Unable to verify secret hash for client 1example23456789", BackendUnavailable),
     ],
 )
-def test_not_authorized_is_told_apart_by_its_words(pool: StubbedPool, message: str, expected: type[Exception]) -> None:
+def test_not_authorized_is_told_apart_by_its_words(pool, message, expected):
     pool.refuses("initiate_auth", "NotAuthorizedException", message)
     with pytest.raises(expected):
         client.PoolClient(pool.options).call("initiate_auth", **CONTEXT["initiate_auth"])
@@ -187,15 +184,13 @@ def test_not_authorized_is_told_apart_by_its_words(pool: StubbedPool, message: s
         ("User pool client 1example23456789 does not exist.", BackendUnavailable),
     ],
 )
-def test_what_is_not_found_is_told_apart_by_its_words(
-    pool: StubbedPool, message: str, expected: type[Exception]
-) -> None:
+def test_what_is_not_found_is_told_apart_by_its_words(pool, message, expected):
     pool.refuses("admin_get_user", "ResourceNotFoundException", message)
     with pytest.raises(expected):
         client.PoolClient(pool.options).call("admin_get_user", UserPoolId=POOL, Username="maria")
 
 
-def told_of_the_password(error: str) -> tuple[int, str]:
+def told_of_the_password(error):
     if error == "PasswordResetRequiredException":
         return 403, "Your password must be reset before you can sign in."
     if error == "UserNotConfirmedException":
@@ -205,15 +200,13 @@ def told_of_the_password(error: str) -> tuple[int, str]:
     return UNAVAILABLE
 
 
-def sees(response: Any, expected: tuple[int, str]) -> None:
+def sees(response, expected):
     page = response.content.decode().replace("&#x27;", "'")
     assert (response.status_code, expected[1] in page) == (expected[0], True), page
 
 
 @pytest.mark.parametrize(("operation", "error"), table("initiate_auth", "admin_initiate_auth"))
-def test_whatever_keeps_a_sign_in_from_beginning_is_said_on_its_page(
-    pool: StubbedPool, browser: Browser, settings: Any, operation: str, error: str
-) -> None:
+def test_whatever_keeps_a_sign_in_from_beginning_is_said_on_its_page(pool, browser, settings, operation, error):
     flow = "ADMIN_USER_PASSWORD_AUTH" if operation.startswith("admin_") else "USER_SRP_AUTH"
     pool.close()
     settings.TRUSTED_DEVICES = stubbed_settings(AUTH_FLOW=flow)
@@ -231,9 +224,7 @@ FORM = {"username": "maria", "password": "correct horse battery"}
 
 
 @pytest.mark.parametrize("error", kinds("respond_to_auth_challenge"))
-def test_whatever_is_said_against_the_password_s_proof_is_said_on_its_page(
-    pool: StubbedPool, browser: Browser, error: str
-) -> None:
+def test_whatever_is_said_against_the_password_s_proof_is_said_on_its_page(pool, browser, error):
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.refuses(
         "respond_to_auth_challenge",
@@ -247,16 +238,14 @@ def test_whatever_is_said_against_the_password_s_proof_is_said_on_its_page(
     pool.is_done()
 
 
-def up_to_the_code(
-    pool: StubbedPool, browser: Browser, challenge: str = "SOFTWARE_TOKEN_MFA", **parameters: str
-) -> None:
+def up_to_the_code(pool, browser, challenge="SOFTWARE_TOKEN_MFA", **parameters):
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.answers("respond_to_auth_challenge", pool.challenge(challenge, **parameters))
     assert at(browser.http.post(reverse("trusted_devices:sign_in"), FORM)) == "sign_in_code"
 
 
 @pytest.mark.parametrize("error", [*kinds("respond_to_auth_challenge"), "TooManyFailedAttemptsException"])
-def test_whatever_is_said_against_a_code_leads_on(pool: StubbedPool, browser: Browser, maria: Any, error: str) -> None:
+def test_whatever_is_said_against_a_code_leads_on(pool, browser, maria, error):
     up_to_the_code(pool, browser)
     pool.refuses(
         "respond_to_auth_challenge",
@@ -283,9 +272,7 @@ def test_whatever_is_said_against_a_code_leads_on(pool: StubbedPool, browser: Br
 
 
 @pytest.mark.parametrize("error", kinds("respond_to_auth_challenge"))
-def test_whatever_is_said_against_a_choice_of_factor_leads_on(
-    pool: StubbedPool, browser: Browser, maria: Any, error: str
-) -> None:
+def test_whatever_is_said_against_a_choice_of_factor_leads_on(pool, browser, maria, error):
     up_to_the_code(pool, browser, "SELECT_MFA_TYPE", MFAS_CAN_CHOOSE='["SOFTWARE_TOKEN_MFA", "EMAIL_OTP"]')
     calls = times_called("respond_to_auth_challenge", error)
     pool.refuses("respond_to_auth_challenge", error, "Words.", status=status_of(error), times=calls)
@@ -297,16 +284,14 @@ def test_whatever_is_said_against_a_choice_of_factor_leads_on(
     pool.is_done()
 
 
-def up_to_the_question(pool: StubbedPool, browser: Browser) -> None:
+def up_to_the_question(pool, browser):
     up_to_the_code(pool, browser)
     pool.answers("respond_to_auth_challenge", pool.signed_in())
     assert at(browser.code("123456")) == "sign_in_trust"
 
 
 @pytest.mark.parametrize("error", kinds("confirm_device"))
-def test_a_device_that_cannot_be_confirmed_is_not_trusted_and_keeps_nobody_out(
-    pool: StubbedPool, browser: Browser, maria: Any, error: str
-) -> None:
+def test_a_device_that_cannot_be_confirmed_is_not_trusted_and_keeps_nobody_out(pool, browser, maria, error):
     up_to_the_question(pool, browser)
     pool.refuses(
         "confirm_device", error, "Words.", status=status_of(error), times=times_called("confirm_device", error)
@@ -325,9 +310,7 @@ def test_a_device_that_cannot_be_confirmed_is_not_trusted_and_keeps_nobody_out(
 
 
 @pytest.mark.parametrize("error", kinds("update_device_status"))
-def test_a_device_that_cannot_be_remembered_is_forgotten_there_and_here(
-    pool: StubbedPool, browser: Browser, maria: Any, error: str
-) -> None:
+def test_a_device_that_cannot_be_remembered_is_forgotten_there_and_here(pool, browser, maria, error):
     up_to_the_question(pool, browser)
     pool.answers("confirm_device", {"UserConfirmationNecessary": True})
     calls = times_called("update_device_status", error)
@@ -340,13 +323,13 @@ def test_a_device_that_cannot_be_remembered_is_forgotten_there_and_here(
     pool.is_done()
 
 
-def says(pool: StubbedPool, browser: Browser, words: str) -> None:
+def says(pool, browser, words):
     """The next page, that of somebody without devices, has the message."""
     pool.answers("admin_get_user", {"Username": "maria", "UserMFASettingList": ["SOFTWARE_TOKEN_MFA"]})
     assert words in browser.http.get(reverse("trusted_devices:devices")).content.decode()
 
 
-def test_the_list_of_devices_is_there_while_the_pool_is_not(pool: StubbedPool, browser: Browser, maria: Any) -> None:
+def test_the_list_of_devices_is_there_while_the_pool_is_not(pool, browser, maria):
     browser.http.force_login(maria, backend="django.contrib.auth.backends.ModelBackend")
     pool.refuses("admin_get_user", "TooManyRequestsException", times=client.ATTEMPTS)
     response = browser.http.get(reverse("trusted_devices:devices"))
@@ -358,14 +341,12 @@ def test_the_list_of_devices_is_there_while_the_pool_is_not(pool: StubbedPool, b
 @pytest.mark.parametrize(
     ("operation", "error"), table("admin_update_device_status", "admin_forget_device", message=GONE)
 )
-def test_what_staff_cannot_do_in_the_pool_is_not_done_here(
-    pool: StubbedPool, device: Device, operation: str, error: str
-) -> None:
+def test_what_staff_cannot_do_in_the_pool_is_not_done_here(pool, device, operation, error):
     calls = times_called(operation, error)
     pool.refuses(operation, error, GONE, status=status_of(error), times=calls)
     stop = operation == "admin_update_device_status"
 
-    def act() -> None:
+    def act():
         if stop:
             devices.stop_trusting([device], reason="staff_stopped", by=By())
         else:
@@ -383,7 +364,7 @@ def test_what_staff_cannot_do_in_the_pool_is_not_done_here(
 
 
 @pytest.mark.parametrize("error", kinds("admin_list_devices"))
-def test_devices_that_cannot_be_listed_are_left_as_they_are(pool: StubbedPool, device: Device, error: str) -> None:
+def test_devices_that_cannot_be_listed_are_left_as_they_are(pool, device, error):
     calls = times_called("admin_list_devices", error)
     if error in AGAIN or error == BROKEN:
         calls = budget.ATTEMPTS  # each at the cost of a turn
@@ -396,7 +377,7 @@ def test_devices_that_cannot_be_listed_are_left_as_they_are(pool: StubbedPool, d
 
 
 @pytest.mark.parametrize("error", kinds("get_tokens_from_refresh_token"))
-def test_tokens_that_cannot_be_refreshed_mean_signing_in_again_or_later(pool: StubbedPool, error: str) -> None:
+def test_tokens_that_cannot_be_refreshed_mean_signing_in_again_or_later(pool, error):
     calls = times_called("get_tokens_from_refresh_token", error)
     pool.refuses("get_tokens_from_refresh_token", error, "Words.", status=status_of(error), times=calls)
     record = {"access": "a", "identity": "i", "refresh": "r", "expires_at": int(time.time()), "device_key": DEVICE_KEY}
@@ -412,11 +393,9 @@ def test_tokens_that_cannot_be_refreshed_mean_signing_in_again_or_later(pool: St
 @pytest.mark.parametrize(
     ("operation", "error"), table("describe_user_pool", "describe_user_pool_client", "get_user_pool_mfa_config")
 )
-def test_a_pool_that_cannot_be_asked_how_it_is_set_up_is_a_warning(
-    pool: StubbedPool, operation: str, error: str
-) -> None:
+def test_a_pool_that_cannot_be_asked_how_it_is_set_up_is_a_warning(pool, operation, error):
     asked = ["describe_user_pool", "describe_user_pool_client", "get_user_pool_mfa_config"]
-    answers: dict[str, Any] = {
+    answers = {
         "describe_user_pool": {"UserPool": {}},
         "describe_user_pool_client": {"UserPoolClient": {}},
     }
@@ -429,7 +408,7 @@ def test_a_pool_that_cannot_be_asked_how_it_is_set_up_is_a_warning(
 
 
 @pytest.mark.parametrize("error", kinds("admin_get_user"))
-def test_a_stranger_whose_record_cannot_be_read_is_not_let_in(pool: StubbedPool, browser: Browser, error: str) -> None:
+def test_a_stranger_whose_record_cannot_be_read_is_not_let_in(pool, browser, error):
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.answers("respond_to_auth_challenge", pool.challenge())
     pool.refuses(
@@ -442,9 +421,7 @@ def test_a_stranger_whose_record_cannot_be_read_is_not_let_in(pool: StubbedPool,
     pool.is_done()
 
 
-def test_a_device_that_goes_during_its_proof_is_forgotten_and_mfa_is_asked(
-    pool: StubbedPool, browser: Browser, maria: Any
-) -> None:
+def test_a_device_that_goes_during_its_proof_is_forgotten_and_mfa_is_asked(pool, browser, maria):
     trusts_the_device(pool, browser, "maria", SUB, DEVICE_KEY)
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.answers("respond_to_auth_challenge", pool.challenge("DEVICE_SRP_AUTH"))
@@ -458,18 +435,18 @@ def test_a_device_that_goes_during_its_proof_is_forgotten_and_mfa_is_asked(
 @pytest.mark.parametrize("send", [True, False])
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"])
 def test_the_pool_is_told_the_user_s_address_only_where_the_site_says_so(
-    pool: StubbedPool,
-    browser: Browser,
-    maria: Any,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    flow: str,
-    send: bool,
-) -> None:
+    pool,
+    browser,
+    maria,
+    settings,
+    monkeypatch,
+    flow,
+    send,
+):
     settings.TRUSTED_DEVICES = stubbed_settings(AUTH_FLOW=flow, SEND_IP_ADDRESS=send)
-    told: list[str] = []
+    told = []
 
-    def listen(self: client.PoolClient, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def listen(self, operation, params):
         context = params.get("ContextData" if operation.startswith("admin_") else "UserContextData", {})
         told.append(context.get("IpAddress", ""))
         return pool.challenge() if operation == "admin_initiate_auth" or len(told) > 1 else pool.half_of_srp()
@@ -479,7 +456,7 @@ def test_the_pool_is_told_the_user_s_address_only_where_the_site_says_so(
     assert set(told) == {"127.0.0.1" if send else ""}
 
 
-def test_a_device_that_is_gone_counts_as_stopped_but_cannot_be_remembered(pool: StubbedPool, device: Device) -> None:
+def test_a_device_that_is_gone_counts_as_stopped_but_cannot_be_remembered(pool, device):
     owner = PoolOwner()
     for _ in range(2):
         pool.refuses("admin_update_device_status", "ResourceNotFoundException", GONE)
@@ -488,9 +465,7 @@ def test_a_device_that_is_gone_counts_as_stopped_but_cannot_be_remembered(pool: 
         owner.update_device_status(device, DeviceStatus.REMEMBERED)
 
 
-def test_errors_are_logged_by_name_and_never_with_their_words(
-    pool: StubbedPool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_errors_are_logged_by_name_and_never_with_their_words(pool, caplog):
     pool.refuses("initiate_auth", "InvalidParameterException", "Missing maria@example.com")
     with pytest.raises(BackendUnavailable):
         client.PoolClient(pool.options).call("initiate_auth", **CONTEXT["initiate_auth"])

@@ -1,10 +1,7 @@
 """What somebody has to do before a first sign-in is over: choose a password, set an authenticator up."""
 
-from __future__ import annotations
-
 import re
 from base64 import b32decode
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -14,14 +11,12 @@ from django_otp import oath
 
 from tests.cognito.conftest import (
     Browser,
-    Person,
-    Process,
     at,
     new_person,
     site_settings,
     trusts_the_device,
 )
-from tests.cognito.stubs import CLIENT, DEVICE_KEY, SUB, StubbedPool
+from tests.cognito.stubs import CLIENT, DEVICE_KEY, SUB
 from tests.cognito.test_errors import START_AGAIN, UNAVAILABLE, kinds, sees, status_of, times_called
 from trusted_devices.cognito import client
 from trusted_devices.cognito.flow import PoolSignIn
@@ -40,15 +35,15 @@ MISMATCH = "This code is wrong. Type the one that your app shows for the account
 
 
 @pytest.fixture
-def browser(db: None) -> Browser:
+def browser(db):
     return Browser()
 
 
-def is_asked_whose_name_it_is(pool: StubbedPool) -> None:
+def is_asked_whose_name_it_is(pool):
     pool.answers("admin_get_user", {"Username": "maria", "UserAttributes": [{"Name": "sub", "Value": SUB}]})
 
 
-def up_to_the_new_password(pool: StubbedPool, browser: Browser, *required: str, trusted: bool = False) -> None:
+def up_to_the_new_password(pool, browser, *required, trusted=False):
     listed = "[" + ", ".join(f'"userAttributes.{name}"' for name in required) + "]"
     pool.answers("initiate_auth", pool.half_of_srp())
     pool.answers("respond_to_auth_challenge", pool.challenge("NEW_PASSWORD_REQUIRED", requiredAttributes=listed))
@@ -58,7 +53,7 @@ def up_to_the_new_password(pool: StubbedPool, browser: Browser, *required: str, 
     assert at(browser.http.post(reverse("trusted_devices:sign_in"), FORM)) == "sign_in_new_password"
 
 
-def up_to_the_set_up(pool: StubbedPool, browser: Browser, *, trusted: bool = False) -> None:
+def up_to_the_set_up(pool, browser, *, trusted=False):
     pool.answers("initiate_auth", pool.half_of_srp())
     sets_up(pool)
     if trusted:
@@ -66,7 +61,7 @@ def up_to_the_set_up(pool: StubbedPool, browser: Browser, *, trusted: bool = Fal
     assert at(browser.http.post(reverse("trusted_devices:sign_in"), FORM)) == "sign_in_code"
 
 
-def sets_up(pool: StubbedPool) -> None:
+def sets_up(pool):
     challenge = pool.challenge("MFA_SETUP", MFAS_CAN_SETUP='["SMS_MFA", "SOFTWARE_TOKEN_MFA"]')
     pool.answers("respond_to_auth_challenge", challenge)
     pool.answers(
@@ -75,7 +70,7 @@ def sets_up(pool: StubbedPool) -> None:
     is_asked_whose_name_it_is(pool)
 
 
-def shown_key(browser: Browser) -> str:
+def shown_key(browser):
     """The key on the page that sets an authenticator up."""
     page = browser.http.get(reverse("trusted_devices:sign_in_code")).content.decode()
     assert "QR code with the key below" in page
@@ -86,9 +81,7 @@ def shown_key(browser: Browser) -> str:
 
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"])
 @pytest.mark.parametrize("secret", [True, False], ids=["with secret", "without secret"])
-def test_a_newcomer_sets_password_and_authenticator_and_trusts_the_device(
-    browser: Browser, process: Process, settings: Any, flow: str, secret: bool
-) -> None:
+def test_a_newcomer_sets_password_and_authenticator_and_trusts_the_device(browser, process, settings, flow, secret):
     process.facts = process.act("new_pool", mfa="ON", required_attributes=["given_name", "email"])
     client = {} if secret else {"CLIENT_ID": process.facts["client_id"], "CLIENT_SECRET": None}
     settings.TRUSTED_DEVICES = site_settings(process, AUTH_FLOW=flow, **client)
@@ -112,7 +105,7 @@ def test_a_newcomer_sets_password_and_authenticator_and_trusts_the_device(
     assert DeviceEvent.objects.filter(action="signed_in", reason="trusted_device").exists()
 
 
-def test_a_trusted_device_skips_no_mfa_once_staff_have_set_the_password(browser: Browser, person: Person) -> None:
+def test_a_trusted_device_skips_no_mfa_once_staff_have_set_the_password(browser, person):
     browser.trusted_sign_in(person)
     person.process.act("set_password", username=person.username, password="given by staff 7")
     assert at(browser.password(person, "given by staff 7")) == "sign_in_new_password"
@@ -126,7 +119,7 @@ def test_a_trusted_device_skips_no_mfa_once_staff_have_set_the_password(browser:
 
 
 class TestAPasswordThatWasSetForSomebody:
-    def test_is_replaced_by_one_of_their_own(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    def test_is_replaced_by_one_of_their_own(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         page = browser.http.get(reverse("trusted_devices:sign_in_new_password")).content.decode()
         assert "Choose a new password" in page
@@ -146,9 +139,7 @@ class TestAPasswordThatWasSetForSomebody:
         assert browser.http.session["_auth_user_id"] == str(maria.pk)
         pool.is_done()
 
-    def test_is_replaced_before_a_second_factor_is_asked_for(
-        self, pool: StubbedPool, browser: Browser, maria: Any
-    ) -> None:
+    def test_is_replaced_before_a_second_factor_is_asked_for(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         pool.answers("respond_to_auth_challenge", pool.challenge())
         assert at(browser.new_password(PASSWORD)) == "sign_in_code"
@@ -156,16 +147,14 @@ class TestAPasswordThatWasSetForSomebody:
         pool.answers("respond_to_auth_challenge", pool.signed_in())
         assert at(browser.code("123456")) == "sign_in_trust"
 
-    def test_may_be_followed_by_setting_an_authenticator_up(
-        self, pool: StubbedPool, browser: Browser, maria: Any
-    ) -> None:
+    def test_may_be_followed_by_setting_an_authenticator_up(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         sets_up(pool)
         assert at(browser.new_password(PASSWORD)) == "sign_in_code"
         page = browser.http.get(reverse("trusted_devices:sign_in_code")).content.decode()
         assert "Set up an authenticator app" in page
 
-    def test_comes_with_what_the_pool_wants_to_know(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    def test_comes_with_what_the_pool_wants_to_know(self, pool, browser, maria):
         up_to_the_new_password(pool, browser, "given_name", "birthdate", "custom:team")
         page = browser.http.get(reverse("trusted_devices:sign_in_new_password")).content.decode()
         for label in ("First name", "Date of birth", "custom:team"):
@@ -192,8 +181,8 @@ class TestAPasswordThatWasSetForSomebody:
         pool.is_done()
 
     def test_ends_trust_and_sessions_of_devices_that_knew_the_last_one(
-        self, pool: StubbedPool, browser: Browser, maria: Any, device: Device, django_capture_on_commit_callbacks: Any
-    ) -> None:
+        self, pool, browser, maria, device, django_capture_on_commit_callbacks
+    ):
         other = Browser()
         other.http.force_login(maria, backend="django.contrib.auth.backends.ModelBackend")
         sessions.attach(device=device, session_key=other.http.session.session_key, now=timezone.now())
@@ -204,13 +193,11 @@ class TestAPasswordThatWasSetForSomebody:
         assert not other.is_signed_in
         pool.is_done()
 
-    def test_is_asked_for_without_the_device_that_was_named(
-        self, pool: StubbedPool, browser: Browser, maria: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_is_asked_for_without_the_device_that_was_named(self, pool, browser, maria, monkeypatch):
         trusts_the_device(pool, browser, "maria", SUB, DEVICE_KEY)
         named, call = [], client.PoolClient.call
 
-        def listen(self: client.PoolClient, operation: str, **params: Any) -> dict[str, Any]:
+        def listen(self, operation, **params):
             if operation == "respond_to_auth_challenge":
                 named.append("DEVICE_KEY" in params["ChallengeResponses"])
             return call(self, operation, **params)
@@ -221,15 +208,13 @@ class TestAPasswordThatWasSetForSomebody:
         up_to_the_new_password(pool, browser)
         assert named == [True, False]
 
-    def test_of_a_newcomer_makes_an_account_for_them(self, pool: StubbedPool, browser: Browser) -> None:
+    def test_of_a_newcomer_makes_an_account_for_them(self, pool, browser):
         up_to_the_new_password(pool, browser)
         pool.answers("respond_to_auth_challenge", pool.signed_in())
         assert at(browser.new_password(PASSWORD)) == "home"
         assert CognitoUser.objects.get(sub=SUB).user == get_user_model().objects.get(username="maria")
 
-    def test_of_somebody_new_under_an_old_name_is_not_the_old_ones(
-        self, pool: StubbedPool, browser: Browser, maria: Any, device: Device
-    ) -> None:
+    def test_of_somebody_new_under_an_old_name_is_not_the_old_ones(self, pool, browser, maria, device):
         CognitoUser.objects.update(sub=OTHER_SUB)
         up_to_the_new_password(pool, browser)
         assert Device.objects.remembered().get() == device
@@ -254,14 +239,14 @@ class TestAPasswordThatWasSetForSomebody:
     )  # fmt: skip
     def test_is_asked_for_again_where_the_pool_does_not_take_it(
         self,
-        pool: StubbedPool,
-        browser: Browser,
-        maria: Any,
-        caplog: pytest.LogCaptureFixture,
-        error: str,
-        message: str,
-        words: str,
-    ) -> None:
+        pool,
+        browser,
+        maria,
+        caplog,
+        error,
+        message,
+        words,
+    ):
         up_to_the_new_password(pool, browser, "phone_number")
         pool.refuses("respond_to_auth_challenge", error, message)
         response = browser.new_password(PASSWORD, attribute_0="+14155550123")
@@ -274,9 +259,7 @@ class TestAPasswordThatWasSetForSomebody:
         pool.is_done()
 
     @pytest.mark.parametrize("error", [*kinds("respond_to_auth_challenge"), "TooManyFailedAttemptsException"])
-    def test_leads_on_whatever_is_said_against_it(
-        self, pool: StubbedPool, browser: Browser, maria: Any, error: str
-    ) -> None:
+    def test_leads_on_whatever_is_said_against_it(self, pool, browser, maria, error):
         up_to_the_new_password(pool, browser)
         calls = times_called("respond_to_auth_challenge", error)
         pool.refuses("respond_to_auth_challenge", error, "Words.", status=status_of(error), times=calls)
@@ -297,7 +280,7 @@ class TestAPasswordThatWasSetForSomebody:
             sees(response, expected.get(error, (503, UNSURE)))
         pool.is_done()
 
-    def test_has_to_be_typed_twice_in_the_same_way(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    def test_has_to_be_typed_twice_in_the_same_way(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         page = reverse("trusted_devices:sign_in_new_password")
         response = browser.http.post(page, {"new_password1": PASSWORD, "new_password2": PASSWORD + " "})
@@ -306,9 +289,7 @@ class TestAPasswordThatWasSetForSomebody:
         assert PASSWORD not in response.content.decode()
         pool.is_done()
 
-    def test_is_asked_for_wherever_the_browser_goes_in_the_middle(
-        self, pool: StubbedPool, browser: Browser, maria: Any
-    ) -> None:
+    def test_is_asked_for_wherever_the_browser_goes_in_the_middle(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         for name in ("sign_in_code", "sign_in_trust"):
             assert at(browser.http.get(reverse(f"trusted_devices:{name}"))) == "sign_in_new_password"
@@ -330,9 +311,7 @@ class TestAPasswordThatWasSetForSomebody:
         ],
         ids=["twice", "names of other fields", "markup", "long", "many"],
     )
-    def test_comes_with_each_attribute_once_whatever_it_is_called(
-        self, pool: StubbedPool, browser: Browser, maria: Any, required: list[str], labels: list[str]
-    ) -> None:
+    def test_comes_with_each_attribute_once_whatever_it_is_called(self, pool, browser, maria, required, labels):
         up_to_the_new_password(pool, browser, *required)
         page = browser.http.get(reverse("trusted_devices:sign_in_new_password")).content.decode()
         assert re.findall(r'<label for="id_attribute_\d+">(.*?)</label>', page) == labels
@@ -341,15 +320,13 @@ class TestAPasswordThatWasSetForSomebody:
         assert at(browser.new_password(PASSWORD, **typed)) == "home"
 
     @pytest.mark.parametrize("listed", ["no JSON", "[null]", '[{"a": 1}]', '["\\ud800"]', '["userAttributes."]'])
-    def test_lets_nobody_in_with_attributes_that_cannot_be_asked_for(
-        self, pool: StubbedPool, browser: Browser, maria: Any, listed: str
-    ) -> None:
+    def test_lets_nobody_in_with_attributes_that_cannot_be_asked_for(self, pool, browser, maria, listed):
         pool.answers("initiate_auth", pool.half_of_srp())
         pool.answers("respond_to_auth_challenge", pool.challenge("NEW_PASSWORD_REQUIRED", requiredAttributes=listed))
         is_asked_whose_name_it_is(pool)
         sees(browser.http.post(reverse("trusted_devices:sign_in"), FORM), UNAVAILABLE)
 
-    def test_may_be_asked_for_twice(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    def test_may_be_asked_for_twice(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         again = pool.challenge("NEW_PASSWORD_REQUIRED", requiredAttributes='["userAttributes.name"]')
         pool.answers("respond_to_auth_challenge", again)
@@ -359,32 +336,26 @@ class TestAPasswordThatWasSetForSomebody:
         pool.answers("respond_to_auth_challenge", pool.signed_in())
         assert at(browser.new_password(PASSWORD, attribute_0="María")) == "home"
 
-    def test_does_not_lead_to_a_device_that_was_not_named(
-        self, pool: StubbedPool, browser: Browser, maria: Any
-    ) -> None:
+    def test_does_not_lead_to_a_device_that_was_not_named(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         pool.answers("respond_to_auth_challenge", pool.challenge("DEVICE_SRP_AUTH"))
         sees(browser.new_password(PASSWORD), (503, UNSURE))
         assert not browser.is_signed_in
         pool.is_done()
 
-    def test_of_somebody_disabled_meanwhile_lets_them_in_nowhere(
-        self, pool: StubbedPool, browser: Browser, maria: Any
-    ) -> None:
+    def test_of_somebody_disabled_meanwhile_lets_them_in_nowhere(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         get_user_model().objects.update(is_active=False)
         assert at(browser.new_password(PASSWORD)) == "sign_in"
         assert not browser.is_signed_in
         pool.is_done()
 
-    def test_that_two_tabs_send_at_once_is_taken_from_one(
-        self, pool: StubbedPool, browser: Browser, maria: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_that_two_tabs_send_at_once_is_taken_from_one(self, pool, browser, maria, monkeypatch):
         up_to_the_new_password(pool, browser)
         tab, call = Browser(), client.PoolClient.call
         tab.http.cookies = browser.http.cookies.copy()
 
-        def answer_both(self: client.PoolClient, operation: str, **params: Any) -> dict[str, Any]:
+        def answer_both(self, operation, **params):
             answer = call(self, operation, **params)
             monkeypatch.setattr(client.PoolClient, "call", call)
             pool.refuses("respond_to_auth_challenge", "NotAuthorizedException", "Invalid session for the user.")
@@ -398,13 +369,11 @@ class TestAPasswordThatWasSetForSomebody:
         assert at(browser.code("123456")) == "sign_in_trust"
         pool.is_done()
 
-    def test_is_nobody_s_business_without_a_sign_in(self, pool: StubbedPool, browser: Browser) -> None:
+    def test_is_nobody_s_business_without_a_sign_in(self, pool, browser):
         assert at(browser.http.get(reverse("trusted_devices:sign_in_new_password"))) == "sign_in"
         assert at(browser.new_password(PASSWORD)) == "sign_in"
 
-    def test_is_not_somebody_else_s_whatever_the_tokens_say(
-        self, pool: StubbedPool, browser: Browser, maria: Any
-    ) -> None:
+    def test_is_not_somebody_else_s_whatever_the_tokens_say(self, pool, browser, maria):
         up_to_the_new_password(pool, browser)
         tokens = pool.tokens(sub=OTHER_SUB)
         pool.answers("respond_to_auth_challenge", {"AuthenticationResult": tokens})
@@ -414,9 +383,7 @@ class TestAPasswordThatWasSetForSomebody:
 
 class TestAnAuthenticatorThatIsSetUp:
     @pytest.mark.parametrize("code", ["123 456", "123-456"])
-    def test_is_proved_to_the_pool_before_the_challenge_is_answered(
-        self, pool: StubbedPool, browser: Browser, maria: Any, code: str
-    ) -> None:
+    def test_is_proved_to_the_pool_before_the_challenge_is_answered(self, pool, browser, maria, code):
         up_to_the_set_up(pool, browser)
         asked = {"Session": "t" * 30, "UserCode": "123456"}
         pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30}, asked)
@@ -434,9 +401,7 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
     @pytest.mark.parametrize("code", ["12345", "1234567", "abcdef", "\u0661\u0662\u0663\u0664\u0665\u0666", "---"])
-    def test_does_not_trouble_the_pool_with_what_cannot_be_its_code(
-        self, pool: StubbedPool, browser: Browser, maria: Any, code: str
-    ) -> None:
+    def test_does_not_trouble_the_pool_with_what_cannot_be_its_code(self, pool, browser, maria, code):
         up_to_the_set_up(pool, browser)
         sees(browser.code(code), (400, MISMATCH))
         pool.is_done()
@@ -444,9 +409,7 @@ class TestAnAuthenticatorThatIsSetUp:
     @pytest.mark.parametrize(
         "key", ["short", "GEZD GNBV GY3T QOJQ", "<b>GEZDGNBVGY3TQOJQ</b>", "A" * 10_000, "\ud800" * 16]
     )
-    def test_whose_key_is_none_lets_nobody_in(
-        self, pool: StubbedPool, browser: Browser, maria: Any, key: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_whose_key_is_none_lets_nobody_in(self, pool, browser, maria, key, monkeypatch):
         pool.answers("initiate_auth", pool.half_of_srp())
         pool.answers("respond_to_auth_challenge", pool.challenge("MFA_SETUP", MFAS_CAN_SETUP='["SOFTWARE_TOKEN_MFA"]'))
         monkeypatch.setattr(pool.stubs[False], "_validate_operation_response", lambda *args: None)
@@ -454,7 +417,7 @@ class TestAnAuthenticatorThatIsSetUp:
         is_asked_whose_name_it_is(pool)
         sees(browser.http.post(reverse("trusted_devices:sign_in"), FORM), UNAVAILABLE)
 
-    def test_is_the_last_factor_that_is_asked_for(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    def test_is_the_last_factor_that_is_asked_for(self, pool, browser, maria):
         up_to_the_set_up(pool, browser)
         pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30})
         pool.answers("respond_to_auth_challenge", pool.challenge())
@@ -463,9 +426,7 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
     @pytest.mark.parametrize("allowed", [True, False])
-    def test_has_the_device_remembered_at_once_where_every_device_is(
-        self, pool: StubbedPool, browser: Browser, maria: Any, settings: Any, allowed: bool
-    ) -> None:
+    def test_has_the_device_remembered_at_once_where_every_device_is(self, pool, browser, maria, settings, allowed):
         policy = {} if allowed else {"POLICY": "tests.web.views.policies.OffersWhatItForbids"}
         settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "TRACKING": "always", **policy}
         up_to_the_set_up(pool, browser)
@@ -478,9 +439,7 @@ class TestAnAuthenticatorThatIsSetUp:
         assert Device.objects.remembered().count() == allowed
         pool.is_done()
 
-    def test_is_not_theirs_whose_name_somebody_disabled_has_now(
-        self, pool: StubbedPool, browser: Browser, maria: Any
-    ) -> None:
+    def test_is_not_theirs_whose_name_somebody_disabled_has_now(self, pool, browser, maria):
         up_to_the_set_up(pool, browser)
         other = get_user_model().objects.create_user("other", is_active=False)
         CognitoUser.objects.create(user=other, sub=OTHER_SUB)
@@ -490,15 +449,15 @@ class TestAnAuthenticatorThatIsSetUp:
         assert not browser.is_signed_in
 
     def test_ends_trust_that_was_given_after_another_factor(
-        self, pool: StubbedPool, browser: Browser, maria: Any, device: Device, django_capture_on_commit_callbacks: Any
-    ) -> None:
+        self, pool, browser, maria, device, django_capture_on_commit_callbacks
+    ):
         with django_capture_on_commit_callbacks(execute=True):
             up_to_the_set_up(pool, browser, trusted=True)
         device.refresh_from_db()
         assert (device.status, device.status_reason) == ("not_remembered", "mfa_changed")
         pool.is_done()
 
-    def test_is_all_that_can_be_set_up_here(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    def test_is_all_that_can_be_set_up_here(self, pool, browser, maria):
         pool.answers("initiate_auth", pool.half_of_srp())
         pool.answers("respond_to_auth_challenge", pool.challenge("MFA_SETUP", MFAS_CAN_SETUP='["SMS_MFA"]'))
         response = browser.http.post(reverse("trusted_devices:sign_in"), FORM)
@@ -507,9 +466,7 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
     @pytest.mark.parametrize("given", [{}, {"Session": "t" * 30}, {"SecretCode": "GEZDGNBVGY3TQOJQ"}])
-    def test_without_a_key_or_a_session_lets_nobody_in(
-        self, pool: StubbedPool, browser: Browser, maria: Any, given: dict[str, str]
-    ) -> None:
+    def test_without_a_key_or_a_session_lets_nobody_in(self, pool, browser, maria, given):
         pool.answers("initiate_auth", pool.half_of_srp())
         pool.answers("respond_to_auth_challenge", pool.challenge("MFA_SETUP", MFAS_CAN_SETUP='["SOFTWARE_TOKEN_MFA"]'))
         pool.answers("associate_software_token", given)
@@ -517,9 +474,7 @@ class TestAnAuthenticatorThatIsSetUp:
         assert not browser.is_signed_in
 
     @pytest.mark.parametrize("error", kinds("associate_software_token"))
-    def test_whose_key_cannot_be_had_lets_nobody_in(
-        self, pool: StubbedPool, browser: Browser, maria: Any, error: str
-    ) -> None:
+    def test_whose_key_cannot_be_had_lets_nobody_in(self, pool, browser, maria, error):
         pool.answers("initiate_auth", pool.half_of_srp())
         pool.answers("respond_to_auth_challenge", pool.challenge("MFA_SETUP", MFAS_CAN_SETUP='["SOFTWARE_TOKEN_MFA"]'))
         calls = times_called("associate_software_token", error)
@@ -530,9 +485,7 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
     @pytest.mark.parametrize("error", kinds("verify_software_token"))
-    def test_leads_on_whatever_is_said_against_its_code(
-        self, pool: StubbedPool, browser: Browser, maria: Any, error: str
-    ) -> None:
+    def test_leads_on_whatever_is_said_against_its_code(self, pool, browser, maria, error):
         up_to_the_set_up(pool, browser)
         calls = times_called("verify_software_token", error)
         pool.refuses("verify_software_token", error, "Words.", status=status_of(error), times=calls)
@@ -550,7 +503,7 @@ class TestAnAuthenticatorThatIsSetUp:
             sees(response, expected.get(error, UNAVAILABLE))
         pool.is_done()
 
-    def test_does_not_work_while_the_pool_says_so(self, pool: StubbedPool, browser: Browser, maria: Any) -> None:
+    def test_does_not_work_while_the_pool_says_so(self, pool, browser, maria):
         up_to_the_set_up(pool, browser)
         pool.answers("verify_software_token", {"Status": "ERROR", "Session": "u" * 30})
         sees(browser.code("123456"), (400, MISMATCH))
@@ -558,7 +511,7 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
 
-def test_a_new_password_that_was_not_asked_for_is_not_taken(pool: StubbedPool, maria: Any) -> None:
+def test_a_new_password_that_was_not_asked_for_is_not_taken(pool, maria):
     state = PoolSignIn(username="maria", challenge="SMS_MFA", session="s").dump()
     conversation = CognitoSignIn().resume(maria, state, client=ClientInfo())
     assert conversation.new_password is None

@@ -8,10 +8,8 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -30,7 +28,7 @@ STEP = 30
 PREFIX = "COGNITO_TEST_"
 AHEAD = int(os.environ.get(PREFIX + "STEPS_AHEAD") or 0)
 """How many codes of the future the pool takes."""
-_used: list[int] = []
+_used = []
 
 
 @dataclass
@@ -41,7 +39,7 @@ class RealPerson:
     password: str
     key: bytes
 
-    def code(self) -> str:
+    def code(self):
         """Return a code that was not used before, waiting for it where that takes it."""
         step = max([int(time.time()) // STEP, *(used + 1 for used in _used)])
         while step > int(time.time()) // STEP + AHEAD:
@@ -51,7 +49,7 @@ class RealPerson:
 
 
 @pytest.fixture(autouse=True)
-def _site(settings: Any) -> None:
+def _site(settings):
     names = ("USER_POOL_ID", "CLIENT_ID", "CLIENT_SECRET", "ENDPOINT_URL", "REGION", "AUTH_FLOW")
     given = {name: os.environ[PREFIX + name] for name in names if os.environ.get(PREFIX + name)}
     kept = {name: value for name, value in settings.TRUSTED_DEVICES.items() if name != "MFA"}
@@ -63,35 +61,35 @@ def _site(settings: Any) -> None:
 
 
 @pytest.fixture
-def person() -> RealPerson:
+def person():
     secret = os.environ[PREFIX + "TOTP_SECRET"].replace(" ", "").upper()
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
     return RealPerson(os.environ[PREFIX + "USERNAME"], os.environ[PREFIX + "PASSWORD"], key)
 
 
 @pytest.fixture
-def browser(db: None) -> Iterator[Browser]:
+def browser(db):
     yield Browser()
     devices.forget(list(Device.objects.all()), by=By())
 
 
-def trusted(browser: Browser, person: Any) -> Device:
+def trusted(browser, person):
     assert at(browser.password(person)) == "sign_in_code"
     assert at(browser.code(person.code())) == "sign_in_trust"
     assert at(browser.trust("test of trusted_devices")) == "home"
     return Device.objects.get()
 
 
-def in_the_pool(device: Device) -> str | None:
+def in_the_pool(device):
     owned = {each.device_key: each.status for each in PoolOwner().list_devices(device.user)}
     return owned.get(device.device_key)
 
 
-def test_the_pool_is_set_up_as_the_how_to_says() -> None:
+def test_the_pool_is_set_up_as_the_how_to_says():
     assert [message.msg for message in [*checks.check_options(), *checks.check_pool()]] == []
 
 
-def test_a_device_is_trusted_stopped_and_forgotten(browser: Browser, person: Any) -> None:
+def test_a_device_is_trusted_stopped_and_forgotten(browser, person):
     device = trusted(browser, person)
     assert in_the_pool(device) == "remembered"
     assert get_tokens(browser.http.session, now=timezone.now() + timedelta(days=1) - timedelta(hours=23)).access
@@ -105,7 +103,7 @@ def test_a_device_is_trusted_stopped_and_forgotten(browser: Browser, person: Any
     assert in_the_pool(device) is None
 
 
-def test_the_sweep_and_the_comparison(browser: Browser, person: Any) -> None:
+def test_the_sweep_and_the_comparison(browser, person):
     device = trusted(browser, person)
     now = timezone.now()
     found = [each.drift.get(device.device_key) for each in comparison.compare(since=now, now=now, mend=False)]
@@ -115,6 +113,6 @@ def test_the_sweep_and_the_comparison(browser: Browser, person: Any) -> None:
     assert CognitoUser.objects.count() == 1
 
 
-def test_a_wrong_password_is_refused(browser: Browser, person: Any) -> None:
+def test_a_wrong_password_is_refused(browser, person):
     person.password += "x"
     assert browser.password(person).status_code == 400

@@ -1,17 +1,15 @@
 """The suite for a real pool is one: it passes against the pool of these tests, named as Amazon's would be."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 
-from tests.cognito.conftest import ROOT, Process, new_person
+from tests.cognito.conftest import ROOT, new_person
 
 SUITE = "tests/cognito/test_real_pool.py"
 
 
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments, **environ):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COGNITO_TEST_"))}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments],
@@ -24,7 +22,7 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_passes_at_a_pool_that_the_variables_name(process: Process, db: None) -> None:
+def test_it_passes_at_a_pool_that_the_variables_name(process, db):
     person = new_person(process, totp=True)
     done = run(
         SUITE,
@@ -41,7 +39,7 @@ def test_it_passes_at_a_pool_that_the_variables_name(process: Process, db: None)
     assert "4 passed" in done.stdout
 
 
-def test_it_is_not_even_collected_otherwise() -> None:
+def test_it_is_not_even_collected_otherwise():
     done = run("tests/cognito", "--collect-only", STRICT_SERVICES="1")
     assert "test_sign_in.py" in done.stdout
     assert "test_real_pool.py" not in done.stdout

@@ -1,7 +1,5 @@
 """The sweep, and comparing mirror and pool, against a pool in another process."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from io import StringIO
 
@@ -9,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from tests.cognito.conftest import Browser, Person, Process, at, new_person
+from tests.cognito.conftest import at, new_person
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.owners import remote
 from trusted_devices.services import comparison, devices, expiry, transitions
@@ -19,11 +17,11 @@ from trusted_devices.types import By
 DAY = timedelta(days=1)
 
 
-def statuses(person: Person) -> list[str]:
+def statuses(person):
     return [device["status"] for device in person.devices()]
 
 
-def test_devices_whose_trust_has_ended_are_not_remembered_in_the_pool_either(browser: Browser, person: Person) -> None:
+def test_devices_whose_trust_has_ended_are_not_remembered_in_the_pool_either(browser, person):
     browser.trusted_sign_in(person)
     later = timezone.now() + 61 * DAY
     assert list(expiry.expire_due(now=later)) == [1]
@@ -34,14 +32,14 @@ def test_devices_whose_trust_has_ended_are_not_remembered_in_the_pool_either(bro
     assert list(expiry.expire_due(now=later)) == []
 
 
-def test_trust_ends_on_its_date_though_the_pool_remembers_the_device(browser: Browser, person: Person) -> None:
+def test_trust_ends_on_its_date_though_the_pool_remembers_the_device(browser, person):
     browser.trusted_sign_in(person)
     Device.objects.update(trust_expires_at=timezone.now())
     assert at(browser.password(person)) == "sign_in_code"
     assert statuses(person) == ["remembered"]
 
 
-def test_trusting_again_gives_the_browser_a_new_device_of_the_same_name(browser: Browser, person: Person) -> None:
+def test_trusting_again_gives_the_browser_a_new_device_of_the_same_name(browser, person):
     browser.trusted_sign_in(person, "laptop")
     old = Device.objects.get()
     Device.objects.update(trust_expires_at=timezone.now())
@@ -56,13 +54,11 @@ def test_trusting_again_gives_the_browser_a_new_device_of_the_same_name(browser:
     assert at(browser.password(person)) == "home"
 
 
-def test_a_worker_that_died_before_writing_leaves_the_device_to_the_next(
-    browser: Browser, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_died_before_writing_leaves_the_device_to_the_next(browser, person, monkeypatch):
     browser.trusted_sign_in(person)
     later = timezone.now() + 61 * DAY
 
-    def die(*args: object, **kwargs: object) -> None:
+    def die(*args, **kwargs):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -75,16 +71,14 @@ def test_a_worker_that_died_before_writing_leaves_the_device_to_the_next(
     assert Device.objects.get().status == "not_remembered"
 
 
-def test_what_another_worker_has_claimed_is_left_to_it(browser: Browser, person: Person) -> None:
+def test_what_another_worker_has_claimed_is_left_to_it(browser, person):
     browser.trusted_sign_in(person)
     assert remote._claim(Device.objects.get())
     assert sum(expiry.expire_due(now=timezone.now() + 61 * DAY)) == 0
     assert statuses(person) == ["remembered"]
 
 
-def test_trust_that_was_renewed_while_the_pool_was_told_is_given_back_there(
-    browser: Browser, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trust_that_was_renewed_while_the_pool_was_told_is_given_back_there(browser, person, monkeypatch):
     from trusted_devices.owners.pool import PoolOwner
 
     browser.trusted_sign_in(person)
@@ -100,7 +94,7 @@ def test_trust_that_was_renewed_while_the_pool_was_told_is_given_back_there(
     assert (Device.objects.get().status, statuses(person)) == ("remembered", ["remembered"])
 
 
-def test_the_plan_says_when_the_sweep_will_be_done(browser: Browser, person: Person) -> None:
+def test_the_plan_says_when_the_sweep_will_be_done(browser, person):
     browser.trusted_sign_in(person)
     out = StringIO()
     call_command("expire_devices", plan=True, stdout=out)
@@ -110,7 +104,7 @@ def test_the_plan_says_when_the_sweep_will_be_done(browser: Browser, person: Per
     assert plan.done_at > timezone.now() + 61 * DAY
 
 
-def test_staff_forget_a_device_in_the_pool_and_here(browser: Browser, person: Person) -> None:
+def test_staff_forget_a_device_in_the_pool_and_here(browser, person):
     browser.trusted_sign_in(person)
     devices.forget(list(Device.objects.all()), by=By())
     assert person.devices() == []
@@ -118,7 +112,7 @@ def test_staff_forget_a_device_in_the_pool_and_here(browser: Browser, person: Pe
     assert at(browser.password(person)) == "sign_in_code"
 
 
-def test_trust_that_staff_end_ends_in_the_pool_too(browser: Browser, person: Person) -> None:
+def test_trust_that_staff_end_ends_in_the_pool_too(browser, person):
     browser.trusted_sign_in(person)
     devices.stop_trusting(list(Device.objects.all()), reason="staff_stopped", by=By())
     assert statuses(person) == ["not_remembered"]
@@ -134,15 +128,13 @@ class TestComparing:
             for key, kind in found.drift.items()
         }
 
-    def test_what_agrees_is_left_alone(self, browser: Browser, person: Person) -> None:
+    def test_what_agrees_is_left_alone(self, browser, person):
         browser.trusted_sign_in(person)
         assert self.compare() == {}
         assert CognitoUser.objects.get().synced_at is not None
         assert statuses(person) == ["remembered"]
 
-    def test_a_device_that_the_pool_forgot_is_forgotten_here(
-        self, browser: Browser, person: Person, process: Process
-    ) -> None:
+    def test_a_device_that_the_pool_forgot_is_forgotten_here(self, browser, person, process):
         browser.trusted_sign_in(person)
         key = Device.objects.get().device_key
         process.act("forget", device_key=key)
@@ -151,9 +143,7 @@ class TestComparing:
         assert self.compare() == {key: Drift.UNKNOWN_THERE}
         assert not Device.objects.exists()
 
-    def test_a_device_that_only_the_pool_knows_is_listed_here_and_skips_no_mfa(
-        self, browser: Browser, person: Person
-    ) -> None:
+    def test_a_device_that_only_the_pool_knows_is_listed_here_and_skips_no_mfa(self, browser, person):
         browser.trusted_sign_in(person, "laptop")
         key = Device.objects.get().device_key
         Device.objects.all().delete()
@@ -165,9 +155,7 @@ class TestComparing:
         assert self.compare() == {}
 
     @pytest.mark.parametrize("there", ["remembered", "not_remembered"])
-    def test_where_they_disagree_nobody_remembers_the_device(
-        self, browser: Browser, person: Person, process: Process, there: str
-    ) -> None:
+    def test_where_they_disagree_nobody_remembers_the_device(self, browser, person, process, there):
         browser.trusted_sign_in(person)
         device = Device.objects.get()
         if there == "remembered":
@@ -179,7 +167,7 @@ class TestComparing:
         assert self.compare() == {device.device_key: expected}
         assert (Device.objects.get().status, statuses(person)) == ("not_remembered", ["not_remembered"])
 
-    def test_a_run_that_was_interrupted_goes_on_where_it_stopped(self, browser: Browser, process: Process) -> None:
+    def test_a_run_that_was_interrupted_goes_on_where_it_stopped(self, browser, process):
         for _ in range(3):
             browser.trusted_sign_in(new_person(process, totp=True))
         began = timezone.now()
@@ -190,7 +178,7 @@ class TestComparing:
         assert comparison.count(since=began) == 1
         assert len(list(comparison.compare(since=began, now=timezone.now()))) == 1
 
-    def test_the_command_reports(self, browser: Browser, person: Person, process: Process) -> None:
+    def test_the_command_reports(self, browser, person, process):
         browser.trusted_sign_in(person)
         process.act("forget", device_key=Device.objects.get().device_key)
         out = StringIO()
@@ -198,9 +186,7 @@ class TestComparing:
         assert "Users compared: 1" in out.getvalue()
         assert "Devices unknown to the owner, forgotten here: 1" in out.getvalue()
 
-    def test_a_user_whom_the_pool_deleted_has_no_devices(
-        self, browser: Browser, person: Person, process: Process
-    ) -> None:
+    def test_a_user_whom_the_pool_deleted_has_no_devices(self, browser, person, process):
         browser.trusted_sign_in(person)
         process.act("delete_user", username=person.username)
         assert list(self.compare().values()) == [Drift.UNKNOWN_THERE]

@@ -1,11 +1,8 @@
 """Pools, clients and access keys."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 from joserfc.jwk import RSAKey
 
@@ -16,7 +13,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 KEY_SECRET = "an-access-key-secret"
 
 
-def make_pool(**fields: Any) -> UserPool:
+def make_pool(**fields):
     """A pool as the demo's: opt-in, MFA let off on remembered devices."""
     defaults = {"name": "test pool", "tracking": "opt_in", "mfa": "OPTIONAL", "keep_srp_verifiers": True}
     pool = UserPool.objects.create(**{**defaults, **fields})
@@ -34,13 +31,13 @@ def make_pool(**fields: Any) -> UserPool:
 
 
 @cache
-def _rsa_key() -> dict[str, Any]:
+def _rsa_key():
     """One RSA key for all pools: making them is slow, and has tests of its own."""
     key = RSAKey.generate_key(signing.KEY_BITS, {"use": "sig", "alg": signing.ALGORITHM}, private=True)
     return dict(key.as_dict(private=True))
 
 
-def make_client(pool: UserPool, *, secret: str = "", **fields: Any) -> UserPoolClient:
+def make_client(pool, *, secret="", **fields):
     """A client that may do everything."""
     client = UserPoolClient(pool=pool, **{"name": "test client", "auth_flows": list(AUTH_FLOWS), **fields})
     if secret:
@@ -49,7 +46,7 @@ def make_client(pool: UserPool, *, secret: str = "", **fields: Any) -> UserPoolC
     return client
 
 
-def make_access_key(*pools: UserPool, operations: tuple[str, ...] = ("*",), **fields: Any) -> AccessKey:
+def make_access_key(*pools, operations=("*",), **fields):
     """An access key for everything, or for some pools."""
     key = AccessKey.objects.create(
         name="test", sealed_secret=sigv4.new_secret(KEY_SECRET), operations=list(operations), **fields

@@ -1,3 +1,3 @@
 """Routes without the endpoint."""
 
-urlpatterns: list[object] = []
+urlpatterns = []

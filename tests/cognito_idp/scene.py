@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -19,8 +17,6 @@ from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.crypto.verifier import make_device_secret
 from trusted_devices.models import DeviceEvent
 
-Params = dict[str, Any]
-
 
 @dataclass
 class Scene:
@@ -31,49 +27,49 @@ class Scene:
     app: App
     totp: TOTPDevice
 
-    def call(self, operation: str, params: Params) -> Params:
+    def call(self, operation, params):
         """The answer; raises Refused for an error."""
         signed = operations()[operation].access is Access.SIGNED
         return self.admin.call(operation, **params) if signed else self.wire.call(operation, **params)
 
-    def raw(self, operation: str, params: Params) -> Any:
+    def raw(self, operation, params):
         """The response."""
         signed = operations()[operation].access is Access.SIGNED
         return self.admin.raw(operation, params) if signed else self.wire.raw(operation, body_of(params))
 
     @property
-    def pool(self) -> UserPool:
+    def pool(self):
         return self.app.pool
 
     @cached_property
-    def token(self) -> str:
+    def token(self):
         """An access token of a sign-in with MFA and a remembered device."""
         return self.app.remembered_device(self.totp).access_token
 
     @property
-    def device(self) -> Params:
+    def device(self):
         return {"AccessToken": self.token, "DeviceKey": self.app.device_key}
 
     @property
-    def client(self) -> Params:
+    def client(self):
         return {"ClientId": self.app.client.client_id}
 
     @property
-    def pool_user(self) -> Params:
+    def pool_user(self):
         return {"UserPoolId": self.pool.pool_id, "Username": self.app.username}
 
     @property
-    def pool_user_device(self) -> Params:
+    def pool_user_device(self):
         return {"DeviceKey": self.device["DeviceKey"], **self.pool_user}
 
     @property
-    def pool_client(self) -> Params:
+    def pool_client(self):
         return {"UserPoolId": self.pool.pool_id, **self.client}
 
-    def password(self, **more: str | None) -> Params:
+    def password(self, **more):
         return {"USERNAME": self.app.username, "PASSWORD": self.app.password, **more}
 
-    def code(self) -> Params:
+    def code(self):
         """A first factor passed, and the code that is due."""
         self.app.device_key = None
         return {
@@ -83,7 +79,7 @@ class Scene:
             "ChallengeResponses": {"USERNAME": self.app.username, "SOFTWARE_TOKEN_MFA_CODE": totp_code(self.totp)},
         }
 
-    def unconfirmed(self) -> Params:
+    def unconfirmed(self):
         """A device key that its sign-in was just given."""
         metadata = self.app.sign_in(self.totp)["NewDeviceMetadata"]
         key, group = metadata["DeviceKey"], metadata["DeviceGroupKey"]
@@ -91,29 +87,29 @@ class Scene:
         config = secret.verifier.to_config()
         return {"AccessToken": self.app.access_token, "DeviceKey": key, "DeviceSecretVerifierConfig": config}
 
-    def event(self) -> Params:
+    def event(self):
         """A sign-in of the user's."""
         self.token  # noqa: B018 - signs in
         event = self.admin.call("AdminListUserAuthEvents", **self.pool_user)["AuthEvents"][0]
         return {**self.pool_user, "EventId": event["EventId"], "FeedbackValue": "Valid"}
 
-    def feedback(self) -> Params:
+    def feedback(self):
         """The same, with the token that the user was sent."""
         params = self.event()
         token = feedback_token(self.pool, DeviceEvent.objects.filter(action="signed_in").latest("pk"))
         return {**params, "FeedbackToken": token}
 
-    def new_software_token(self) -> Params:
+    def new_software_token(self):
         """A software token that is being set up, and its first code."""
         self.wire.call("AssociateSoftwareToken", AccessToken=self.token)
         return {"AccessToken": self.token, "UserCode": totp_code(TOTPDevice.objects.get(confirmed=False))}
 
-    def params(self, operation: str) -> Params:
+    def params(self, operation):
         """What ``operation`` answers without an error."""
         return GOOD[operation](self)
 
 
-GOOD: dict[str, Callable[[Scene], Params]] = {
+GOOD = {
     "InitiateAuth": lambda s: {**s.client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": s.password()},
     "RespondToAuthChallenge": Scene.code,
     "GetTokensFromRefreshToken": lambda s: {
@@ -164,7 +160,7 @@ GOOD: dict[str, Callable[[Scene], Params]] = {
 }
 
 
-def new_password(scene: Scene) -> Params:
+def new_password(scene):
     """NEW_PASSWORD_REQUIRED, of a user who lacks a name that the pool requires."""
     UserPool.objects.update(required_attributes=["given_name"])
     user = scene.totp.user
@@ -188,13 +184,13 @@ def new_password(scene: Scene) -> Params:
     }
 
 
-def srp_begin(scene: Scene) -> Params:
+def srp_begin(scene):
     """USER_SRP_AUTH."""
     parameters = {"USERNAME": scene.app.username, "SRP_A": ClientSession.start().srp_a}
     return {**scene.client, "AuthFlow": "USER_SRP_AUTH", "AuthParameters": parameters}
 
 
-def srp_answer(scene: Scene) -> Params:
+def srp_answer(scene):
     """PASSWORD_VERIFIER."""
     session = ClientSession.start()
     parameters = {"USERNAME": scene.app.username, "SRP_A": session.srp_a}
@@ -203,7 +199,7 @@ def srp_answer(scene: Scene) -> Params:
     return {**scene.client, "ChallengeName": "PASSWORD_VERIFIER", "ChallengeResponses": responses}
 
 
-def device_begin(scene: Scene) -> Params:
+def device_begin(scene):
     """DEVICE_SRP_AUTH."""
     if scene.app.device_key is None:
         scene.app.remembered_device(scene.totp)
@@ -216,7 +212,7 @@ def device_begin(scene: Scene) -> Params:
     return {**scene.client, "ChallengeName": "DEVICE_SRP_AUTH", "Session": session, "ChallengeResponses": responses}
 
 
-def device_answer(scene: Scene) -> Params:
+def device_answer(scene):
     """DEVICE_PASSWORD_VERIFIER."""
     params, session = device_begin(scene), ClientSession.start()
     params["ChallengeResponses"]["SRP_A"] = session.srp_a

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -16,16 +15,16 @@ from trusted_devices.cognito_idp.models import AccessKey
 
 
 def signed_headers(
-    key_id: str,
-    secret: str,
-    operation: str,
-    body: bytes,
+    key_id,
+    secret,
+    operation,
+    body,
     *,
-    path: str,
-    region: str = "us-east-1",
-    service: str = "cognito-idp",
-    extra: dict[str, str] | None = None,
-) -> dict[str, str]:
+    path,
+    region="us-east-1",
+    service="cognito-idp",
+    extra=None,
+):
     """The headers that botocore sends with a call; it signs ``extra`` ones as well."""
     request = AWSRequest(
         "POST",
@@ -50,10 +49,10 @@ class Admin:
     key: AccessKey
     secret: str = KEY_SECRET
 
-    def raw(self, operation: str, params: dict[str, Any], **changes: str) -> Any:
+    def raw(self, operation, params, **changes):
         body = body_of(params)
         headers = signed_headers(self.key.access_key_id, self.secret, operation, body, path=self.wire.path)
         return self.wire.raw(operation, body, **{**headers, **changes})
 
-    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+    def call(self, operation, **params):
         return answer_of(operation, self.raw(operation, params))

@@ -1,14 +1,9 @@
 """Admin calls about users, devices and events."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import SECRET, make_pool
-from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Refused, totp_code
 from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
@@ -17,16 +12,16 @@ from trusted_devices.models import Device, DeviceEvent
 
 
 @pytest.fixture(autouse=True)
-def no_throttle(settings: Any) -> None:
+def no_throttle(settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
 
 
 @pytest.fixture
-def names(mfa_app: App) -> dict[str, str]:
+def names(mfa_app):
     return {"UserPoolId": mfa_app.pool.pool_id, "Username": "maria"}
 
 
-def statuses(admin: Admin, names: dict[str, str]) -> list[str]:
+def statuses(admin, names):
     devices = admin.call("AdminListDevices", **names)["Devices"]
     return [
         attribute["Value"]
@@ -36,9 +31,7 @@ def statuses(admin: Admin, names: dict[str, str]) -> list[str]:
     ]
 
 
-def test_staff_see_confirmed_devices_with_seven_attributes(
-    admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str]
-) -> None:
+def test_staff_see_confirmed_devices_with_seven_attributes(admin, mfa_app, totp, names):
     mfa_app.sign_in(totp)
     assert admin.call("AdminListDevices", **names) == {"Devices": []}
     mfa_app.confirm("Pixel 9")
@@ -57,9 +50,7 @@ def test_staff_see_confirmed_devices_with_seven_attributes(
     assert statuses(admin, names) == ["not_remembered"]
 
 
-def test_staff_stop_and_take_up_again_the_trust_in_a_device(
-    admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str]
-) -> None:
+def test_staff_stop_and_take_up_again_the_trust_in_a_device(admin, mfa_app, totp, names):
     mfa_app.remembered_device(totp)
     expires = Device.objects.get().trust_expires_at
     update = {**names, "DeviceKey": mfa_app.device_key}
@@ -79,7 +70,7 @@ def test_staff_stop_and_take_up_again_the_trust_in_a_device(
     ]
 
 
-def test_a_device_that_staff_remember_before_its_mfa_is_asked_once(admin: Admin, app: App, user: Any) -> None:
+def test_a_device_that_staff_remember_before_its_mfa_is_asked_once(admin, app, user):
     app.sign_in()
     app.confirm()
     names = {"UserPoolId": app.pool.pool_id, "Username": "maria"}
@@ -94,7 +85,7 @@ def test_a_device_that_staff_remember_before_its_mfa_is_asked_once(admin: Admin,
     assert app.password_sign_in()["ChallengeName"] == "DEVICE_SRP_AUTH"
 
 
-def test_staff_forget_a_device(admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str]) -> None:
+def test_staff_forget_a_device(admin, mfa_app, totp, names):
     mfa_app.remembered_device(totp)
     assert admin.raw("AdminForgetDevice", {**names, "DeviceKey": mfa_app.device_key}).content == b""
     assert not Device.objects.exists()
@@ -118,9 +109,7 @@ def test_staff_forget_a_device(admin: Admin, mfa_app: App, totp: TOTPDevice, nam
         ("AdminUpdateAuthEventFeedback", {"EventId": "x", "FeedbackValue": "Valid"}, "UserNotFoundException"),
     ],
 )
-def test_unknown_users_unknown_pools_and_unknown_devices(
-    admin: Admin, pool: UserPool, user: Any, operation: str, extra: dict[str, str], name: str
-) -> None:
+def test_unknown_users_unknown_pools_and_unknown_devices(admin, pool, user, operation, extra, name):
     with pytest.raises(Refused) as refused:
         admin.call(operation, UserPoolId=pool.pool_id, Username="nobody", **extra)
     assert (refused.value.name, refused.value.message) == (name, "User does not exist.")
@@ -133,7 +122,7 @@ def test_unknown_users_unknown_pools_and_unknown_devices(
         assert refused.value.message == "Device does not exist."
 
 
-def test_a_user_is_found_by_name_sub_and_alias(admin: Admin, pool: UserPool, user: Any, other_user: Any) -> None:
+def test_a_user_is_found_by_name_sub_and_alias(admin, pool, user, other_user):
     by_name = admin.call("AdminGetUser", UserPoolId=pool.pool_id, Username="maria")
     sub = by_name["UserAttributes"][0]["Value"]
     assert admin.call("AdminGetUser", UserPoolId=pool.pool_id, Username=sub) == by_name
@@ -147,9 +136,7 @@ def test_a_user_is_found_by_name_sub_and_alias(admin: Admin, pool: UserPool, use
         admin.call("AdminGetUser", UserPoolId=pool.pool_id, Username="maria@example.com")
 
 
-def test_admin_sign_in_logs_what_the_server_says_of_its_user(
-    admin: Admin, mfa_app: App, totp: TOTPDevice, settings: Any
-) -> None:
+def test_admin_sign_in_logs_what_the_server_says_of_its_user(admin, mfa_app, totp, settings):
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "STORED_IP": "full"}
     context = {
         "IpAddress": "198.51.100.7",
@@ -176,7 +163,7 @@ def test_admin_sign_in_logs_what_the_server_says_of_its_user(
     assert (event.ip_address, event.user_agent) == ("198.51.100.7", "Phone/1.0")
 
 
-def test_a_sign_in_logs_what_a_browser_hints_of_itself(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_sign_in_logs_what_a_browser_hints_of_itself(mfa_app, totp):
     mfa_app.wire.headers = {
         "User-Agent": "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0.0.0 Safari/537.36",
         "Sec-CH-UA": '"Chromium";v="140", "Microsoft Edge";v="140"',
@@ -186,7 +173,7 @@ def test_a_sign_in_logs_what_a_browser_hints_of_itself(mfa_app: App, totp: TOTPD
     assert "(hints: browser=Edge; system=Windows)" in DeviceEvent.objects.get(action="signed_in").user_agent
 
 
-def test_a_client_of_another_pool_is_unknown(admin: Admin, mfa_app: App) -> None:
+def test_a_client_of_another_pool_is_unknown(admin, mfa_app):
     with pytest.raises(Refused, match=r"User pool client .* does not exist\."):
         admin.call(
             "AdminInitiateAuth",
@@ -196,13 +183,11 @@ def test_a_client_of_another_pool_is_unknown(admin: Admin, mfa_app: App) -> None
         )
 
 
-def test_a_clients_word_for_its_address_is_taken_only_as_configured(
-    wire: Any, secret_client: UserPoolClient, user: Any, settings: Any
-) -> None:
+def test_a_clients_word_for_its_address_is_taken_only_as_configured(wire, secret_client, user, settings):
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "STORED_IP": "full"}
     app = App(wire, secret_client, "maria", "correct horse", secret=SECRET)
 
-    def signed_in_from() -> str | None:
+    def signed_in_from():
         wire.call(
             "InitiateAuth",
             ClientId=secret_client.client_id,
@@ -217,9 +202,7 @@ def test_a_clients_word_for_its_address_is_taken_only_as_configured(
     assert signed_in_from() == "198.51.100.7"
 
 
-def test_everybodys_sessions_end_by_an_admin_call(
-    admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str]
-) -> None:
+def test_everybodys_sessions_end_by_an_admin_call(admin, mfa_app, totp, names):
     mfa_app.remembered_device(totp)
     assert admin.call("AdminUserGlobalSignOut", **names) == {}
     with pytest.raises(Refused, match="Access Token has been revoked"):
@@ -227,9 +210,7 @@ def test_everybodys_sessions_end_by_an_admin_call(
     assert mfa_app.password_sign_in()["ChallengeName"] == "DEVICE_SRP_AUTH"
 
 
-def test_auth_events_are_read_from_the_activity_log(
-    admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str]
-) -> None:
+def test_auth_events_are_read_from_the_activity_log(admin, mfa_app, totp, names):
     mfa_app.password = "wrong"
     with pytest.raises(Refused):
         mfa_app.password_sign_in()
@@ -252,9 +233,7 @@ def test_auth_events_are_read_from_the_activity_log(
         admin.call("AdminListUserAuthEvents", **names, NextToken="garbage")
 
 
-def test_feedback_on_an_event_by_staff_and_by_a_feedback_token(
-    admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str], other_user: Any
-) -> None:
+def test_feedback_on_an_event_by_staff_and_by_a_feedback_token(admin, mfa_app, totp, names, other_user):
     mfa_app.sign_in(totp)
     (event,) = admin.call("AdminListUserAuthEvents", **names)["AuthEvents"]
     said = {**names, "EventId": event["EventId"], "FeedbackValue": "Invalid"}
@@ -276,7 +255,7 @@ def test_feedback_on_an_event_by_staff_and_by_a_feedback_token(
         admin.call("AdminUpdateAuthEventFeedback", **{**said, "Username": "tom"})
 
 
-def test_without_threat_protection_there_are_no_events(admin: Admin, names: dict[str, str]) -> None:
+def test_without_threat_protection_there_are_no_events(admin, names):
     UserPool.objects.update(threat_protection=False)
     with pytest.raises(Refused, match="UserPoolAddOnNotEnabledException"):
         admin.call("AdminListUserAuthEvents", **names)
@@ -284,9 +263,7 @@ def test_without_threat_protection_there_are_no_events(admin: Admin, names: dict
         admin.call("AdminUpdateAuthEventFeedback", **names, EventId="x", FeedbackValue="Valid")
 
 
-def test_a_recycled_user_name_inherits_nothing(
-    admin: Admin, mfa_app: App, totp: TOTPDevice, names: dict[str, str]
-) -> None:
+def test_a_recycled_user_name_inherits_nothing(admin, mfa_app, totp, names):
     mfa_app.remembered_device(totp)
     sub = accounts.get_pool_user(mfa_app.pool, totp.user).sub
     totp.user.delete()

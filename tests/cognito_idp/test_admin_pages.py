@@ -1,39 +1,34 @@
 """The admin's pages of pools, clients, users and access keys."""
 
-from __future__ import annotations
-
 import re
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client
 from django.urls import reverse
 
 from tests.admin.conftest import signed_in
 from tests.cognito_idp.factories import make_pool
 from tests.cognito_idp.signed import Admin
-from tests.cognito_idp.wire import App, Wire
+from tests.cognito_idp.wire import App
 from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import AccessKey, SigningKey, UserPool, UserPoolClient
 from trusted_devices.models import Device
 
 
 @pytest.fixture
-def desk(db: None) -> Client:
+def desk(db):
     """A superuser's browser."""
-    browser: Client = signed_in(get_user_model().objects.create_superuser("olga", "olga@example.com", "pw"))
-    return browser
+    return signed_in(get_user_model().objects.create_superuser("olga", "olga@example.com", "pw"))
 
 
-def url(model: str, page: str, *args: Any) -> str:
+def url(model, page, *args):
     return reverse(f"admin:trusted_devices_cognito_idp_{model}_{page}", args=args)
 
 
 POOL = {"name": "Shop", "pool_id": "us-east-1_Shop1", "tracking": "opt_in", "mfa": "OPTIONAL"}
 
 
-def test_a_pool_is_made_and_can_be_signed_in_to(desk: Client, user: Any) -> None:
+def test_a_pool_is_made_and_can_be_signed_in_to(desk, user):
     response = desk.post(url("userpool", "add"), {**POOL, "trust_period": "30 00:00:00", "software_token_mfa": "on"})
     assert response.status_code == 302, response.context["errors"]
     pool = UserPool.objects.get()
@@ -49,14 +44,14 @@ def test_a_pool_is_made_and_can_be_signed_in_to(desk: Client, user: Any) -> None
     "wrong",
     [{"pool_id": "no underscore"}, {"pool_id": "a_b_c"}, {"trust_period": "500 00:00:00"}, {"trust_period": "-1"}],
 )
-def test_a_pool_that_could_not_work_is_refused(desk: Client, wrong: dict[str, str]) -> None:
+def test_a_pool_that_could_not_work_is_refused(desk, wrong):
     response = desk.post(url("userpool", "add"), {**POOL, **wrong})
     assert response.status_code == 200
     assert next(iter(wrong)) in response.context["adminform"].form.errors
     assert not UserPool.objects.exists()
 
 
-def test_keys_are_rotated_by_an_action(desk: Client, pool: UserPool) -> None:
+def test_keys_are_rotated_by_an_action(desk, pool):
     response = desk.post(
         url("userpool", "changelist"), {"action": "rotate_keys", "_selected_action": [pool.pk]}, follow=True
     )
@@ -64,7 +59,7 @@ def test_keys_are_rotated_by_an_action(desk: Client, pool: UserPool) -> None:
     assert SigningKey.objects.count() == 4
 
 
-def test_deleting_a_pool_forgets_its_devices_unless_it_is_protected(desk: Client, app: App) -> None:
+def test_deleting_a_pool_forgets_its_devices_unless_it_is_protected(desk, app):
     app.remembered_device(None)
     UserPool.objects.update(deletion_protection=True)
     pool = app.pool
@@ -91,14 +86,13 @@ CLIENT = {
 }
 
 
-def secret_on(page: str) -> str:
+def secret_on(page):
     found = re.findall(r"<code>([^<]+)</code>", page)
     assert len(found) == 2, page
-    secret: str = found[1]
-    return secret
+    return found[1]
 
 
-def test_a_clients_secret_is_shown_once(desk: Client, pool: UserPool, user: Any, wire: Wire) -> None:
+def test_a_clients_secret_is_shown_once(desk, pool, user, wire):
     response = desk.post(url("userpoolclient", "add"), {**CLIENT, "pool": pool.pk, "with_secret": "on"})
     assert response.status_code == 200
     assert "no-store" in response["Cache-Control"]
@@ -116,7 +110,7 @@ def test_a_clients_secret_is_shown_once(desk: Client, pool: UserPool, user: Any,
     assert (client.name, accounts.client_secret(client)) == ("renamed", secret)
 
 
-def test_a_client_without_a_secret_shows_none(desk: Client, pool: UserPool) -> None:
+def test_a_client_without_a_secret_shows_none(desk, pool):
     assert desk.post(url("userpoolclient", "add"), {**CLIENT, "pool": pool.pk}).status_code == 302
     assert not UserPoolClient.objects.get().has_secret
     wrong = {**CLIENT, "pool": pool.pk, "access_token_validity": "00:01:00", "auth_session_validity": "60"}
@@ -124,7 +118,7 @@ def test_a_client_without_a_secret_shows_none(desk: Client, pool: UserPool) -> N
     assert set(errors) == {"access_token_validity", "auth_session_validity"}
 
 
-def test_an_access_keys_secret_is_shown_once_and_signs(desk: Client, pool: UserPool, wire: Wire) -> None:
+def test_an_access_keys_secret_is_shown_once_and_signs(desk, pool, wire):
     made = {"name": "backend", "operations": "AdminList*\nDescribeUserPool", "pools": [pool.pk], "is_active": "on"}
     response = desk.post(url("accesskey", "add"), made)
     assert response.status_code == 200, response.content
@@ -146,13 +140,13 @@ def test_an_access_keys_secret_is_shown_once_and_signs(desk: Client, pool: UserP
     assert (key.name, key.sealed_secret) == ("renamed", sealed)
 
 
-def test_an_access_key_for_an_operation_that_does_not_exist_is_refused(desk: Client) -> None:
+def test_an_access_key_for_an_operation_that_does_not_exist_is_refused(desk):
     response = desk.post(url("accesskey", "add"), {"name": "x", "operations": "AdminFly", "is_active": "on"})
     assert "AdminFly" in str(response.context["adminform"].form.errors["operations"])
     assert not AccessKey.objects.exists()
 
 
-def test_a_user_is_given_a_phone_number(desk: Client, pool: UserPool, user: Any) -> None:
+def test_a_user_is_given_a_phone_number(desk, pool, user):
     pool_user = accounts.get_pool_user(pool, user)
     page = url("pooluser", "change", pool_user.pk)
     assert desk.post(page, {"phone_number": "+491701234567"}).status_code == 302
@@ -162,9 +156,7 @@ def test_a_user_is_given_a_phone_number(desk: Client, pool: UserPool, user: Any)
     assert desk.get(url("pooluser", "add")).status_code == 403
 
 
-def test_a_user_can_be_made_to_set_a_new_password_and_attributes(
-    desk: Client, pool: UserPool, app: App, user: Any
-) -> None:
+def test_a_user_can_be_made_to_set_a_new_password_and_attributes(desk, pool, app, user):
     chosen = {"required_attributes": ["given_name", "email"]}
     page = url("userpool", "change", pool.pk)
     assert desk.post(page, {**POOL, **chosen}).status_code == 302
@@ -182,13 +174,13 @@ def test_a_user_can_be_made_to_set_a_new_password_and_attributes(
     assert "AuthenticationResult" in app.password_sign_in()
 
 
-def test_a_pool_requires_no_attribute_that_it_could_not_ask_for(desk: Client) -> None:
+def test_a_pool_requires_no_attribute_that_it_could_not_ask_for(desk):
     response = desk.post(url("userpool", "add"), {**POOL, "required_attributes": ["shoe_size"]})
     assert "shoe_size" in str(response.context["adminform"].form.errors["required_attributes"])
     assert not UserPool.objects.exists()
 
 
-def test_pools_are_deleted_together_unless_one_of_them_is_protected(desk: Client, app: App) -> None:
+def test_pools_are_deleted_together_unless_one_of_them_is_protected(desk, app):
     app.sign_in()
     app.confirm()
     kept = make_pool(deletion_protection=True)
@@ -202,22 +194,20 @@ def test_pools_are_deleted_together_unless_one_of_them_is_protected(desk: Client
 
 
 @pytest.mark.parametrize("model", ["userpool", "userpoolclient", "pooluser", "accesskey"])
-def test_lists_cost_the_same_however_long_they_are(
-    desk: Client, app: App, model: str, django_assert_max_num_queries: Any
-) -> None:
+def test_lists_cost_the_same_however_long_they_are(desk, app, model, django_assert_max_num_queries):
     app.sign_in()
     with django_assert_max_num_queries(12):
         assert desk.get(url(model, "changelist")).status_code == 200
 
 
-def test_staff_without_permission_see_none_of_it(db: None) -> None:
+def test_staff_without_permission_see_none_of_it(db):
     browser = signed_in(get_user_model().objects.create_user("hana", "h@example.com", "pw", is_staff=True))
     for model in ("userpool", "userpoolclient", "pooluser", "accesskey"):
         assert browser.get(url(model, "changelist")).status_code == 403
 
 
 @pytest.mark.parametrize("model", ["userpool", "userpoolclient", "pooluser", "accesskey"])
-def test_a_list_that_is_asked_for_nonsense_says_so(desk: Client, model: str) -> None:
+def test_a_list_that_is_asked_for_nonsense_says_so(desk, model):
     large = "9" * 30
     nonsense = [f"id__in={large}", f"id__exact={large}", f"pool__id__exact={large}", "user=maria", "id__in=x", "pool=x"]
     for query in nonsense:

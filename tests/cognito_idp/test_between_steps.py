@@ -1,18 +1,14 @@
 """What changes on the site while a sign-in is under way, and what a site forgets with its SECRET_KEY."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
 
 from tests.broken_database import interrupted
 from tests.cognito_idp.factories import SECRET, make_client
-from tests.cognito_idp.scene import Params, Scene, device_answer, device_begin, srp_answer
-from tests.cognito_idp.signed import Admin
-from tests.cognito_idp.wire import App, Refused, Wire, body_of, decoded
+from tests.cognito_idp.scene import device_answer, device_begin, srp_answer
+from tests.cognito_idp.wire import App, Refused, body_of, decoded
 from trusted_devices.cognito_idp.models import FailedAttempts, RefreshToken, UserPool
 from trusted_devices.crypto import modexp
 from trusted_devices.models import Device
@@ -24,11 +20,11 @@ NO_DEVICE = ("ResourceNotFoundException", "Device does not exist.")
 
 
 @pytest.fixture(autouse=True)
-def no_throttle(settings: Any) -> None:
+def no_throttle(settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
 
 
-def refusal(scene: Scene, params: Params) -> tuple[str, str]:
+def refusal(scene, params):
     """What the answer to a challenge is refused with."""
     with pytest.raises(Refused) as refused:
         scene.call("RespondToAuthChallenge", params)
@@ -36,7 +32,7 @@ def refusal(scene: Scene, params: Params) -> tuple[str, str]:
     return refused.value.name, refused.value.message
 
 
-def respond(scene: Scene, params: Params) -> Params:
+def respond(scene, params):
     """The answer to the answer of a challenge."""
     return scene.call("RespondToAuthChallenge", params)
 
@@ -44,7 +40,7 @@ def respond(scene: Scene, params: Params) -> Params:
 # The device's steps
 
 
-def test_nobody_is_told_from_somebody_without_a_first_factor(scene: Scene) -> None:
+def test_nobody_is_told_from_somebody_without_a_first_factor(scene):
     params = device_begin(scene)
     del params["Session"]
     params["ChallengeResponses"]["USERNAME"] = "nobody"
@@ -52,14 +48,14 @@ def test_nobody_is_told_from_somebody_without_a_first_factor(scene: Scene) -> No
 
 
 @pytest.mark.parametrize("step", [device_begin, device_answer])
-def test_a_device_proves_nothing_where_devices_are_no_longer_tracked(scene: Scene, step: Any) -> None:
+def test_a_device_proves_nothing_where_devices_are_no_longer_tracked(scene, step):
     params = step(scene)
     UserPool.objects.update(tracking="off")
     assert refusal(scene, params) == INCORRECT
 
 
 @pytest.mark.parametrize("step", [device_begin, device_answer])
-def test_a_new_password_ends_a_sign_in_that_waits_for_its_device(scene: Scene, step: Any) -> None:
+def test_a_new_password_ends_a_sign_in_that_waits_for_its_device(scene, step):
     params = step(scene)
     user = scene.totp.user
     user.set_password("another one")
@@ -68,13 +64,13 @@ def test_a_new_password_ends_a_sign_in_that_waits_for_its_device(scene: Scene, s
 
 
 @pytest.mark.parametrize("step", [device_begin, device_answer])
-def test_a_device_that_is_forgotten_meanwhile_does_not_exist(scene: Scene, step: Any) -> None:
+def test_a_device_that_is_forgotten_meanwhile_does_not_exist(scene, step):
     params = step(scene)
     devices.forget(list(Device.objects.all()), by=By())
     assert refusal(scene, params) == NO_DEVICE
 
 
-def test_a_device_forgotten_while_its_proof_is_noted_does_not_exist(scene: Scene) -> None:
+def test_a_device_forgotten_while_its_proof_is_noted_does_not_exist(scene):
     params = device_answer(scene)
     signed_in = RefreshToken.objects.count()
     # The proof is verified with the device at hand; the next statement that touches it finds it gone.
@@ -83,7 +79,7 @@ def test_a_device_forgotten_while_its_proof_is_noted_does_not_exist(scene: Scene
     assert RefreshToken.objects.count() == signed_in
 
 
-def test_a_device_that_loses_its_trust_before_its_proof_leaves_mfa_due(scene: Scene) -> None:
+def test_a_device_that_loses_its_trust_before_its_proof_leaves_mfa_due(scene):
     params = device_answer(scene)
     devices.stop_trusting(list(Device.objects.all()), reason=StatusReason.STAFF_STOPPED, by=By())
     answer = respond(scene, params)
@@ -95,13 +91,13 @@ def test_a_device_that_loses_its_trust_before_its_proof_leaves_mfa_due(scene: Sc
 # The second factor's
 
 
-def test_a_user_who_is_disabled_meanwhile_hears_so(scene: Scene) -> None:
+def test_a_user_who_is_disabled_meanwhile_hears_so(scene):
     params = scene.code()
     type(scene.totp.user).objects.update(is_active=False)
     assert refusal(scene, params) == ("NotAuthorizedException", "User is disabled.")
 
 
-def test_setting_up_a_factor_takes_minutes_at_most(scene: Scene) -> None:
+def test_setting_up_a_factor_takes_minutes_at_most(scene):
     scene.totp.delete()
     UserPool.objects.update(mfa="ON")
     with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
@@ -128,7 +124,7 @@ def test_setting_up_a_factor_takes_minutes_at_most(scene: Scene) -> None:
 # Guessing
 
 
-def test_wrong_guesses_are_counted_anew_after_the_longest_wait(scene: Scene) -> None:
+def test_wrong_guesses_are_counted_anew_after_the_longest_wait(scene):
     password, scene.app.password = scene.app.password, "wrong"
     with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
         for expected in (1, 2, 3, 4, 5):
@@ -144,17 +140,15 @@ def test_wrong_guesses_are_counted_anew_after_the_longest_wait(scene: Scene) -> 
         assert not FailedAttempts.objects.exists()
 
 
-def test_srp_costs_the_same_for_known_and_unknown_users(
-    scene: Scene, other_user: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_srp_costs_the_same_for_known_and_unknown_users(scene, other_user, monkeypatch):
     scene.app.password_sign_in()
-    counted: list[int] = []
+    counted = []
 
-    def count(base: int, exponent: int, modulus: int, /) -> int:
+    def count(base, exponent, modulus, /):
         counted.append(exponent.bit_length())
         return pow(base, exponent, modulus)
 
-    def costs(username: str) -> int:
+    def costs(username):
         scene.app.username, scene.app.password = username, "wrong"
         params = srp_answer(scene)
         with monkeypatch.context() as patched:
@@ -168,10 +162,8 @@ def test_srp_costs_the_same_for_known_and_unknown_users(
     assert costs("maria") == costs("nobody") == costs("tom") == 2
 
 
-def test_a_megabyte_of_srp_a_is_refused_before_anything_is_computed(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_arguments: Any) -> int:
+def test_a_megabyte_of_srp_a_is_refused_before_anything_is_computed(scene, monkeypatch):
+    def never(*_arguments):
         raise AssertionError("it was exponentiated")
 
     monkeypatch.setattr(modexp, "implementation", lambda: "python")
@@ -190,9 +182,7 @@ def test_a_megabyte_of_srp_a_is_refused_before_anything_is_computed(
 # What was sealed under a SECRET_KEY that is no more
 
 
-def test_what_can_no_longer_be_read_is_made_anew_or_refused(
-    wire: Wire, admin: Admin, app: App, srp_user: Any, settings: Any
-) -> None:
+def test_what_can_no_longer_be_read_is_made_anew_or_refused(wire, admin, app, srp_user, settings):
     confidential = App(wire, make_client(app.pool, secret=SECRET), "maria", "correct horse", secret=SECRET)
     confidential.sign_in()
     settings.SECRET_KEY = "another-key-" + "y" * 40
@@ -205,9 +195,7 @@ def test_what_can_no_longer_be_read_is_made_anew_or_refused(
         confidential.password_sign_in()
 
 
-def test_a_key_that_was_replaced_is_read_on_as_a_fallback(
-    wire: Wire, admin: Admin, app: App, srp_user: Any, settings: Any
-) -> None:
+def test_a_key_that_was_replaced_is_read_on_as_a_fallback(wire, admin, app, srp_user, settings):
     confidential = App(wire, make_client(app.pool, secret=SECRET), "maria", "correct horse", secret=SECRET)
     before = confidential.sign_in()["AccessToken"]
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
@@ -222,7 +210,7 @@ def test_a_key_that_was_replaced_is_read_on_as_a_fallback(
 
 
 @pytest.mark.parametrize("operation", ["UpdateDeviceStatus", "AdminUpdateDeviceStatus"])
-def test_a_device_forgotten_while_it_is_being_remembered_does_not_exist(scene: Scene, operation: str) -> None:
+def test_a_device_forgotten_while_it_is_being_remembered_does_not_exist(scene, operation):
     params = {**scene.params(operation), "DeviceRememberedStatus": "remembered"}
     Device.objects.update(status="not_remembered")
     with (

@@ -1,9 +1,5 @@
 """The endpoint's options and checks."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -12,14 +8,14 @@ from trusted_devices.cognito_idp import checks, conf, senders
 
 
 @pytest.fixture
-def configure(settings: Any) -> Any:
-    def change(**options: Any) -> None:
+def configure(settings):
+    def change(**options):
         settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "COGNITO_IDP": options}
 
     return change
 
 
-def test_without_options_the_region_is_the_sites(configure: Any) -> None:
+def test_without_options_the_region_is_the_sites(configure):
     configure()
     assert conf.get_options() == conf.Options(REGION="local")
     with pytest.raises(ImproperlyConfigured, match="must name the ENDPOINT"):
@@ -43,14 +39,14 @@ def test_without_options_the_region_is_the_sites(configure: Any) -> None:
         {"ENDPIONT": "http://example.com"},
     ],
 )
-def test_options_that_could_not_work_are_named(configure: Any, options: dict[str, Any]) -> None:
+def test_options_that_could_not_work_are_named(configure, options):
     configure(**options)
     with pytest.raises(ImproperlyConfigured, match=next(iter(options))):
         conf.get_options()
     assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito_idp.E002"]
 
 
-def test_a_sender_that_does_not_exist_is_an_error(configure: Any) -> None:
+def test_a_sender_that_does_not_exist_is_an_error(configure):
     configure(ENDPOINT="https://example.com/idp", SMS_SENDER="nowhere.send")
     assert [message.id for message in checks.check_options()] == ["trusted_devices_cognito_idp.E002"]
     configure(ENDPOINT="https://example.com/idp")
@@ -58,7 +54,7 @@ def test_a_sender_that_does_not_exist_is_an_error(configure: Any) -> None:
     assert senders.get_sender() is None
 
 
-def test_a_missing_library_and_slow_arithmetic_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_and_slow_arithmetic_are_told(monkeypatch):
     assert checks.check_installation() == []
     monkeypatch.setattr(checks, "find_spec", lambda _name: None)
     monkeypatch.setattr(checks.modexp, "implementation", lambda: "python")
@@ -68,15 +64,13 @@ def test_a_missing_library_and_slow_arithmetic_are_told(monkeypatch: pytest.Monk
     assert checks.check_arithmetic() == []
 
 
-def test_the_deployment_check_says_which_modular_exponentiation_is_in_use(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_deployment_check_says_which_modular_exponentiation_is_in_use(monkeypatch, capsys):
     for implementation, said in (("gmpy2", "SRP computes with gmpy2"), ("python", "SRP computes in pure Python")):
         monkeypatch.setattr(checks.modexp, "implementation", lambda implementation=implementation: implementation)
         call_command("check", "--deploy", "--tag", checks.TAG)
         assert said in capsys.readouterr().err
 
 
-def test_the_demos_sender_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demos_sender_prints(capsys):
     senders.console("+49", "code")
     assert capsys.readouterr().out == "Text message to +49: code\n"

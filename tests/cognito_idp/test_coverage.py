@@ -1,15 +1,11 @@
 """The registry against botocore's model and the documentation."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.validate import ParamValidator
 from django.core.management import call_command
 
-from tests.cognito_idp.scene import Scene
 from tests.cognito_idp.wire import decoded
 from trusted_devices.cognito_idp.protocol import service_model
 from trusted_devices.cognito_idp.registry import Access, operations
@@ -17,14 +13,14 @@ from trusted_devices.cognito_idp.registry import Access, operations
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cognito-operations.md"
 
 
-def test_the_page_in_the_documentation_is_the_generated_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_in_the_documentation_is_the_generated_one(capsys):
     call_command("cognito_operations")
     assert PAGE.read_text() == capsys.readouterr().out, (
         "run: manage.py cognito_operations > docs/reference/cognito-operations.md"
     )
 
 
-def test_every_operation_is_one_of_cognitos_and_authorised_as_there() -> None:
+def test_every_operation_is_one_of_cognitos_and_authorised_as_there():
     model = service_model()
     for name, operation in operations().items():
         unsigned = model.operation_model(name).auth_type == "none"
@@ -33,7 +29,7 @@ def test_every_operation_is_one_of_cognitos_and_authorised_as_there() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("operation", operations())
-def test_an_answer_has_the_members_and_types_that_clients_expect(scene: Scene, operation: str, settings: Any) -> None:
+def test_an_answer_has_the_members_and_types_that_clients_expect(scene, operation, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     response = scene.raw(operation, scene.params(operation))
     assert response.status_code == 200

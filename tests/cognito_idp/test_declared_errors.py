@@ -1,18 +1,14 @@
 """Every operation and every error that is declared for it: provoked here with its text, or not raised for a reason."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.cognito_idp.scene import Params, Scene, new_password, srp_answer, srp_begin
+from tests.cognito_idp.scene import new_password, srp_answer, srp_begin
 from tests.cognito_idp.wire import Refused, declared, decoded
 from trusted_devices.cognito_idp import endpoint
 from trusted_devices.cognito_idp.coverage import NEVER_RAISED
@@ -26,7 +22,7 @@ NO_DEVICE = "Device does not exist."
 NO_SUCH_KEY = "us-east-1_00000000-0000-0000-0000-000000000000"
 ADMIN_SIGN_IN = ("AdminInitiateAuth", "AdminRespondToAuthChallenge")
 
-MINIMAL: Params = {
+MINIMAL = {
     "AccessToken": "garbage",
     "AuthFlow": "USER_PASSWORD_AUTH",
     "ChallengeName": "SMS_MFA",
@@ -46,36 +42,35 @@ MINIMAL: Params = {
 }
 
 
-def members(operation: str) -> set[str]:
+def members(operation):
     return set(service_model().operation_model(operation).input_shape.members)
 
 
-def minimal(operation: str) -> Params:
+def minimal(operation):
     """A request that is well formed and means nothing to this site."""
     required = set(service_model().operation_model(operation).input_shape.required_members)
     return {name: MINIMAL[name] for name in required | (members(operation) & {"AccessToken"})}
 
 
 # What a provocation does: prepares the site and returns the request that is then refused.
-Provoke = Callable[[Scene], Params]
-ROWS: list[tuple[str, str, str, Provoke]] = []
+ROWS = []
 
 
-def row(operation: str, error: str, message: str, provoke: Provoke) -> None:
+def row(operation, error, message, provoke):
     ROWS.append((operation, error, message, provoke))
 
 
-def twins(operation: str, error: str, message: str, provoke: Provoke) -> None:
+def twins(operation, error, message, provoke):
     """The same for InitiateAuth or RespondToAuthChallenge and for its Admin twin."""
     row(operation, error, message, provoke)
     row(f"Admin{operation}", error, message, lambda s: {"UserPoolId": s.pool.pool_id, **provoke(s)})
 
 
-def unusable(operation: str) -> Provoke:
+def unusable(operation):
     return lambda _s: minimal(operation)
 
 
-def changed(operation: str, **changes: Any) -> Provoke:
+def changed(operation, **changes):
     return lambda s: {**s.params(operation), **changes}
 
 
@@ -99,37 +94,37 @@ for name, known in operations().items():
             name,
             error,
             "User does not exist.",
-            lambda s, name=name: {**minimal(name), "UserPoolId": s.pool.pool_id},  # type: ignore[misc]
+            lambda s, name=name: {**minimal(name), "UserPoolId": s.pool.pool_id},
         )
     if known.access is Access.SIGNED and "ClientId" in members(name):
         row(
             name,
             "ResourceNotFoundException",
             "User pool client nobody does not exist.",
-            lambda s, name=name: {**minimal(name), "UserPoolId": s.pool.pool_id},  # type: ignore[misc]
+            lambda s, name=name: {**minimal(name), "UserPoolId": s.pool.pool_id},
         )
 
 # Beginning to sign in
 
 
-def begin(scene: Scene, **parameters: str | None) -> Params:
+def begin(scene, **parameters):
     """By password, or by SRP if there is no password among ``parameters``."""
     return {**scene.client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": scene.password(**parameters)}
 
 
-def telling(scene: Scene) -> Scene:
+def telling(scene):
     """A client that may tell who exists."""
     UserPoolClient.objects.update(prevent_user_existence_errors=False)
     return scene
 
 
-def without_any_factor(scene: Scene) -> Scene:
+def without_any_factor(scene):
     """Everybody has to have a factor, and nobody can set one up."""
     UserPool.objects.update(mfa="ON", software_token_mfa=False)
     return scene
 
 
-def mailed_just_now(scene: Scene) -> Scene:
+def mailed_just_now(scene):
     """A code has just been mailed; the next one has to wait."""
     TOTPDevice.objects.all().delete()
     UserPool.objects.update(email_mfa=True)
@@ -153,25 +148,25 @@ twins("InitiateAuth", "InvalidUserPoolConfigurationException", CANNOT_SET_UP, la
 # Answering challenges
 
 
-def with_verifier(scene: Scene) -> Scene:
+def with_verifier(scene):
     """The pool keeps the user's verifier since they signed in by password."""
     scene.app.password_sign_in()
     return scene
 
 
-def used(scene: Scene) -> Params:
+def used(scene):
     params = scene.code()
     scene.wire.call("RespondToAuthChallenge", **params)
     return params
 
 
-def wrong_code(scene: Scene) -> Params:
+def wrong_code(scene):
     params = scene.code()
     params["ChallengeResponses"]["SOFTWARE_TOKEN_MFA_CODE"] = "000000"
     return params
 
 
-def guessed_too_often(scene: Scene) -> Params:
+def guessed_too_often(scene):
     """django-otp makes the next guess wait."""
     params = wrong_code(scene)
     with pytest.raises(Refused):
@@ -179,13 +174,13 @@ def guessed_too_often(scene: Scene) -> Params:
     return params
 
 
-def token_removed(scene: Scene) -> Params:
+def token_removed(scene):
     params = scene.code()
     scene.totp.delete()
     return params
 
 
-def choice_of_nothing(scene: Scene) -> Params:
+def choice_of_nothing(scene):
     UserPool.objects.update(email_mfa=True)
     EmailDevice.objects.create(user=scene.totp.user, name="mail", confirmed=True)
     session = scene.app.password_sign_in()["Session"]
@@ -193,31 +188,31 @@ def choice_of_nothing(scene: Scene) -> Params:
     return {**scene.client, "ChallengeName": "SELECT_MFA_TYPE", "Session": session, "ChallengeResponses": responses}
 
 
-def proved_without_any_factor(scene: Scene) -> Params:
+def proved_without_any_factor(scene):
     params = srp_answer(with_verifier(scene))
     without_any_factor(scene)
     return params
 
 
-def common_password(scene: Scene) -> Params:
+def common_password(scene):
     params = new_password(scene)
     params["ChallengeResponses"]["NEW_PASSWORD"] = "password"
     return params
 
 
-def without_the_name(scene: Scene) -> Params:
+def without_the_name(scene):
     params = new_password(scene)
     params["ChallengeResponses"]["userAttributes.given_name"] = ""
     return params
 
 
-def with_an_address(scene: Scene) -> Params:
+def with_an_address(scene):
     params = new_password(scene)
     params["ChallengeResponses"]["userAttributes.email"] = "another@example.com"
     return params
 
 
-def address_of_another(scene: Scene) -> Params:
+def address_of_another(scene):
     users = get_user_model().objects
     users.update(email="")
     users.create_user("tom", "tom@example.com", "battery staple")
@@ -259,14 +254,14 @@ twins("RespondToAuthChallenge", "InvalidUserPoolConfigurationException", CANNOT_
 # Tokens
 
 
-def rotated(scene: Scene) -> Params:
+def rotated(scene):
     UserPoolClient.objects.update(rotate_refresh_tokens=True)
     params = scene.params("GetTokensFromRefreshToken")
     scene.wire.call("GetTokensFromRefreshToken", **params)
     return params
 
 
-def not_revocable(scene: Scene) -> Params:
+def not_revocable(scene):
     UserPoolClient.objects.update(enable_token_revocation=False)
     return scene.params("RevokeToken")
 
@@ -294,13 +289,13 @@ row(
 # Devices and software tokens
 
 
-def confirmed_before(scene: Scene) -> Params:
+def confirmed_before(scene):
     params = scene.unconfirmed()
     scene.wire.call("ConfirmDevice", **params)
     return params
 
 
-def without_software_tokens(scene: Scene) -> Params:
+def without_software_tokens(scene):
     UserPool.objects.update(software_token_mfa=False, mfa="OFF")
     return {"AccessToken": scene.app.sign_in()["AccessToken"]}
 
@@ -340,8 +335,8 @@ row(
 # Events
 
 
-def without_events(operation: str) -> Provoke:
-    def provoke(scene: Scene) -> Params:
+def without_events(operation):
+    def provoke(scene):
         params = scene.params(operation)
         UserPool.objects.update(threat_protection=False)
         return params
@@ -349,7 +344,7 @@ def without_events(operation: str) -> Provoke:
     return provoke
 
 
-def pruned(scene: Scene) -> Params:
+def pruned(scene):
     params = scene.feedback()
     DeviceEvent.objects.all().delete()
     return params
@@ -394,7 +389,7 @@ DECLARED = {(name, error) for name in operations() for error in declared(name)}
 PROVOKED = {(name, error) for name, error, _message, _provoke in ROWS} | set(product(operations(), EVERYWHERE))
 
 
-def test_every_declared_error_is_provoked_or_not_raised_for_a_reason() -> None:
+def test_every_declared_error_is_provoked_or_not_raised_for_a_reason():
     assert set(NEVER_RAISED) | set(ELSEWHERE) <= {error for _name, error in DECLARED}
     unexplained = {
         (name, error) for name, error in DECLARED - PROVOKED if error not in NEVER_RAISED and error not in ELSEWHERE
@@ -404,7 +399,7 @@ def test_every_declared_error_is_provoked_or_not_raised_for_a_reason() -> None:
     assert not {error for _name, error in PROVOKED} & set(NEVER_RAISED)
 
 
-def refused(scene: Scene, operation: str, params: Params) -> tuple[int, str, str]:
+def refused(scene, operation, params):
     """Return status, name and message of the error."""
     with pytest.raises(Refused) as refused:
         scene.call(operation, params)
@@ -416,9 +411,7 @@ def refused(scene: Scene, operation: str, params: Params) -> tuple[int, str, str
     ROWS,
     ids=[f"{name}-{error}-{position}" for position, (name, error, _message, _provoke) in enumerate(ROWS)],
 )
-def test_a_declared_error_has_its_name_and_text(
-    scene: Scene, operation: str, error: str, message: str, provoke: Provoke, settings: Any
-) -> None:
+def test_a_declared_error_has_its_name_and_text(scene, operation, error, message, provoke, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 3600 if error == "TooManyRequestsException" else 0
     settings.OTP_EMAIL_COOLDOWN_DURATION = 3600
     settings.AUTH_PASSWORD_VALIDATORS = [
@@ -428,13 +421,13 @@ def test_a_declared_error_has_its_name_and_text(
     assert refused(scene, operation, params) == (400, error, message)
 
 
-def test_every_operation_names_what_is_missing(scene: Scene) -> None:
+def test_every_operation_names_what_is_missing(scene):
     for operation in operations():
         failures = [
             f"Value null at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
             for name in service_model().operation_model(operation).input_shape.required_members
         ]
-        params: Params = {}
+        params = {}
         if not failures:
             params = {"Session": "short"}
             failures = [
@@ -445,8 +438,8 @@ def test_every_operation_names_what_is_missing(scene: Scene) -> None:
         assert refused(scene, operation, params) == (400, "InvalidParameterException", message), operation
 
 
-def test_a_failure_of_the_site_is_its_own_and_tells_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_call: Any) -> Any:
+def test_a_failure_of_the_site_is_its_own_and_tells_nothing(scene, monkeypatch):
+    def fail(_call):
         raise RuntimeError("secret details")
 
     failing = {name: replace(operation, handler=fail) for name, operation in operations().items()}
@@ -457,7 +450,7 @@ def test_a_failure_of_the_site_is_its_own_and_tells_nothing(scene: Scene, monkey
         assert decoded(response) == {"__type": "InternalErrorException", "message": "Something went wrong."}
 
 
-def test_a_key_that_may_not_hears_so_before_anything_else(scene: Scene) -> None:
+def test_a_key_that_may_not_hears_so_before_anything_else(scene):
     scene.admin.key.operations = ["AdminNothing"]
     scene.admin.key.save()
     for name, operation in operations().items():

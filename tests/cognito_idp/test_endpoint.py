@@ -1,17 +1,13 @@
 """The HTTP side: framing, CORS, both forms of an error, and bodies that are no requests."""
 
-from __future__ import annotations
-
 import json
-from typing import Any
 
 import pytest
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import UnreadablePostError
 from django.test import Client
 
-from tests.cognito_idp.wire import JSON, App, Wire, decoded
-from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from tests.cognito_idp.wire import JSON, decoded
 
 pytestmark = pytest.mark.django_db
 
@@ -19,13 +15,11 @@ TARGET = "AWSCognitoIdentityProviderService."
 DEEP = b"[" * 100_000
 
 
-def post(
-    body: bytes, *, target: str = TARGET + "InitiateAuth", content_type: str = JSON, path: str = "/cognito-idp/"
-) -> Any:
+def post(body, *, target=TARGET + "InitiateAuth", content_type=JSON, path="/cognito-idp/"):
     return Client().post(path, body, content_type=content_type, headers={"X-Amz-Target": target})
 
 
-def test_an_error_has_both_forms(app_client: UserPoolClient) -> None:
+def test_an_error_has_both_forms(app_client):
     response = post(json.dumps({"ClientId": "nobody", "AuthFlow": "USER_SRP_AUTH"}).encode())
     assert response.status_code == 400
     assert response["Content-Type"] == JSON
@@ -41,7 +35,7 @@ def test_an_error_has_both_forms(app_client: UserPoolClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/cognito-idp", "/cognito-idp/"])
-def test_both_spellings_of_the_path_answer(path: str) -> None:
+def test_both_spellings_of_the_path_answer(path):
     assert decoded(post(b"{}", path=path))["__type"] == "InvalidParameterException"
     preflight = Client().options(path, headers={"Access-Control-Request-Headers": "content-type,x-custom"})
     assert preflight.status_code == 200
@@ -50,7 +44,7 @@ def test_both_spellings_of_the_path_answer(path: str) -> None:
     assert preflight["Access-Control-Max-Age"] == "172800"
 
 
-def test_a_preflight_without_headers_is_allowed_what_the_clients_send() -> None:
+def test_a_preflight_without_headers_is_allowed_what_the_clients_send():
     allowed = Client().options("/cognito-idp/")["Access-Control-Allow-Headers"]
     assert {"content-type", "x-amz-target", "x-amz-user-agent", "cache-control"} <= set(allowed.split(", "))
     assert (
@@ -61,8 +55,8 @@ def test_a_preflight_without_headers_is_allowed_what_the_clients_send() -> None:
     )
 
 
-def test_a_body_that_breaks_off_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_request: WSGIRequest) -> bytes:
+def test_a_body_that_breaks_off_is_refused(monkeypatch):
+    def broken(_request):
         raise UnreadablePostError
 
     monkeypatch.setattr(WSGIRequest, "body", property(broken))
@@ -70,7 +64,7 @@ def test_a_body_that_breaks_off_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     assert (response.status_code, decoded(response)["__type"]) == (400, "SerializationException")
 
 
-def test_no_cookie_and_no_csrf_token_are_needed_nor_set() -> None:
+def test_no_cookie_and_no_csrf_token_are_needed_nor_set():
     client = Client(enforce_csrf_checks=True)
     response = client.post("/cognito-idp/", b"{}", content_type=JSON, headers={"X-Amz-Target": TARGET + "GetUser"})
     assert response.status_code == 400
@@ -78,7 +72,7 @@ def test_no_cookie_and_no_csrf_token_are_needed_nor_set() -> None:
     assert "Cookie" not in response.get("Vary", "")
 
 
-def test_other_methods_are_refused_in_the_same_form() -> None:
+def test_other_methods_are_refused_in_the_same_form():
     response = Client().get("/cognito-idp/")
     assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
     assert decoded(response)["__type"] == "UnknownOperationException"
@@ -87,13 +81,13 @@ def test_other_methods_are_refused_in_the_same_form() -> None:
 @pytest.mark.parametrize(
     "target", ["", "InitiateAuth", TARGET, TARGET + "SignUp", "Other." + "InitiateAuth", TARGET * 99]
 )
-def test_what_is_no_operation_is_called_so(target: str) -> None:
+def test_what_is_no_operation_is_called_so(target):
     response = post(b"{}", target=target)
     assert (response.status_code, decoded(response)["__type"]) == (400, "UnknownOperationException")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
-def test_another_content_type_is_refused(content_type: str) -> None:
+def test_another_content_type_is_refused(content_type):
     response = post(b"{}", content_type=content_type)
     assert (response.status_code, decoded(response)["__type"]) == (400, "SerializationException")
 
@@ -121,17 +115,17 @@ def test_another_content_type_is_refused(content_type: str) -> None:
         b'{"AuthParameters": {"USERNAME": {"a": "b"}}}',
     ],
 )
-def test_what_is_no_request_is_refused_as_such(body: bytes) -> None:
+def test_what_is_no_request_is_refused_as_such(body):
     response = post(body)
     assert (response.status_code, decoded(response)["__type"]) == (400, "SerializationException")
 
 
-def test_ten_megabytes_are_refused_unread() -> None:
+def test_ten_megabytes_are_refused_unread():
     response = post(b'{"ClientId": "' + b"x" * 10_000_000 + b'"}')
     assert (response.status_code, decoded(response)["__type"]) == (413, "RequestEntityTooLargeException")
 
 
-def test_a_length_that_is_no_number_is_no_failure() -> None:
+def test_a_length_that_is_no_number_is_no_failure():
     response = Client().generic("POST", "/cognito-idp/", b"{}", JSON, CONTENT_LENGTH="many")
     assert response.status_code == 400
 
@@ -214,13 +208,13 @@ def test_a_length_that_is_no_number_is_no_failure() -> None:
         ),
     ],
 )
-def test_constraints_are_worded_as_on_cognito(wire: Wire, operation: str, params: dict[str, Any], message: str) -> None:
+def test_constraints_are_worded_as_on_cognito(wire, operation, params, message):
     response = wire.raw(operation, json.dumps(params).encode())
     assert response.status_code == 400
     assert decoded(response) == {"__type": "InvalidParameterException", "message": message}
 
 
-def test_nothing_that_a_client_sends_gets_into_a_header_unescaped(wire: Wire) -> None:
+def test_nothing_that_a_client_sends_gets_into_a_header_unescaped(wire):
     response = wire.raw("GetDevice", json.dumps({"DeviceKey": "a\r\nSet-Cookie: b=\u20ac"}).encode())
     assert response.status_code == 400
     assert "Set-Cookie: b" in response["x-amzn-ErrorMessage"]
@@ -228,7 +222,7 @@ def test_nothing_that_a_client_sends_gets_into_a_header_unescaped(wire: Wire) ->
     assert not response.cookies
 
 
-def test_the_key_set_is_served_below_the_endpoint(pool: UserPool, app: App) -> None:
+def test_the_key_set_is_served_below_the_endpoint(pool, app):
     app.sign_in()
     response = Client().get(f"/cognito-idp/{pool.pool_id}/.well-known/jwks.json")
     keys = response.json()["keys"]
@@ -240,16 +234,14 @@ def test_the_key_set_is_served_below_the_endpoint(pool: UserPool, app: App) -> N
     assert Client().post(f"/cognito-idp/{pool.pool_id}/.well-known/jwks.json").status_code == 405
 
 
-def test_a_bearer_header_of_pycognito_is_tolerated(wire: Wire, app: App) -> None:
+def test_a_bearer_header_of_pycognito_is_tolerated(wire, app):
     app.sign_in()
     body = json.dumps({"AccessToken": app.access_token}).encode()
     assert wire.raw("GetUser", body, Authorization=f"Bearer {app.access_token}").status_code == 200
 
 
-def test_a_failure_of_the_site_is_an_internal_error_in_the_same_form(
-    wire: Wire, app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(*_arguments: Any, **_options: Any) -> None:
+def test_a_failure_of_the_site_is_an_internal_error_in_the_same_form(wire, app, monkeypatch, caplog):
+    def fail(*_arguments, **_options):
         raise RuntimeError("secret details")
 
     monkeypatch.setattr("trusted_devices.cognito_idp.tokens.authenticate", fail)

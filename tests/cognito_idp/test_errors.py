@@ -1,18 +1,14 @@
 """Every way to be refused, by exact name and text: clients match on both."""
 
-from __future__ import annotations
-
 import base64
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import SECRET, make_client, make_pool
-from tests.cognito_idp.wire import App, Refused, Wire, totp_code
+from tests.cognito_idp.wire import App, Refused, totp_code
 from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import RefreshToken, SpentToken, UserPool, UserPoolClient
 from trusted_devices.crypto.encoding import encode_base64, format_timestamp, pad
@@ -24,12 +20,12 @@ NO_DEVICE = ("ResourceNotFoundException", "Device does not exist.")
 
 
 @pytest.fixture(autouse=True)
-def no_throttle(settings: Any) -> None:
+def no_throttle(settings):
     """django-otp's own throttle has tests elsewhere."""
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
 
 
-def refusal(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:
+def refusal(call, *arguments, **options):
     """What a call is refused with."""
     with pytest.raises(Refused) as refused:
         call(*arguments, **options)
@@ -40,11 +36,11 @@ def refusal(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:
 # First factor
 
 
-def missing(name: str) -> tuple[str, str]:
+def missing(name):
     return "InvalidParameterException", f"Missing required parameter {name}"
 
 
-def srp_a(value: str) -> dict[str, str]:
+def srp_a(value):
     return {"USERNAME": "maria", "SRP_A": value}
 
 
@@ -81,14 +77,14 @@ NO_REFRESH = ("NotAuthorizedException", "Invalid Refresh Token.")
         ),
     ],
 )
-def test_bad_first_factors(app: App, flow: str, parameters: dict[str, Any], error: tuple[str, str]) -> None:
+def test_bad_first_factors(app, flow, parameters, error):
     assert (
         refusal(app.wire.call, "InitiateAuth", ClientId=app.client.client_id, AuthFlow=flow, AuthParameters=parameters)
         == error
     )
 
 
-def test_flows_that_a_client_may_not_use(app: App) -> None:
+def test_flows_that_a_client_may_not_use(app):
     UserPoolClient.objects.update(auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"])
     assert refusal(app.password_sign_in) == (
         "InvalidParameterException",
@@ -105,7 +101,7 @@ def test_flows_that_a_client_may_not_use(app: App) -> None:
     )
 
 
-def test_where_a_client_may_tell_unknown_users_are_named(app: App) -> None:
+def test_where_a_client_may_tell_unknown_users_are_named(app):
     UserPoolClient.objects.update(prevent_user_existence_errors=False)
     app.username = "nobody"
     assert refusal(app.password_sign_in) == ("UserNotFoundException", "User does not exist.")
@@ -114,12 +110,11 @@ def test_where_a_client_may_tell_unknown_users_are_named(app: App) -> None:
     assert refusal(app.srp_sign_in) == ("PasswordResetRequiredException", "Password reset required for the user")
 
 
-def test_unknown_users_look_like_known_ones_until_the_end(app: App, srp_user: Any) -> None:
-    def challenge(username: str) -> dict[str, str]:
+def test_unknown_users_look_like_known_ones_until_the_end(app, srp_user):
+    def challenge(username):
         answer = app.initiate("USER_SRP_AUTH", USERNAME=username, SRP_A=ClientSession.start().srp_a)
         assert set(answer) == {"ChallengeName", "ChallengeParameters"}
-        parameters: dict[str, str] = answer["ChallengeParameters"]
-        return parameters
+        return answer["ChallengeParameters"]
 
     known, unknown = challenge("maria"), challenge("nobody")
     assert set(known) == set(unknown) == {"SALT", "SRP_B", "SECRET_BLOCK", "USERNAME", "USER_ID_FOR_SRP"}
@@ -130,19 +125,19 @@ def test_unknown_users_look_like_known_ones_until_the_end(app: App, srp_user: An
     assert refusal(app.srp_sign_in) == INCORRECT
 
 
-def test_a_user_without_a_verifier_is_refused_srp_and_signs_in_by_password(app: App) -> None:
+def test_a_user_without_a_verifier_is_refused_srp_and_signs_in_by_password(app):
     assert refusal(app.srp_sign_in) == INCORRECT
     assert "AuthenticationResult" in app.password_sign_in()
     assert "AuthenticationResult" in app.srp_sign_in()
 
 
-def test_no_verifier_is_kept_where_the_pool_does_not_want_one(app: App) -> None:
+def test_no_verifier_is_kept_where_the_pool_does_not_want_one(app):
     UserPool.objects.update(keep_srp_verifiers=False)
     app.password_sign_in()
     assert refusal(app.srp_sign_in) == INCORRECT
 
 
-def test_a_disabled_user_hears_so_only_with_the_right_password(app: App, srp_user: Any) -> None:
+def test_a_disabled_user_hears_so_only_with_the_right_password(app, srp_user):
     srp_user.is_active = False
     srp_user.save()
     assert refusal(app.password_sign_in) == ("NotAuthorizedException", "User is disabled.")
@@ -153,7 +148,7 @@ def test_a_disabled_user_hears_so_only_with_the_right_password(app: App, srp_use
 
 
 @pytest.mark.parametrize("username", ["maria", "nobody"])
-def test_guessing_is_slowed_down_alike_for_known_and_unknown_users(app: App, srp_user: Any, username: str) -> None:
+def test_guessing_is_slowed_down_alike_for_known_and_unknown_users(app, srp_user, username):
     app.username, app.password = username, "wrong"
     with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC), tick=False) as clock:
         for sign_in in (app.password_sign_in, app.srp_sign_in, app.password_sign_in, app.srp_sign_in, app.srp_sign_in):
@@ -168,9 +163,7 @@ def test_guessing_is_slowed_down_alike_for_known_and_unknown_users(app: App, srp
 # SECRET_HASH
 
 
-def test_a_client_with_a_secret_has_to_prove_it_at_every_step(
-    wire: Wire, secret_client: UserPoolClient, srp_user: Any, totp: TOTPDevice
-) -> None:
+def test_a_client_with_a_secret_has_to_prove_it_at_every_step(wire, secret_client, srp_user, totp):
     app = App(wire, secret_client, "maria", "correct horse", secret=SECRET)
     app.sign_in(totp)
     missing = f"Client {secret_client.client_id} is configured with secret but SECRET_HASH was not received"
@@ -217,14 +210,14 @@ def test_a_client_with_a_secret_has_to_prove_it_at_every_step(
 # PASSWORD_VERIFIER
 
 
-def started(app: App) -> tuple[ClientSession, dict[str, str]]:
+def started(app):
     session = ClientSession.start()
     answer = app.initiate("USER_SRP_AUTH", USERNAME=app.username, SRP_A=session.srp_a)
     return session, answer["ChallengeParameters"]
 
 
 @pytest.mark.parametrize("member", ["USERNAME", "PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP"])
-def test_the_answer_to_a_password_verifier_is_complete(app: App, srp_user: Any, member: str) -> None:
+def test_the_answer_to_a_password_verifier_is_complete(app, srp_user, member):
     session, challenge = started(app)
     responses = {"USERNAME": "maria", **app.claim(session, challenge), member: None}
     assert refusal(app.respond, "PASSWORD_VERIFIER", **responses) == (
@@ -233,18 +226,18 @@ def test_the_answer_to_a_password_verifier_is_complete(app: App, srp_user: Any, 
     )
 
 
-def _other_block(block: str) -> str:
+def _other_block(block):
     return "A" * 20
 
 
-def _flipped(block: str) -> str:
+def _flipped(block):
     raw = bytearray(base64.b64decode(block))
     raw[40] ^= 1
     return base64.b64encode(raw).decode()
 
 
 @pytest.mark.parametrize("change", [_other_block, _flipped, lambda _block: "not base64!", lambda _block: "\u20ac"])
-def test_a_block_that_the_site_did_not_make_is_refused(app: App, srp_user: Any, change: Any) -> None:
+def test_a_block_that_the_site_did_not_make_is_refused(app, srp_user, change):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     claim["PASSWORD_CLAIM_SECRET_BLOCK"] = change(claim["PASSWORD_CLAIM_SECRET_BLOCK"])
@@ -264,7 +257,7 @@ def test_a_block_that_the_site_did_not_make_is_refused(app: App, srp_user: Any, 
         "Tue Feb 30 03:04:05 UTC 2026",
     ],
 )
-def test_a_timestamp_that_is_off_or_misformatted_is_refused(app: App, srp_user: Any, timestamp: str) -> None:
+def test_a_timestamp_that_is_off_or_misformatted_is_refused(app, srp_user, timestamp):
     with time_machine.travel(datetime(2026, 1, 6, 3, 4, 5, tzinfo=UTC), tick=False):
         session, challenge = started(app)
         claim = app.claim(session, challenge, timestamp or "x")
@@ -273,7 +266,7 @@ def test_a_timestamp_that_is_off_or_misformatted_is_refused(app: App, srp_user: 
 
 
 @pytest.mark.parametrize("signature", ["", "A" * 44, "AAAA", "x" * 5000, base64.b64encode(b"1" * 32).decode()])
-def test_a_signature_that_does_not_fit_uses_the_block_up(app: App, srp_user: Any, signature: str) -> None:
+def test_a_signature_that_does_not_fit_uses_the_block_up(app, srp_user, signature):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     good = claim["PASSWORD_CLAIM_SIGNATURE"]
@@ -283,7 +276,7 @@ def test_a_signature_that_does_not_fit_uses_the_block_up(app: App, srp_user: Any
     assert refusal(app.respond, "PASSWORD_VERIFIER", **{**claim, "PASSWORD_CLAIM_SIGNATURE": good}) == INCORRECT
 
 
-def test_a_signature_off_by_one_bit_is_refused(app: App, srp_user: Any) -> None:
+def test_a_signature_off_by_one_bit_is_refused(app, srp_user):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     raw = bytearray(base64.b64decode(claim["PASSWORD_CLAIM_SIGNATURE"]))
@@ -292,7 +285,7 @@ def test_a_signature_off_by_one_bit_is_refused(app: App, srp_user: Any) -> None:
     assert refusal(app.respond, "PASSWORD_VERIFIER", **claim) == INCORRECT
 
 
-def test_a_block_is_good_once(app: App, srp_user: Any) -> None:
+def test_a_block_is_good_once(app, srp_user):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     assert "AuthenticationResult" in app.respond("PASSWORD_VERIFIER", **claim)
@@ -300,7 +293,7 @@ def test_a_block_is_good_once(app: App, srp_user: Any) -> None:
     assert SpentToken.objects.count() == 1
 
 
-def test_a_block_is_good_for_minutes(app: App, srp_user: Any) -> None:
+def test_a_block_is_good_for_minutes(app, srp_user):
     with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
         session, challenge = started(app)
         claim = app.claim(session, challenge)
@@ -308,9 +301,7 @@ def test_a_block_is_good_for_minutes(app: App, srp_user: Any) -> None:
         assert refusal(app.respond, "PASSWORD_VERIFIER", **claim) == INCORRECT
 
 
-def test_a_block_belongs_to_one_client_one_user_and_one_kind_of_challenge(
-    app: App, srp_user: Any, other_user: Any
-) -> None:
+def test_a_block_belongs_to_one_client_one_user_and_one_kind_of_challenge(app, srp_user, other_user):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     assert refusal(app.respond, "PASSWORD_VERIFIER", **{"USERNAME": "tom", **claim}) == INCORRECT
@@ -320,9 +311,7 @@ def test_a_block_belongs_to_one_client_one_user_and_one_kind_of_challenge(
     assert "AuthenticationResult" in app.respond("PASSWORD_VERIFIER", **claim)
 
 
-def test_a_block_survives_an_unknown_device_for_the_clients_retry(
-    mfa_app: App, srp_user: Any, totp: TOTPDevice
-) -> None:
+def test_a_block_survives_an_unknown_device_for_the_clients_retry(mfa_app, srp_user, totp):
     session, challenge = started(mfa_app)
     claim = mfa_app.claim(session, challenge)
     unknown = "us-east-1_00000000-0000-0000-0000-000000000000"
@@ -330,7 +319,7 @@ def test_a_block_survives_an_unknown_device_for_the_clients_retry(
     assert mfa_app.respond("PASSWORD_VERIFIER", **claim, DEVICE_KEY=None)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
 
 
-def test_a_null_key_takes_back_the_one_that_was_named_before(mfa_app: App, srp_user: Any, totp: TOTPDevice) -> None:
+def test_a_null_key_takes_back_the_one_that_was_named_before(mfa_app, srp_user, totp):
     session = ClientSession.start()
     unknown = "us-east-1_00000000-0000-0000-0000-000000000000"
     answer = mfa_app.initiate("USER_SRP_AUTH", USERNAME="maria", SRP_A=session.srp_a, DEVICE_KEY=unknown)
@@ -339,14 +328,14 @@ def test_a_null_key_takes_back_the_one_that_was_named_before(mfa_app: App, srp_u
     assert mfa_app.respond("PASSWORD_VERIFIER", **claim, DEVICE_KEY=None)["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
 
 
-def test_a_wrong_password_tells_nothing_about_devices(mfa_app: App, srp_user: Any) -> None:
+def test_a_wrong_password_tells_nothing_about_devices(mfa_app, srp_user):
     mfa_app.password = "wrong"
     assert refusal(mfa_app.srp_sign_in, device_key="us-east-1_0") == INCORRECT
     mfa_app.device_key = "us-east-1_0"
     assert refusal(mfa_app.password_sign_in) == INCORRECT
 
 
-def test_a_new_password_makes_an_old_block_and_session_worthless(app: App, srp_user: Any, totp: TOTPDevice) -> None:
+def test_a_new_password_makes_an_old_block_and_session_worthless(app, srp_user, totp):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     waiting = app.password_sign_in()["Session"]
@@ -362,7 +351,7 @@ def test_a_new_password_makes_an_old_block_and_session_worthless(app: App, srp_u
 # Sessions and codes
 
 
-def test_a_wrong_code_leaves_the_session_and_a_used_session_is_named(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_wrong_code_leaves_the_session_and_a_used_session_is_named(mfa_app, totp):
     session = mfa_app.password_sign_in()["Session"]
     assert refusal(mfa_app.respond, "SOFTWARE_TOKEN_MFA", session, SOFTWARE_TOKEN_MFA_CODE="000000") == (
         "CodeMismatchException",
@@ -376,7 +365,7 @@ def test_a_wrong_code_leaves_the_session_and_a_used_session_is_named(mfa_app: Ap
     )
 
 
-def test_sessions_that_are_missing_garbled_expired_or_for_something_else(mfa_app: App, totp: TOTPDevice) -> None:
+def test_sessions_that_are_missing_garbled_expired_or_for_something_else(mfa_app, totp):
     with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
         session = mfa_app.password_sign_in()["Session"]
         assert refusal(mfa_app.respond, "SOFTWARE_TOKEN_MFA", SOFTWARE_TOKEN_MFA_CODE="1") == (
@@ -400,7 +389,7 @@ def test_sessions_that_are_missing_garbled_expired_or_for_something_else(mfa_app
         )
 
 
-def test_a_session_is_good_for_one_user_and_client_only(mfa_app: App, totp: TOTPDevice, other_user: Any) -> None:
+def test_a_session_is_good_for_one_user_and_client_only(mfa_app, totp, other_user):
     session = mfa_app.password_sign_in()["Session"]
     code = {"SOFTWARE_TOKEN_MFA_CODE": totp_code(totp)}
     invalid = ("NotAuthorizedException", "Invalid session for the user.")
@@ -410,7 +399,7 @@ def test_a_session_is_good_for_one_user_and_client_only(mfa_app: App, totp: TOTP
         assert refusal(elsewhere.respond, "SOFTWARE_TOKEN_MFA", session, **code) == invalid
 
 
-def test_codes_cannot_be_guessed_without_end(mfa_app: App, totp: TOTPDevice) -> None:
+def test_codes_cannot_be_guessed_without_end(mfa_app, totp):
     session = mfa_app.password_sign_in()["Session"]
     for _attempt in range(5):
         assert refusal(mfa_app.respond, "SOFTWARE_TOKEN_MFA", session, SOFTWARE_TOKEN_MFA_CODE="000000")[0] == (
@@ -422,7 +411,7 @@ def test_codes_cannot_be_guessed_without_end(mfa_app: App, totp: TOTPDevice) -> 
     )
 
 
-def test_challenges_that_are_not_supported_say_so(app: App) -> None:
+def test_challenges_that_are_not_supported_say_so(app):
     assert refusal(app.respond, "CUSTOM_CHALLENGE", ANSWER="5") == (
         "InvalidParameterException",
         "CUSTOM_CHALLENGE is not supported.",
@@ -432,7 +421,7 @@ def test_challenges_that_are_not_supported_say_so(app: App) -> None:
 # Devices
 
 
-def test_device_keys_of_others_are_unknown_keys(mfa_app: App, totp: TOTPDevice, other_user: Any) -> None:
+def test_device_keys_of_others_are_unknown_keys(mfa_app, totp, other_user):
     mfa_app.remembered_device(totp)
     toms = App(mfa_app.wire, mfa_app.client, "tom", "battery staple")
     toms.sign_in()
@@ -448,14 +437,14 @@ def test_device_keys_of_others_are_unknown_keys(mfa_app: App, totp: TOTPDevice, 
     assert Device.objects.count() == 1
 
 
-def test_an_unconfirmed_key_is_no_device(mfa_app: App, totp: TOTPDevice) -> None:
+def test_an_unconfirmed_key_is_no_device(mfa_app, totp):
     key = mfa_app.sign_in(totp)["NewDeviceMetadata"]["DeviceKey"]
     assert refusal(mfa_app.wire.call, "GetDevice", AccessToken=mfa_app.access_token, DeviceKey=key) == NO_DEVICE
     mfa_app.device_key = key
     assert refusal(mfa_app.password_sign_in) == NO_DEVICE
 
 
-def test_only_the_key_of_the_sign_in_can_be_confirmed_and_only_once(mfa_app: App, totp: TOTPDevice) -> None:
+def test_only_the_key_of_the_sign_in_can_be_confirmed_and_only_once(mfa_app, totp):
     mfa_app.sign_in(totp)
     given = ("InvalidParameterException", "Invalid device key given.")
     assert (
@@ -466,7 +455,7 @@ def test_only_the_key_of_the_sign_in_can_be_confirmed_and_only_once(mfa_app: App
     assert Device.objects.count() == 1
 
 
-def test_nothing_can_be_confirmed_where_devices_are_not_tracked(app: App) -> None:
+def test_nothing_can_be_confirmed_where_devices_are_not_tracked(app):
     UserPool.objects.update(tracking="off")
     result = app.sign_in()
     assert "NewDeviceMetadata" not in result
@@ -497,7 +486,7 @@ GOOD_SALT, GOOD_VERIFIER = encode_base64(pad(5)), encode_base64(pad(7))
         ({"Salt": GOOD_SALT, "PasswordVerifier": encode_base64(b"\x80")}, "PasswordVerifier is negative."),
     ],
 )
-def test_a_verifier_that_would_let_anybody_in_is_refused(app: App, config: Any, message: str) -> None:
+def test_a_verifier_that_would_let_anybody_in_is_refused(app, config, message):
     key = app.sign_in()["NewDeviceMetadata"]["DeviceKey"]
     extra = {} if config is None else {"DeviceSecretVerifierConfig": config}
     assert refusal(app.wire.call, "ConfirmDevice", AccessToken=app.access_token, DeviceKey=key, **extra) == (
@@ -506,7 +495,7 @@ def test_a_verifier_that_would_let_anybody_in_is_refused(app: App, config: Any, 
     )
 
 
-def test_device_srp_auth_proves_nothing_without_a_first_factor(mfa_app: App, totp: TOTPDevice) -> None:
+def test_device_srp_auth_proves_nothing_without_a_first_factor(mfa_app, totp):
     mfa_app.remembered_device(totp)
     step = {"DEVICE_KEY": mfa_app.device_key, "SRP_A": ClientSession.start().srp_a}
     assert refusal(mfa_app.respond, "DEVICE_SRP_AUTH", **step) == INCORRECT
@@ -515,9 +504,7 @@ def test_device_srp_auth_proves_nothing_without_a_first_factor(mfa_app: App, tot
     assert refusal(mfa_app.respond, "DEVICE_SRP_AUTH", **step) == INCORRECT
 
 
-def test_a_pending_device_proof_is_good_for_minutes_one_client_and_user(
-    mfa_app: App, totp: TOTPDevice, other_user: Any
-) -> None:
+def test_a_pending_device_proof_is_good_for_minutes_one_client_and_user(mfa_app, totp, other_user):
     mfa_app.remembered_device(totp)
     step = {"DEVICE_KEY": mfa_app.device_key, "SRP_A": ClientSession.start().srp_a}
     session = mfa_app.password_sign_in()["Session"]
@@ -537,7 +524,7 @@ def test_a_pending_device_proof_is_good_for_minutes_one_client_and_user(
     assert mfa_app.respond("DEVICE_SRP_AUTH", session, **step)["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER"
 
 
-def test_a_wrong_device_password_is_refused_and_uses_the_block_up(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_wrong_device_password_is_refused_and_uses_the_block_up(mfa_app, totp):
     mfa_app.remembered_device(totp)
     mfa_app.password_sign_in()
     session = ClientSession.start()
@@ -549,7 +536,7 @@ def test_a_wrong_device_password_is_refused_and_uses_the_block_up(mfa_app: App, 
     assert refusal(mfa_app.respond, "DEVICE_PASSWORD_VERIFIER", **claim) == INCORRECT
 
 
-def test_a_device_that_is_forgotten_between_its_two_steps_does_not_exist(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_device_that_is_forgotten_between_its_two_steps_does_not_exist(mfa_app, totp):
     mfa_app.remembered_device(totp)
     mfa_app.password_sign_in()
     session = ClientSession.start()
@@ -559,12 +546,12 @@ def test_a_device_that_is_forgotten_between_its_two_steps_does_not_exist(mfa_app
     assert refusal(mfa_app.respond, "DEVICE_PASSWORD_VERIFIER", **claim) == NO_DEVICE
 
 
-def _respelled(token: str) -> str:
+def _respelled(token):
     """The token with another letter ten before its end: the very last ones may carry bits that mean nothing."""
     return token[:-10] + ("A" if token[-10] != "A" else "B") + token[-9:]
 
 
-def test_a_page_mark_is_good_for_its_own_list_only(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_page_mark_is_good_for_its_own_list_only(mfa_app, totp):
     mfa_app.remembered_device(totp)
     mfa_app.device_key = None
     mfa_app.remembered_device(totp)
@@ -583,20 +570,20 @@ def test_a_page_mark_is_good_for_its_own_list_only(mfa_app: App, totp: TOTPDevic
 # Access tokens
 
 
-def _segments(token: str) -> list[dict[str, Any]]:
+def _segments(token):
     return [json.loads(base64.urlsafe_b64decode(part + "===")) for part in token.split(".")[:2]]
 
 
-def _encoded(*parts: dict[str, Any]) -> str:
+def _encoded(*parts):
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 
-def test_access_tokens_that_are_not_good(app: App) -> None:
+def test_access_tokens_that_are_not_good(app):
     with time_machine.travel(datetime.now(UTC)) as clock:
         result = app.sign_in()
         header, claims = _segments(app.access_token)
 
-        def get_user(token: str) -> tuple[str, str]:
+        def get_user(token):
             return refusal(app.wire.call, "GetUser", AccessToken=token)
 
         invalid = ("NotAuthorizedException", "Invalid Access Token")
@@ -618,10 +605,10 @@ def test_access_tokens_that_are_not_good(app: App) -> None:
         assert get_user(app.access_token) == ("NotAuthorizedException", "Access Token has expired")
 
 
-def test_access_tokens_end_with_their_sign_in_their_user_and_their_device(mfa_app: App, totp: TOTPDevice) -> None:
+def test_access_tokens_end_with_their_sign_in_their_user_and_their_device(mfa_app, totp):
     app = mfa_app
 
-    def get_user() -> tuple[str, str]:
+    def get_user():
         return refusal(app.wire.call, "GetUser", AccessToken=app.access_token)
 
     revoked = ("NotAuthorizedException", "Access Token has been revoked")
@@ -649,12 +636,12 @@ def test_access_tokens_end_with_their_sign_in_their_user_and_their_device(mfa_ap
 # Refresh tokens
 
 
-def refresh(app: App, device_key: str | None = None, token: str = "") -> dict[str, Any]:
+def refresh(app, device_key=None, token=""):
     key = {"DEVICE_KEY": device_key} if device_key else {}
     return app.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token or app.tokens["RefreshToken"], **key)
 
 
-def test_a_refresh_token_works_with_the_device_of_its_sign_in_alone(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_refresh_token_works_with_the_device_of_its_sign_in_alone(mfa_app, totp):
     invalid = ("NotAuthorizedException", "Invalid Refresh Token.")
     app = mfa_app
     key = app.sign_in(totp)["NewDeviceMetadata"]["DeviceKey"]
@@ -671,7 +658,7 @@ def test_a_refresh_token_works_with_the_device_of_its_sign_in_alone(mfa_app: App
     assert refusal(refresh, app, key) == invalid
 
 
-def test_a_pool_may_let_unconfirmed_devices_refresh(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_pool_may_let_unconfirmed_devices_refresh(mfa_app, totp):
     UserPool.objects.update(refresh_without_device=True)
     mfa_app.sign_in(totp)
     assert "AuthenticationResult" in refresh(mfa_app)
@@ -679,7 +666,7 @@ def test_a_pool_may_let_unconfirmed_devices_refresh(mfa_app: App, totp: TOTPDevi
     assert refusal(refresh, mfa_app) == ("NotAuthorizedException", "Invalid Refresh Token.")
 
 
-def test_refresh_tokens_end(app: App, user: Any) -> None:
+def test_refresh_tokens_end(app, user):
     UserPool.objects.update(tracking="off")
     with time_machine.travel(datetime.now(UTC)) as clock:
         app.sign_in()
@@ -696,7 +683,7 @@ def test_refresh_tokens_end(app: App, user: Any) -> None:
         assert refusal(refresh, app) == ("NotAuthorizedException", "Refresh Token has expired")
 
 
-def test_a_rotated_refresh_token_that_comes_back_ends_the_sign_in(app: App) -> None:
+def test_a_rotated_refresh_token_that_comes_back_ends_the_sign_in(app):
     UserPool.objects.update(tracking="off")
     UserPoolClient.objects.update(rotate_refresh_tokens=True)
     app.sign_in()
@@ -713,7 +700,7 @@ def test_a_rotated_refresh_token_that_comes_back_ends_the_sign_in(app: App) -> N
     assert refusal(refresh, app, token=third) == ("NotAuthorizedException", "Refresh Token has been revoked")
 
 
-def test_a_rotated_refresh_token_works_for_the_grace_of_the_client(app: App) -> None:
+def test_a_rotated_refresh_token_works_for_the_grace_of_the_client(app):
     UserPool.objects.update(tracking="off")
     UserPoolClient.objects.update(rotate_refresh_tokens=True, rotation_grace=30)
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
@@ -729,7 +716,7 @@ def test_a_rotated_refresh_token_works_for_the_grace_of_the_client(app: App) -> 
         assert RefreshToken.objects.get().revoked_at is not None
 
 
-def test_without_a_grace_a_request_begun_before_the_rotation_is_refused(app: App) -> None:
+def test_without_a_grace_a_request_begun_before_the_rotation_is_refused(app):
     UserPool.objects.update(tracking="off")
     UserPoolClient.objects.update(rotate_refresh_tokens=True)
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
@@ -740,7 +727,7 @@ def test_without_a_grace_a_request_begun_before_the_rotation_is_refused(app: App
         assert refusal(refresh, app, token=first) == ("NotAuthorizedException", "Refresh Token has been revoked")
 
 
-def test_what_cannot_be_revoked(app: App) -> None:
+def test_what_cannot_be_revoked(app):
     app.sign_in()
     call, client_id = app.wire.call, app.client.client_id
     assert (
@@ -754,7 +741,7 @@ def test_what_cannot_be_revoked(app: App) -> None:
     assert RefreshToken.objects.get().revoked_at is None
 
 
-def test_a_renamed_user_needs_a_new_verifier(app: App, srp_user: Any) -> None:
+def test_a_renamed_user_needs_a_new_verifier(app, srp_user):
     srp_user.username = "mary"
     srp_user.save()
     app.username = "mary"
@@ -763,14 +750,14 @@ def test_a_renamed_user_needs_a_new_verifier(app: App, srp_user: Any) -> None:
     assert "AuthenticationResult" in app.srp_sign_in()
 
 
-def test_a_timestamp_is_signed_as_it_was_sent(app: App, srp_user: Any) -> None:
+def test_a_timestamp_is_signed_as_it_was_sent(app, srp_user):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     claim["TIMESTAMP"] = format_timestamp(datetime.now(UTC) + timedelta(seconds=1))
     assert refusal(app.respond, "PASSWORD_VERIFIER", **claim) == INCORRECT
 
 
-def test_the_verifier_of_another_pool_is_another_one(wire: Wire, srp_user: Any) -> None:
+def test_the_verifier_of_another_pool_is_another_one(wire, srp_user):
     other = make_pool()
     app = App(wire, make_client(other), "maria", "correct horse")
     assert refusal(app.srp_sign_in) == INCORRECT

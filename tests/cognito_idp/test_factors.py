@@ -1,10 +1,7 @@
 """Second factors as challenges."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import Any
 
 import pytest
 from django.core import mail
@@ -13,29 +10,27 @@ from django_otp.plugins.otp_email.models import EmailDevice
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.cognito_idp.signed import Admin
-from tests.cognito_idp.wire import App, Refused, totp_code
+from tests.cognito_idp.wire import Refused, totp_code
 from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.models import Device
 
 
 @pytest.fixture(autouse=True)
-def no_throttle(settings: Any) -> None:
+def no_throttle(settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
     settings.OTP_EMAIL_COOLDOWN_DURATION = 0
     settings.OTP_EMAIL_THROTTLE_FACTOR = 0
 
 
 @pytest.fixture
-def email(pool: UserPool, user: Any) -> EmailDevice:
+def email(pool, user):
     UserPool.objects.update(email_mfa=True)
-    device: EmailDevice = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
-    return device
+    return EmailDevice.objects.create(user=user, name="mail", confirmed=True)
 
 
 @pytest.fixture
-def phone(pool: UserPool, user: Any) -> None:
+def phone(pool, user):
     UserPool.objects.update(sms_mfa=True)
     pool_user = accounts.get_pool_user(pool, user)
     pool_user.phone_number = "+491701234567"
@@ -43,7 +38,7 @@ def phone(pool: UserPool, user: Any) -> None:
     pool_user.save()
 
 
-def test_a_code_by_mail(app: App, email: EmailDevice) -> None:
+def test_a_code_by_mail(app, email):
     answer = app.password_sign_in()
     assert answer["ChallengeName"] == "EMAIL_OTP"
     assert answer["ChallengeParameters"] == {
@@ -58,7 +53,7 @@ def test_a_code_by_mail(app: App, email: EmailDevice) -> None:
     assert "AuthenticationResult" in app.respond("EMAIL_OTP", answer["Session"], EMAIL_OTP_CODE=found[0])
 
 
-def test_a_code_by_text_message(app: App, phone: None, texts: list[tuple[str, str]]) -> None:
+def test_a_code_by_text_message(app, phone, texts):
     answer = app.password_sign_in()
     assert answer["ChallengeName"] == "SMS_MFA"
     assert answer["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"] == "+*******4567"
@@ -76,7 +71,7 @@ def test_a_code_by_text_message(app: App, phone: None, texts: list[tuple[str, st
         app.respond("SMS_MFA", answer["Session"], SMS_MFA_CODE=code)
 
 
-def test_a_user_with_several_factors_chooses(app: App, totp: TOTPDevice, email: EmailDevice, phone: None) -> None:
+def test_a_user_with_several_factors_chooses(app, totp, email, phone):
     answer = app.password_sign_in()
     assert answer["ChallengeName"] == "SELECT_MFA_TYPE"
     assert json.loads(answer["ChallengeParameters"]["MFAS_CAN_CHOOSE"]) == [
@@ -95,7 +90,7 @@ def test_a_user_with_several_factors_chooses(app: App, totp: TOTPDevice, email: 
         app.respond("SELECT_MFA_TYPE", answer["Session"], ANSWER="EMAIL_OTP")
 
 
-def test_recovery_codes_are_not_for_the_wire(app: App, totp: TOTPDevice, user: Any) -> None:
+def test_recovery_codes_are_not_for_the_wire(app, totp, user):
     recovery = StaticDevice.objects.create(user=user, name="recovery", confirmed=True)
     recovery.token_set.create(token="recover")
     answer = app.password_sign_in()
@@ -103,7 +98,7 @@ def test_recovery_codes_are_not_for_the_wire(app: App, totp: TOTPDevice, user: A
         app.respond("SOFTWARE_TOKEN_MFA", answer["Session"], SOFTWARE_TOKEN_MFA_CODE="recover")
 
 
-def test_where_mfa_is_on_a_user_without_a_factor_sets_one_up(app: App, user: Any) -> None:
+def test_where_mfa_is_on_a_user_without_a_factor_sets_one_up(app, user):
     UserPool.objects.update(mfa="ON")
     answer = app.password_sign_in()
     assert answer["ChallengeName"] == "MFA_SETUP"
@@ -130,7 +125,7 @@ def test_where_mfa_is_on_a_user_without_a_factor_sets_one_up(app: App, user: Any
         app.wire.call("VerifySoftwareToken", Session=begun["Session"], UserCode=code)
 
 
-def test_a_user_sets_up_a_software_token_while_signed_in(app: App, user: Any) -> None:
+def test_a_user_sets_up_a_software_token_while_signed_in(app, user):
     app.sign_in()
     app.wire.call("AssociateSoftwareToken", AccessToken=app.access_token)
     pending = TOTPDevice.objects.get(user=user)
@@ -141,13 +136,13 @@ def test_a_user_sets_up_a_software_token_while_signed_in(app: App, user: Any) ->
         app.wire.call("AssociateSoftwareToken", AccessToken=app.access_token)
 
 
-def test_verifying_what_was_never_begun_is_refused(app: App) -> None:
+def test_verifying_what_was_never_begun_is_refused(app):
     app.sign_in()
     with pytest.raises(Refused, match="SoftwareTokenMFANotFoundException"):
         app.wire.call("VerifySoftwareToken", AccessToken=app.access_token, UserCode="123456")
 
 
-def test_a_user_prefers_and_turns_off_factors(mfa_app: App, totp: TOTPDevice, email: EmailDevice) -> None:
+def test_a_user_prefers_and_turns_off_factors(mfa_app, totp, email):
     app = mfa_app
     answer = app.respond("SELECT_MFA_TYPE", app.password_sign_in()["Session"], ANSWER="SOFTWARE_TOKEN_MFA")
     app.tokens = app.answer_mfa(answer, totp)["AuthenticationResult"]
@@ -172,7 +167,7 @@ def test_a_user_prefers_and_turns_off_factors(mfa_app: App, totp: TOTPDevice, em
     assert not Device.objects.get().is_remembered, "another set of factors ends trust"
 
 
-def test_a_sign_in_that_skipped_mfa_cannot_turn_it_off(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_sign_in_that_skipped_mfa_cannot_turn_it_off(mfa_app, totp):
     mfa_app.remembered_device(totp)
     mfa_app.sign_in()
     with pytest.raises(Refused, match="sign-in without MFA"):
@@ -181,7 +176,7 @@ def test_a_sign_in_that_skipped_mfa_cannot_turn_it_off(mfa_app: App, totp: TOTPD
         )
 
 
-def test_staff_set_a_users_preference(admin: Admin, mfa_app: App, totp: TOTPDevice) -> None:
+def test_staff_set_a_users_preference(admin, mfa_app, totp):
     names = {"UserPoolId": mfa_app.pool.pool_id, "Username": "maria"}
     admin.call("AdminSetUserMFAPreference", **names, SoftwareTokenMfaSettings={"Enabled": False})
     assert "AuthenticationResult" in mfa_app.password_sign_in()
@@ -189,7 +184,7 @@ def test_staff_set_a_users_preference(admin: Admin, mfa_app: App, totp: TOTPDevi
     assert admin.call("AdminGetUser", **names)["UserMFASettingList"] == ["SOFTWARE_TOKEN_MFA"]
 
 
-def test_any_of_several_apps_will_do(mfa_app: App, totp: TOTPDevice, user: Any) -> None:
+def test_any_of_several_apps_will_do(mfa_app, totp, user):
     second = TOTPDevice.objects.create(user=user, name="second", confirmed=True)
     for factor in (totp, second):
         answer = mfa_app.password_sign_in()
@@ -199,7 +194,7 @@ def test_any_of_several_apps_will_do(mfa_app: App, totp: TOTPDevice, user: Any) 
         )
 
 
-def test_a_throttled_factor_asks_for_patience(mfa_app: App, totp: TOTPDevice, settings: Any) -> None:
+def test_a_throttled_factor_asks_for_patience(mfa_app, totp, settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 1000
     session = mfa_app.password_sign_in()["Session"]
     with pytest.raises(Refused, match="CodeMismatchException"):

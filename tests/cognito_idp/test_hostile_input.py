@@ -1,19 +1,15 @@
 """Whatever a client puts in whatever place: an answer, or an error with a name, and never a failure of the site."""
 
-from __future__ import annotations
-
 import copy
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from tests.cognito_idp.scene import Params, Scene, device_answer, device_begin, new_password, srp_answer, srp_begin
+from tests.cognito_idp.scene import device_answer, device_begin, new_password, srp_answer, srp_begin
 from tests.cognito_idp.wire import PROTOCOL_ERRORS, declared, decoded
 from trusted_devices.cognito_idp.models import FailedAttempts
 from trusted_devices.cognito_idp.registry import operations
 
-TEXTS: list[Any] = [
+TEXTS = [
     None,
     "",
     " ",
@@ -33,10 +29,10 @@ TEXTS: list[Any] = [
 ]
 ODD = [None, "", "x" * 100_000, "-1", "\u202e\u0000", "\ud800", "A" * 44, "us-east-1_0"]
 """One of each kind of text, for steps and operations that read them as the others do."""
-OTHERS: list[Any] = [0, -1, 1, 10**30, 1.5, True, [], ["a", None], {}, {"a": None}, {"Enabled": True}]
+OTHERS = [0, -1, 1, 10**30, 1.5, True, [], ["a", None], {}, {"a": None}, {"Enabled": True}]
 
 THOROUGH = ("InitiateAuth", "ConfirmDevice", "AdminListUserAuthEvents", "CreateUserPoolClient")
-CHALLENGES: dict[str, tuple[str, Callable[[Scene], Params], str]] = {
+CHALLENGES = {
     "USER_SRP_AUTH": ("InitiateAuth", srp_begin, "AuthParameters"),
     "PASSWORD_VERIFIER": ("RespondToAuthChallenge", srp_answer, "ChallengeResponses"),
     "DEVICE_SRP_AUTH": ("RespondToAuthChallenge", device_begin, "ChallengeResponses"),
@@ -46,11 +42,11 @@ CHALLENGES: dict[str, tuple[str, Callable[[Scene], Params], str]] = {
 
 
 @pytest.fixture(autouse=True)
-def no_throttle(settings: Any) -> None:
+def no_throttle(settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
 
 
-def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def places(value, path=()):
     """Every place in a request, the innermost ones included."""
     if path:
         yield path
@@ -59,7 +55,7 @@ def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from places(member, (*path, name))
 
 
-def with_value(params: Params, path: tuple[str, ...], value: Any) -> Params:
+def with_value(params, path, value):
     """A copy of ``params`` with ``value`` in one place."""
     changed = copy.deepcopy(params)
     parent = changed
@@ -69,7 +65,7 @@ def with_value(params: Params, path: tuple[str, ...], value: Any) -> Params:
     return changed
 
 
-def require_known_answer(scene: Scene, operation: str, params: Params) -> None:
+def require_known_answer(scene, operation, params):
     """Neither a failure nor an error without a name."""
     FailedAttempts.objects.all().delete()
     response = scene.raw(operation, params)
@@ -79,7 +75,7 @@ def require_known_answer(scene: Scene, operation: str, params: Params) -> None:
 
 
 @pytest.mark.parametrize("operation", operations())
-def test_no_value_in_any_place_makes_an_operation_fail(scene: Scene, operation: str) -> None:
+def test_no_value_in_any_place_makes_an_operation_fail(scene, operation):
     params = scene.params(operation)
     values = [*TEXTS, *OTHERS] if operation in THOROUGH else [*ODD, 10**30, [], {"a": None}]
     for path in places(params):
@@ -88,7 +84,7 @@ def test_no_value_in_any_place_makes_an_operation_fail(scene: Scene, operation: 
 
 
 @pytest.mark.parametrize("challenge", CHALLENGES)
-def test_no_value_in_any_place_makes_a_step_fail(scene: Scene, challenge: str) -> None:
+def test_no_value_in_any_place_makes_a_step_fail(scene, challenge):
     operation, prepare, member = CHALLENGES[challenge]
     scene.app.password_sign_in()
     for name in prepare(scene)[member]:

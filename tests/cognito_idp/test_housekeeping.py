@@ -1,20 +1,17 @@
 """Clearing what is of no use any more."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from tests.cognito_idp.wire import App, Refused
+from tests.cognito_idp.wire import Refused
 from trusted_devices.cognito_idp import housekeeping, signing, tasks
 from trusted_devices.cognito_idp.models import FailedAttempts, PendingDeviceProof, RefreshToken, SigningKey, SpentToken
 
 
-def test_what_has_expired_goes_and_the_rest_stays(mfa_app: App, totp: Any, srp_user: Any) -> None:
+def test_what_has_expired_goes_and_the_rest_stays(mfa_app, totp, srp_user):
     mfa_app.remembered_device(totp)
     mfa_app.password_sign_in()
     mfa_app.username = "nobody"
@@ -33,7 +30,7 @@ def test_what_has_expired_goes_and_the_rest_stays(mfa_app: App, totp: Any, srp_u
     assert SigningKey.objects.count() == 2
 
 
-def test_a_revoked_sign_in_is_told_apart_for_a_day(app: App) -> None:
+def test_a_revoked_sign_in_is_told_apart_for_a_day(app):
     app.sign_in()
     RefreshToken.objects.update(revoked_at=datetime.now(UTC) - timedelta(hours=23))
     call_command("clear_cognito_idp", verbosity=0)
@@ -44,7 +41,7 @@ def test_a_revoked_sign_in_is_told_apart_for_a_day(app: App) -> None:
 
 
 @pytest.mark.django_db
-def test_the_command_says_how_much_it_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_how_much_it_deleted(capsys):
     call_command("clear_cognito_idp")
     assert capsys.readouterr().out == "Rows deleted: 0\n"
     assert tasks.beat_schedule().keys() == {"trusted_devices.cognito_idp.tasks.clear_cognito_idp"}

@@ -1,12 +1,8 @@
 """NEW_PASSWORD_REQUIRED: users who have to set a new password before they go on."""
 
-from __future__ import annotations
-
 import json
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -15,10 +11,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.broken_database import broken, interrupted
 from tests.cognito_idp.factories import SECRET, make_client, make_pool
-from tests.cognito_idp.signed import Admin
-from tests.cognito_idp.wire import App, Refused, Wire, totp_code
+from tests.cognito_idp.wire import App, Refused, totp_code
 from trusted_devices.cognito_idp import accounts
-from trusted_devices.cognito_idp.models import PendingDeviceProof, PoolUser, RefreshToken, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import PendingDeviceProof, PoolUser, RefreshToken, UserPool
 from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device, DeviceEvent
 
@@ -27,12 +22,12 @@ TOO_SHORT = "Password did not conform with policy: This password is too short. I
 
 
 @pytest.fixture(autouse=True)
-def no_throttle(settings: Any) -> None:
+def no_throttle(settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
 
 
 @pytest.fixture(autouse=True)
-def validators(settings: Any) -> None:
+def validators(settings):
     """What the site wants of a password."""
     validation = "django.contrib.auth.password_validation"
     settings.AUTH_PASSWORD_VALIDATORS = [
@@ -42,7 +37,7 @@ def validators(settings: Any) -> None:
 
 
 @pytest.fixture
-def marked(app: App, user: Any) -> App:
+def marked(app, user):
     """An app of a user who has to set a new password."""
     accounts.get_pool_user(app.pool, user)
     PoolUser.objects.update(must_change_password=True)
@@ -50,28 +45,27 @@ def marked(app: App, user: Any) -> App:
 
 
 @pytest.fixture
-def unnamed(marked: App) -> App:
+def unnamed(marked):
     """The same in a pool that wants to know the user's names and address, of which it has the address."""
     UserPool.objects.update(required_attributes=["family_name", "given_name", "email", "shoe_size"])
     return marked
 
 
-def pool_user() -> PoolUser:
+def pool_user():
     return PoolUser.objects.select_related("user", "pool").get()
 
 
-def asked(answer: dict[str, Any]) -> str:
+def asked(answer):
     """The session of a sign-in that waits for a new password."""
     assert answer["ChallengeName"] == "NEW_PASSWORD_REQUIRED", answer
-    session: str = answer["Session"]
-    return session
+    return answer["Session"]
 
 
-def set_new(app: App, session: str, password: str = NEW, **more: str) -> dict[str, Any]:
+def set_new(app, session, password=NEW, **more):
     return app.respond("NEW_PASSWORD_REQUIRED", session, NEW_PASSWORD=password, **more)
 
 
-def refusal(app: App, session: str, password: str = NEW, **more: str) -> tuple[str, str]:
+def refusal(app, session, password=NEW, **more):
     """What the new password or an attribute is refused with; the session stays good, and nothing is changed."""
     before = pool_user()
     with pytest.raises(Refused) as refused:
@@ -86,9 +80,7 @@ def refusal(app: App, session: str, password: str = NEW, **more: str) -> tuple[s
 
 
 @pytest.mark.parametrize("begin", [App.password_sign_in, App.srp_sign_in], ids=["password", "SRP"])
-def test_who_has_to_set_a_new_password_is_asked_for_it_after_the_old_one(
-    srp_user: Any, marked: App, begin: Callable[[App], dict[str, Any]]
-) -> None:
+def test_who_has_to_set_a_new_password_is_asked_for_it_after_the_old_one(srp_user, marked, begin):
     answer = begin(marked)
     assert set(answer) == {"ChallengeName", "Session", "ChallengeParameters"}
     assert answer["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
@@ -104,7 +96,7 @@ def test_who_has_to_set_a_new_password_is_asked_for_it_after_the_old_one(
     assert "AuthenticationResult" in begin(marked)
 
 
-def test_a_server_asks_for_a_new_password_and_sees_who_has_to_set_one(admin: Admin, marked: App) -> None:
+def test_a_server_asks_for_a_new_password_and_sees_who_has_to_set_one(admin, marked):
     names = {"UserPoolId": marked.pool.pool_id, "Username": "maria"}
     common = {"UserPoolId": marked.pool.pool_id, "ClientId": marked.client.client_id}
     assert admin.call("AdminGetUser", **names)["UserStatus"] == "FORCE_CHANGE_PASSWORD"
@@ -128,20 +120,18 @@ def test_a_server_asks_for_a_new_password_and_sees_who_has_to_set_one(admin: Adm
     assert not pool_user().must_change_password
 
 
-def test_whoever_does_not_know_the_old_password_is_told_nothing(marked: App) -> None:
+def test_whoever_does_not_know_the_old_password_is_told_nothing(marked):
     marked.password = "wrong"
     with pytest.raises(Refused, match="NotAuthorizedException: Incorrect username or password"):
         marked.password_sign_in()
 
 
-def test_another_pool_of_the_user_asks_for_nothing(wire: Wire, marked: App) -> None:
+def test_another_pool_of_the_user_asks_for_nothing(wire, marked):
     other = App(wire, make_client(make_pool()), "maria", marked.password)
     assert "AuthenticationResult" in other.password_sign_in()
 
 
-def test_a_client_with_a_secret_proves_it_with_the_new_password(
-    wire: Wire, secret_client: UserPoolClient, marked: App
-) -> None:
+def test_a_client_with_a_secret_proves_it_with_the_new_password(wire, secret_client, marked):
     app = App(wire, secret_client, "maria", marked.password, secret=SECRET)
     session = asked(app.password_sign_in())
     with pytest.raises(Refused, match="NotAuthorizedException: Unable to verify secret hash"):
@@ -154,7 +144,7 @@ def test_a_client_with_a_secret_proves_it_with_the_new_password(
 # What is refused
 
 
-def test_a_password_that_is_refused_leaves_the_session_for_another_try(marked: App) -> None:
+def test_a_password_that_is_refused_leaves_the_session_for_another_try(marked):
     session = asked(marked.password_sign_in())
     shape = "1 validation error detected: Value at 'challengeResponses.NEW_PASSWORD' failed to satisfy constraint: "
     spaced = f"{shape}Member must satisfy regular expression pattern: ^[\\S]+.*[\\S]+$"
@@ -169,7 +159,7 @@ def test_a_password_that_is_refused_leaves_the_session_for_another_try(marked: A
     assert "AuthenticationResult" in set_new(marked, session, "x" * 256)
 
 
-def test_a_pool_is_told_the_attributes_that_it_requires_and_the_user_lacks(unnamed: App) -> None:
+def test_a_pool_is_told_the_attributes_that_it_requires_and_the_user_lacks(unnamed):
     answer = unnamed.password_sign_in()
     session = asked(answer)
     assert json.loads(answer["ChallengeParameters"]["requiredAttributes"]) == [
@@ -212,36 +202,34 @@ def test_a_pool_is_told_the_attributes_that_it_requires_and_the_user_lacks(unnam
         ("", "A client attempted to write unauthorized attribute"),
     ],
 )
-def test_an_attribute_that_was_not_asked_for_is_refused(marked: App, attribute: str, message: str) -> None:
+def test_an_attribute_that_was_not_asked_for_is_refused(marked, attribute, message):
     session = asked(marked.password_sign_in())
     assert refusal(marked, session, **{f"userAttributes.{attribute}": "true"}) == ("NotAuthorizedException", message)
     assert "AuthenticationResult" in set_new(marked, session)
 
 
 @pytest.fixture
-def unreachable(marked: App) -> App:
+def unreachable(marked):
     """An app of a user without an address in a pool that wants to know it."""
     UserPool.objects.update(required_attributes=["email"])
     get_user_model().objects.filter(username="maria").update(email="")
     return marked
 
 
-def test_an_address_may_be_somebody_elses_where_nobody_signs_in_with_it(unreachable: App, other_user: Any) -> None:
+def test_an_address_may_be_somebody_elses_where_nobody_signs_in_with_it(unreachable, other_user):
     session = asked(unreachable.password_sign_in())
     set_new(unreachable, session, **{"userAttributes.email": "tom@example.com"})
     assert pool_user().user.email == "tom@example.com"
 
 
-def test_what_the_sites_users_do_not_have_is_not_asked_for(
-    unreachable: App, user: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_sites_users_do_not_have_is_not_asked_for(unreachable, user, monkeypatch):
     monkeypatch.setattr(type(user), "EMAIL_FIELD", "contact")
     answer = unreachable.password_sign_in()
     assert answer["ChallengeParameters"]["requiredAttributes"] == "[]"
     assert "AuthenticationResult" in set_new(unreachable, asked(answer))
 
 
-def test_an_address_to_sign_in_with_is_asked_for_and_unique(unreachable: App, other_user: Any) -> None:
+def test_an_address_to_sign_in_with_is_asked_for_and_unique(unreachable, other_user):
     session = asked(unreachable.password_sign_in())
     unfit = "Attributes did not conform to the schema: Enter a valid email address."
     assert refusal(unreachable, session, **{"userAttributes.email": "maria"}) == ("InvalidParameterException", unfit)
@@ -257,7 +245,7 @@ def test_an_address_to_sign_in_with_is_asked_for_and_unique(unreachable: App, ot
 # What a new password ends
 
 
-def test_trust_ends_with_the_old_password_and_mfa_is_asked_for(mfa_app: App, totp: TOTPDevice, srp_user: Any) -> None:
+def test_trust_ends_with_the_old_password_and_mfa_is_asked_for(mfa_app, totp, srp_user):
     mfa_app.remembered_device(totp)
     device = mfa_app.device_key
     PoolUser.objects.update(must_change_password=True)
@@ -276,14 +264,14 @@ def test_trust_ends_with_the_old_password_and_mfa_is_asked_for(mfa_app: App, tot
     assert mfa_app.srp_sign_in()["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
 
 
-def test_a_device_that_is_no_more_is_told_before_anything_is_asked(marked: App, srp_user: Any) -> None:
+def test_a_device_that_is_no_more_is_told_before_anything_is_asked(marked, srp_user):
     marked.device_key = "us-east-1_00000000-0000-0000-0000-000000000000"
     for begin in (marked.password_sign_in, marked.srp_sign_in):
         with pytest.raises(Refused, match="ResourceNotFoundException: Device does not exist\\."):
             begin()
 
 
-def test_a_factor_is_set_up_after_the_new_password_where_mfa_is_required(marked: App, user: Any) -> None:
+def test_a_factor_is_set_up_after_the_new_password_where_mfa_is_required(marked, user):
     UserPool.objects.update(mfa="ON")
     answer = set_new(marked, asked(marked.password_sign_in()))
     assert answer["ChallengeName"] == "MFA_SETUP"
@@ -301,7 +289,7 @@ def test_a_factor_is_set_up_after_the_new_password_where_mfa_is_required(marked:
 # What happens meanwhile
 
 
-def test_a_session_sets_one_password_and_is_good_for_nothing_else(marked: App) -> None:
+def test_a_session_sets_one_password_and_is_good_for_nothing_else(marked):
     UserPool.objects.update(mfa="ON")
     session = asked(marked.password_sign_in())
     with pytest.raises(Refused, match="NotAuthorizedException: Invalid session for the user"):
@@ -315,20 +303,20 @@ def test_a_session_sets_one_password_and_is_good_for_nothing_else(marked: App) -
     assert refusal(marked, following) == ("NotAuthorizedException", "Invalid session for the user.")
 
 
-def test_setting_a_new_password_takes_minutes_at_most(marked: App) -> None:
+def test_setting_a_new_password_takes_minutes_at_most(marked):
     with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
         session = asked(marked.password_sign_in())
         clock.shift(timedelta(minutes=3))
         assert refusal(marked, session)[1] == "Invalid session for the user, session is expired."
 
 
-def set_on_the_site() -> None:
+def set_on_the_site():
     user = pool_user().user
     user.set_password("set on the site")
     user.save()
 
 
-CHANGES: list[tuple[Callable[[], Any], str]] = [
+CHANGES = [
     (set_on_the_site, "set on the site"),
     (lambda: get_user_model().objects.update(is_active=False), "correct horse"),
     (lambda: PoolUser.objects.update(must_change_password=False), "correct horse"),
@@ -339,9 +327,7 @@ NAMES = ["password", "disabled", "unmarked", "deleted"]
 
 @pytest.mark.parametrize(("change", "password"), CHANGES, ids=NAMES)
 @pytest.mark.parametrize("moment", ["before", "during"])
-def test_what_the_site_changed_meanwhile_stands(
-    marked: App, change: Callable[[], Any], password: str, moment: str
-) -> None:
+def test_what_the_site_changed_meanwhile_stands(marked, change, password, moment):
     session = asked(marked.password_sign_in())
     if moment == "before":
         change()
@@ -360,7 +346,7 @@ def test_what_the_site_changed_meanwhile_stands(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("table", ["pooluser", "srpcredential"])
-def test_a_database_that_fails_in_the_middle_leaves_everything_as_it_was(marked: App, table: str) -> None:
+def test_a_database_that_fails_in_the_middle_leaves_everything_as_it_was(marked, table):
     session = asked(marked.password_sign_in())
     marked.wire.http.raise_request_exception = False
     with broken(f"^UPDATE .trusted_devices_cognito_idp_{table}.") as statements, pytest.raises(Refused, match="500"):
@@ -371,7 +357,7 @@ def test_a_database_that_fails_in_the_middle_leaves_everything_as_it_was(marked:
     assert "AuthenticationResult" in set_new(marked, session)
 
 
-def test_no_password_is_in_a_log_an_event_or_an_error(marked: App, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_password_is_in_a_log_an_event_or_an_error(marked, caplog):
     caplog.set_level(logging.DEBUG)
     session = asked(marked.password_sign_in())
     texts = [message for password in ("tiny", " padded staple") for message in refusal(marked, session, password)]
@@ -380,7 +366,7 @@ def test_no_password_is_in_a_log_an_event_or_an_error(marked: App, caplog: pytes
     assert not [text for text in texts for secret in ("tiny", "padded", "staple", session) if secret in text]
 
 
-def test_the_secret_block_of_a_first_step_is_used_up_by_being_asked(marked: App, srp_user: Any) -> None:
+def test_the_secret_block_of_a_first_step_is_used_up_by_being_asked(marked, srp_user):
     session = ClientSession.start()
     challenge = marked.initiate("USER_SRP_AUTH", USERNAME="maria", SRP_A=session.srp_a)["ChallengeParameters"]
     claim = marked.claim(session, challenge)

@@ -1,7 +1,5 @@
 """Devices of a user pool: what the services make of them under the pool's policy."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

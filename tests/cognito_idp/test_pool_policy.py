@@ -1,7 +1,5 @@
 """A pool's policy: what the pool says, and what the site says where the pool says nothing or too much."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

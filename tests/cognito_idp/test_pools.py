@@ -1,14 +1,9 @@
 """Pools and clients by API."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
 from tests.cognito_idp.factories import make_pool
-from tests.cognito_idp.signed import Admin
-from tests.cognito_idp.wire import App, Refused
+from tests.cognito_idp.wire import Refused
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
 from trusted_devices.models import Device
 
@@ -23,7 +18,7 @@ from trusted_devices.models import Device
         {"ChallengeRequiredOnNewDevice": True, "DeviceOnlyRememberedOnUserPrompt": True},
     ],
 )
-def test_every_device_configuration_is_read_back(admin: Admin, configuration: dict[str, bool] | None) -> None:
+def test_every_device_configuration_is_read_back(admin, configuration):
     extra = {} if configuration is None else {"DeviceConfiguration": configuration}
     made = admin.call("CreateUserPool", PoolName="made", **extra)["UserPool"]
     assert made.get("DeviceConfiguration") == configuration
@@ -33,13 +28,13 @@ def test_every_device_configuration_is_read_back(admin: Admin, configuration: di
 
 
 @pytest.mark.parametrize("member", ["AliasAttributes", "UsernameAttributes"])
-def test_a_pool_may_take_addresses_for_names(admin: Admin, member: str) -> None:
+def test_a_pool_may_take_addresses_for_names(admin, member):
     made = admin.call("CreateUserPool", PoolName="aliases", **{member: ["email"]})["UserPool"]
     assert UserPool.objects.get().email_alias is True
     assert admin.call("DescribeUserPool", UserPoolId=made["Id"])["UserPool"]["AliasAttributes"] == ["email"]
 
 
-def test_an_update_changes_what_it_names(admin: Admin, pool: UserPool) -> None:
+def test_an_update_changes_what_it_names(admin, pool):
     assert (
         admin.call(
             "UpdateUserPool",
@@ -65,7 +60,7 @@ def test_an_update_changes_what_it_names(admin: Admin, pool: UserPool) -> None:
     assert not UserPool.objects.exists()
 
 
-def test_deleting_a_pool_forgets_its_devices_and_no_others(admin: Admin, app: App) -> None:
+def test_deleting_a_pool_forgets_its_devices_and_no_others(admin, app):
     app.remembered_device(None)
     key = app.device_key
     app.client = UserPoolClient.objects.create(pool=make_pool(), name="other", auth_flows=app.client.auth_flows)
@@ -77,7 +72,7 @@ def test_deleting_a_pool_forgets_its_devices_and_no_others(admin: Admin, app: Ap
     assert list(Device.objects.values_list("device_key", flat=True)) == [key]
 
 
-def test_mfa_is_configured_apart(admin: Admin) -> None:
+def test_mfa_is_configured_apart(admin):
     pool_id = admin.call("CreateUserPool", PoolName="made")["UserPool"]["Id"]
     with pytest.raises(Refused, match="can't turn on MFA without configuring it"):
         admin.call("SetUserPoolMfaConfig", UserPoolId=pool_id, MfaConfiguration="ON")
@@ -88,7 +83,7 @@ def test_mfa_is_configured_apart(admin: Admin) -> None:
     assert more == {**wanted, "SmsMfaConfiguration": {}, "EmailMfaConfiguration": {}}
 
 
-def test_lists_are_paged(admin: Admin) -> None:
+def test_lists_are_paged(admin):
     pools = [make_pool(name=f"pool {number}") for number in range(3)]
     first = admin.call("ListUserPools", MaxResults=2)
     rest = admin.call("ListUserPools", MaxResults=2, NextToken=first["NextToken"])
@@ -106,8 +101,8 @@ def test_lists_are_paged(admin: Admin) -> None:
         admin.call("ListUserPools", MaxResults=61)
 
 
-def test_a_client_is_made_as_wished_and_changed(admin: Admin, pool: UserPool) -> None:
-    wishes: dict[str, Any] = {
+def test_a_client_is_made_as_wished_and_changed(admin, pool):
+    wishes = {
         "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"],
         "AccessTokenValidity": 5,
         "IdTokenValidity": 600,
@@ -133,7 +128,7 @@ def test_a_client_is_made_as_wished_and_changed(admin: Admin, pool: UserPool) ->
         )
 
 
-def test_clients_are_those_of_the_pool_named(admin: Admin, app_client: UserPoolClient) -> None:
+def test_clients_are_those_of_the_pool_named(admin, app_client):
     ids = {"UserPoolId": make_pool().pool_id, "ClientId": app_client.client_id}
     for operation in ("DescribeUserPoolClient", "UpdateUserPoolClient", "DeleteUserPoolClient"):
         with pytest.raises(Refused, match=f"User pool client {app_client.client_id} does not exist"):
@@ -141,7 +136,7 @@ def test_clients_are_those_of_the_pool_named(admin: Admin, app_client: UserPoolC
     assert UserPoolClient.objects.exists()
 
 
-def test_no_text_about_a_missing_thing_but_a_device_names_one(admin: Admin, pool: UserPool) -> None:
+def test_no_text_about_a_missing_thing_but_a_device_names_one(admin, pool):
     for operation, extra in (
         ("DescribeUserPool", {"UserPoolId": "us-east-1_Nobody"}),
         ("DescribeUserPoolClient", {"UserPoolId": pool.pool_id, "ClientId": "nobody"}),

@@ -1,12 +1,7 @@
 """Two requests at the same moment with what is good for once."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 from django.db import OperationalError, transaction
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.broken_database import interrupted
 from tests.cognito_idp.wire import App, Refused, Wire
@@ -20,11 +15,11 @@ TRIES = 4
 
 
 @pytest.fixture(autouse=True)
-def _shared_database(shared_database: None) -> None:
+def _shared_database(shared_database):
     """Before anything is stored."""
 
 
-def copies(app: App) -> list[App]:
+def copies(app):
     """As many apps with connections of their own."""
     return [
         App(Wire(), app.client, app.username, app.password, "", app.device_key, app.group_key, app.device, app.tokens)
@@ -32,11 +27,11 @@ def copies(app: App) -> list[App]:
     ]
 
 
-def count(outcomes: list[Any], wanted: type) -> int:
+def count(outcomes, wanted):
     return sum(isinstance(outcome, wanted) for outcome in outcomes)
 
 
-def test_a_secret_block_signs_in_once(app: App, srp_user: Any) -> None:
+def test_a_secret_block_signs_in_once(app, srp_user):
     session = ClientSession.start()
     challenge = app.initiate("USER_SRP_AUTH", USERNAME="maria", SRP_A=session.srp_a)["ChallengeParameters"]
     claim = app.claim(session, challenge)
@@ -45,7 +40,7 @@ def test_a_secret_block_signs_in_once(app: App, srp_user: Any) -> None:
     assert RefreshToken.objects.count() == 1
 
 
-def test_a_recorded_first_factor_begins_one_proof(mfa_app: App, totp: TOTPDevice) -> None:
+def test_a_recorded_first_factor_begins_one_proof(mfa_app, totp):
     mfa_app.remembered_device(totp)
     mfa_app.password_sign_in()
     step = {"DEVICE_KEY": mfa_app.device_key, "SRP_A": ClientSession.start().srp_a}
@@ -53,14 +48,14 @@ def test_a_recorded_first_factor_begins_one_proof(mfa_app: App, totp: TOTPDevice
     assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
 
 
-def test_a_device_is_confirmed_once(app: App) -> None:
+def test_a_device_is_confirmed_once(app):
     app.sign_in()
     outcomes = at_once(*[lambda each=each: each.confirm() for each in copies(app)])
     assert (count(outcomes, bool), count(outcomes, Refused)) == (1, TRIES - 1)
     assert Device.objects.count() == 1
 
 
-def test_a_refresh_token_rotates_once(app: App) -> None:
+def test_a_refresh_token_rotates_once(app):
     UserPool.objects.update(tracking="off")
     UserPoolClient.objects.update(rotate_refresh_tokens=True)
     app.sign_in()
@@ -74,11 +69,11 @@ def test_a_refresh_token_rotates_once(app: App) -> None:
     assert RefreshToken.objects.get().generation == 1
 
 
-def refusals(outcomes: list[Any]) -> set[str]:
+def refusals(outcomes):
     return {outcome.message for outcome in outcomes if isinstance(outcome, Refused)}
 
 
-def new_passwords(apps: list[App], sessions: list[str]) -> list[Any]:
+def new_passwords(apps, sessions):
     """Answer each session with a password of its own, all at once."""
     return at_once(
         *[
@@ -90,7 +85,7 @@ def new_passwords(apps: list[App], sessions: list[str]) -> list[Any]:
     )
 
 
-def require_one_password(outcomes: list[Any], user: Any) -> None:
+def require_one_password(outcomes, user):
     """One answer set its password; the others set none, and signed nobody in."""
     assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1), outcomes
     winner = next(position for position, outcome in enumerate(outcomes) if isinstance(outcome, dict))
@@ -101,14 +96,14 @@ def require_one_password(outcomes: list[Any], user: Any) -> None:
 
 
 @pytest.fixture
-def marked(app: App, user: Any) -> App:
+def marked(app, user):
     """An app of a user who has to set a new password."""
     accounts.get_pool_user(app.pool, user)
     PoolUser.objects.update(must_change_password=True)
     return app
 
 
-def test_a_session_sets_one_new_password(marked: App, user: Any) -> None:
+def test_a_session_sets_one_new_password(marked, user):
     session = marked.password_sign_in()["Session"]
     outcomes = new_passwords(copies(marked), [session] * TRIES)
     require_one_password(outcomes, user)
@@ -118,7 +113,7 @@ def test_a_session_sets_one_new_password(marked: App, user: Any) -> None:
     }
 
 
-def test_of_several_sign_ins_that_wait_for_a_new_password_one_sets_it(marked: App, user: Any) -> None:
+def test_of_several_sign_ins_that_wait_for_a_new_password_one_sets_it(marked, user):
     apps = copies(marked)
     outcomes = new_passwords(apps, [each.password_sign_in()["Session"] for each in apps])
     require_one_password(outcomes, user)
@@ -127,11 +122,11 @@ def test_of_several_sign_ins_that_wait_for_a_new_password_one_sets_it(marked: Ap
 
 @pytest.mark.postgres
 @pytest.mark.mariadb
-def test_nobody_else_changes_a_user_whose_new_password_is_being_set(marked: App, user: Any) -> None:
+def test_nobody_else_changes_a_user_whose_new_password_is_being_set(marked, user):
     session = marked.password_sign_in()["Session"]
-    outcomes: list[Any] = []
+    outcomes = []
 
-    def take() -> None:
+    def take():
         with transaction.atomic():
             type(user).objects.select_for_update(nowait=True).get()
 
@@ -141,7 +136,7 @@ def test_nobody_else_changes_a_user_whose_new_password_is_being_set(marked: App,
     assert count(outcomes, OperationalError) == 1
 
 
-def test_a_code_by_text_message_signs_in_once(app: App, user: Any, texts: list[tuple[str, str]]) -> None:
+def test_a_code_by_text_message_signs_in_once(app, user, texts):
     UserPool.objects.update(sms_mfa=True)
     pool_user = accounts.get_pool_user(app.pool, user)
     pool_user.phone_number, pool_user.mfa_enabled = "+491701234567", {"SMS_MFA": True}

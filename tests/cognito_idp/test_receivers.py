@@ -1,25 +1,20 @@
 """Passwords that are set, and the path without its slash."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 from django.contrib.auth import get_user_model
 
-from tests.cognito_idp.wire import App
 from trusted_devices.cognito_idp.models import RefreshToken, SrpCredential, UserPool
 from trusted_devices.cognito_idp.receivers import UNSLASHED, append_slash
 
 
-def test_a_password_that_is_set_gives_a_verifier_where_the_pool_wants_one(app: App, user: Any) -> None:
+def test_a_password_that_is_set_gives_a_verifier_where_the_pool_wants_one(app, user):
     user.set_password("another one")
     user.save()
     app.password = "another one"
     assert "AuthenticationResult" in app.srp_sign_in()
 
 
-def test_a_verifier_rests_sealed(app: App, user: Any) -> None:
+def test_a_verifier_rests_sealed(app, user):
     app.password_sign_in()
     credential = SrpCredential.objects.get()
     assert credential.sealed_verifier
@@ -27,27 +22,27 @@ def test_a_verifier_rests_sealed(app: App, user: Any) -> None:
     assert str(credential) == f"SRP credential {credential.pk}"
 
 
-def test_where_no_pool_wants_one_no_verifier_is_made(app: App, user: Any) -> None:
+def test_where_no_pool_wants_one_no_verifier_is_made(app, user):
     UserPool.objects.update(keep_srp_verifiers=False)
     user.set_password("another one")
     user.save()
     assert not SrpCredential.objects.exists()
 
 
-def test_an_old_verifier_goes_with_its_password_in_every_pool(app: App, srp_user: Any) -> None:
+def test_an_old_verifier_goes_with_its_password_in_every_pool(app, srp_user):
     UserPool.objects.update(keep_srp_verifiers=False)
     srp_user.set_password("another one")
     srp_user.save()
     assert not SrpCredential.objects.exists()
 
 
-def test_a_verifier_is_worthless_once_the_hash_is_another_one(app: App, srp_user: Any) -> None:
+def test_a_verifier_is_worthless_once_the_hash_is_another_one(app, srp_user):
     get_user_model().objects.update(password="md5$x$y")
     with pytest.raises(AssertionError, match="Incorrect username or password"):
         app.srp_sign_in()
 
 
-def test_saving_a_user_without_a_new_password_ends_nothing(app: App, user: Any) -> None:
+def test_saving_a_user_without_a_new_password_ends_nothing(app, user):
     app.sign_in()
     user.first_name = "Maria"
     user.save()
@@ -57,7 +52,7 @@ def test_saving_a_user_without_a_new_password_ends_nothing(app: App, user: Any) 
     assert RefreshToken.objects.get().revoked_at is not None
 
 
-def test_an_upgraded_hash_ends_nothing_and_leaves_a_verifier(app: App, srp_user: Any, settings: Any) -> None:
+def test_an_upgraded_hash_ends_nothing_and_leaves_a_verifier(app, srp_user, settings):
     app.sign_in()
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.ScryptPasswordHasher",
@@ -69,7 +64,7 @@ def test_an_upgraded_hash_ends_nothing_and_leaves_a_verifier(app: App, srp_user:
 
 
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
-def test_the_endpoints_path_is_given_its_slash_and_no_other_path_is(method: str) -> None:
+def test_the_endpoints_path_is_given_its_slash_and_no_other_path_is(method):
     for path, expected in (("/cognito-idp", "/cognito-idp/"), ("/cognito-idp/", "/cognito-idp/"), ("/admin", "/admin")):
         environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
         append_slash(environ=environ)
@@ -85,7 +80,7 @@ def test_the_endpoints_path_is_given_its_slash_and_no_other_path_is(method: str)
 
 
 @pytest.mark.urls("tests.cognito_idp.no_urls")
-def test_a_site_that_does_not_route_the_endpoint_is_left_alone() -> None:
+def test_a_site_that_does_not_route_the_endpoint_is_left_alone():
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/cognito-idp"}
     append_slash(environ=environ)
     assert environ["PATH_INFO"] == "/cognito-idp"

@@ -1,16 +1,12 @@
 """What the demo seeds."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from tests.cognito_idp.signed import Admin
-from tests.cognito_idp.wire import App, Wire
+from tests.cognito_idp.wire import App
 from trusted_devices.cognito_idp import seeding
 from trusted_devices.cognito_idp.models import AccessKey, UserPool, UserPoolClient
 
 
-def test_seeding_twice_says_the_same_and_everything_works(wire: Wire, user: Any) -> None:
+def test_seeding_twice_says_the_same_and_everything_works(wire, user):
     facts = seeding.seed({"maria": "correct horse", "nobody": "x"})
     assert seeding.seed({"maria": "correct horse"}) == facts
     assert set(facts) == {
@@ -29,7 +25,7 @@ def test_seeding_twice_says_the_same_and_everything_works(wire: Wire, user: Any)
     assert admin.call("AdminGetUser", UserPoolId=facts["user_pool_id"], Username="maria")["Enabled"] is True
 
 
-def test_secrets_that_can_no_longer_be_read_are_made_anew(user: Any, settings: Any) -> None:
+def test_secrets_that_can_no_longer_be_read_are_made_anew(user, settings):
     facts = seeding.seed({})
     settings.SECRET_KEY = "another-key-" + "y" * 40
     renewed = seeding.seed({})

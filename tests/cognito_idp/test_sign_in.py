@@ -1,20 +1,15 @@
 """Signing in over the wire, step by step."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import SECRET
-from tests.cognito_idp.wire import App, Refused, Wire
-from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from tests.cognito_idp.wire import App, Refused
+from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device, DeviceEvent
 
 
-def test_a_user_without_mfa_signs_in_and_is_given_a_device_key(app: App) -> None:
+def test_a_user_without_mfa_signs_in_and_is_given_a_device_key(app):
     answer = app.password_sign_in()
     assert answer["ChallengeParameters"] == {}
     result = answer["AuthenticationResult"]
@@ -22,9 +17,7 @@ def test_a_user_without_mfa_signs_in_and_is_given_a_device_key(app: App) -> None
     assert result["NewDeviceMetadata"]["DeviceGroupKey"] == app.pool.device_group_key
 
 
-def test_a_sign_in_by_an_alias_goes_on_under_the_name_of_the_device(
-    wire: Wire, app: App, secret_client: UserPoolClient, srp_user: Any, totp: TOTPDevice
-) -> None:
+def test_a_sign_in_by_an_alias_goes_on_under_the_name_of_the_device(wire, app, secret_client, srp_user, totp):
     UserPool.objects.update(email_alias=True)
     app = App(wire, secret_client, "maria@example.com", "correct horse", secret=SECRET)
     session = ClientSession.start()
@@ -41,7 +34,7 @@ def test_a_sign_in_by_an_alias_goes_on_under_the_name_of_the_device(
     assert app.password_sign_in()["ChallengeName"] == "DEVICE_SRP_AUTH"
 
 
-def test_an_address_that_two_users_have_is_nobodys_alias(app: App, user: Any, other_user: Any) -> None:
+def test_an_address_that_two_users_have_is_nobodys_alias(app, user, other_user):
     UserPool.objects.update(email_alias=True)
     type(user).objects.update(email="shared@example.com")
     app.username = "shared@example.com"
@@ -49,7 +42,7 @@ def test_an_address_that_two_users_have_is_nobodys_alias(app: App, user: Any, ot
         app.password_sign_in()
 
 
-def test_the_whole_life_of_a_device(mfa_app: App, totp: TOTPDevice, srp_user: Any) -> None:
+def test_the_whole_life_of_a_device(mfa_app, totp, srp_user):
     app = mfa_app
     answer = app.srp_sign_in()
     app.tokens = app.answer_mfa(answer, totp)["AuthenticationResult"]
@@ -81,7 +74,7 @@ def test_the_whole_life_of_a_device(mfa_app: App, totp: TOTPDevice, srp_user: An
     ]
 
 
-def test_a_clients_name_for_its_device_is_kept_as_far_as_shown(app: App) -> None:
+def test_a_clients_name_for_its_device_is_kept_as_far_as_shown(app):
     app.sign_in()
     app.confirm("\u202e  Pixel\r\n\t9 " + "x" * 1000)
     assert Device.objects.get().name == "Pixel 9 " + "x" * 1000

@@ -1,34 +1,30 @@
 """Signatures of Admin calls, made by botocore."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
 
 from tests.cognito_idp.factories import KEY_SECRET, make_access_key, make_pool
 from tests.cognito_idp.signed import Admin, signed_headers
-from tests.cognito_idp.wire import Refused, Wire, decoded
+from tests.cognito_idp.wire import Refused, decoded
 from trusted_devices.cognito_idp.models import AccessKey, UserPool
 
 
-def error(response: Any) -> str:
+def error(response):
     assert response.status_code == 400
-    name: str = decoded(response)["__type"]
-    return name
+    return decoded(response)["__type"]
 
 
 @pytest.mark.parametrize("path", ["/cognito-idp", "/cognito-idp/"])
-def test_what_botocore_signs_is_accepted_at_both_spellings(admin: Admin, pool: UserPool, path: str) -> None:
+def test_what_botocore_signs_is_accepted_at_both_spellings(admin, pool, path):
     admin.wire.path = path
     assert admin.call("DescribeUserPool", UserPoolId=pool.pool_id)["UserPool"]["Id"] == pool.pool_id
 
 
-def test_a_query_string_is_part_of_what_is_signed(admin: Admin, pool: UserPool) -> None:
+def test_a_query_string_is_part_of_what_is_signed(admin, pool):
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()
     path = "/cognito-idp/?b=2%20x&a=1&a=0"
     headers = signed_headers(admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=path)
@@ -38,7 +34,7 @@ def test_a_query_string_is_part_of_what_is_signed(admin: Admin, pool: UserPool) 
     assert error(admin.wire.raw("DescribeUserPool", body, **headers)) == "InvalidSignatureException"
 
 
-def test_unsigned_calls_and_other_schemes_are_refused(wire: Wire, pool: UserPool) -> None:
+def test_unsigned_calls_and_other_schemes_are_refused(wire, pool):
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic AWS4"}):
         assert error(wire.raw("DescribeUserPool", body, **headers)) == "MissingAuthenticationTokenException"
@@ -47,7 +43,7 @@ def test_unsigned_calls_and_other_schemes_are_refused(wire: Wire, pool: UserPool
     )
 
 
-def test_what_is_changed_after_signing_is_noticed(admin: Admin, pool: UserPool) -> None:
+def test_what_is_changed_after_signing_is_noticed(admin, pool):
     params = {"UserPoolId": pool.pool_id}
     body = json.dumps(params).encode()
     headers = signed_headers(admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path)
@@ -68,9 +64,7 @@ def test_what_is_changed_after_signing_is_noticed(admin: Admin, pool: UserPool) 
 
 
 @pytest.mark.parametrize("said", ["the first body's", "UNSIGNED-PAYLOAD"])
-def test_the_bodys_hash_is_that_of_the_body_whatever_a_signed_header_says(
-    admin: Admin, pool: UserPool, said: str
-) -> None:
+def test_the_bodys_hash_is_that_of_the_body_whatever_a_signed_header_says(admin, pool, said):
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()
     digest = hashlib.sha256(body).hexdigest() if said == "the first body's" else said
     headers = signed_headers(
@@ -86,7 +80,7 @@ def test_the_bodys_hash_is_that_of_the_body_whatever_a_signed_header_says(
     assert error(admin.wire.raw("DescribeUserPool", body + b" ", **headers)) == "InvalidSignatureException"
 
 
-def test_any_header_may_be_signed_and_none_may_be_missing(admin: Admin, pool: UserPool) -> None:
+def test_any_header_may_be_signed_and_none_may_be_missing(admin, pool):
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()
     headers = signed_headers(
         admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path, extra={"X-Shop": "a  b"}
@@ -96,7 +90,7 @@ def test_any_header_may_be_signed_and_none_may_be_missing(admin: Admin, pool: Us
         assert error(admin.wire.raw("DescribeUserPool", body, **changed)) == "InvalidSignatureException"
 
 
-def test_a_wrong_secret_an_unknown_key_and_a_retired_one_are_refused(admin: Admin, pool: UserPool) -> None:
+def test_a_wrong_secret_an_unknown_key_and_a_retired_one_are_refused(admin, pool):
     params = {"UserPoolId": pool.pool_id}
     admin.secret = "guessed"
     assert error(admin.raw("DescribeUserPool", params)) == "InvalidSignatureException"
@@ -107,7 +101,7 @@ def test_a_wrong_secret_an_unknown_key_and_a_retired_one_are_refused(admin: Admi
     assert error(admin.raw("DescribeUserPool", params)) == "UnrecognizedClientException"
 
 
-def test_a_signature_of_another_scope_or_with_a_session_token_is_refused(admin: Admin, pool: UserPool) -> None:
+def test_a_signature_of_another_scope_or_with_a_session_token_is_refused(admin, pool):
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()
     for changes in ({"region": "eu-west-1"}, {"service": "s3"}):
         headers = signed_headers(
@@ -118,9 +112,7 @@ def test_a_signature_of_another_scope_or_with_a_session_token_is_refused(admin: 
 
 
 @pytest.mark.parametrize(("minutes", "good"), [(-16, False), (-14, True), (14, True), (16, False)])
-def test_a_signature_is_good_for_fifteen_minutes_of_clock(
-    admin: Admin, pool: UserPool, minutes: int, good: bool
-) -> None:
+def test_a_signature_is_good_for_fifteen_minutes_of_clock(admin, pool, minutes, good):
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()
     now = datetime(2026, 1, 6, 12, tzinfo=UTC)
     with time_machine.travel(now, tick=False):
@@ -133,11 +125,11 @@ def test_a_signature_is_good_for_fifteen_minutes_of_clock(
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "20260230T000000Z", "20260101T000000"])
-def test_a_date_that_is_none_is_refused(admin: Admin, pool: UserPool, date: str) -> None:
+def test_a_date_that_is_none_is_refused(admin, pool, date):
     assert error(admin.raw("DescribeUserPool", {}, **{"X-Amz-Date": date})) == "IncompleteSignatureException"
 
 
-def test_a_key_is_limited_to_operations_and_pools(wire: Wire, pool: UserPool) -> None:
+def test_a_key_is_limited_to_operations_and_pools(wire, pool):
     other = make_pool()
     reader = Admin(
         wire, make_access_key(pool, operations=("AdminList*", "DescribeUserPool", "ListUserPools", "CreateUserPool"))

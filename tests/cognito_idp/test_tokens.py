@@ -1,9 +1,6 @@
 """Tokens and the keys that sign them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -13,18 +10,18 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.cognito_idp.factories import make_client
-from tests.cognito_idp.wire import App, Refused
+from tests.cognito_idp.wire import Refused
 from trusted_devices.cognito_idp import signing
 from trusted_devices.cognito_idp.models import SigningKey, TokenUse, UserPool, UserPoolClient
 
 
-def read(app: App, name: str) -> jwt.Token:
+def read(app, name):
     """A token, verified with the published keys alone."""
     keys = KeySet.import_key_set({"keys": signing.published_keys(app.pool, now=datetime.now(UTC))})
     return jwt.decode(app.tokens[name], keys, algorithms=["RS256"])
 
 
-def test_the_claims_of_both_tokens(app: App, user: Any) -> None:
+def test_the_claims_of_both_tokens(app, user):
     user.groups.add(Group.objects.create(name="editors"))
     user.first_name = "Maria"
     user.save()
@@ -49,13 +46,13 @@ def test_the_claims_of_both_tokens(app: App, user: Any) -> None:
     assert access.claims["exp"] - access.claims["iat"] == app.tokens["ExpiresIn"] == 3600
 
 
-def test_the_issuer_is_configured_and_never_taken_from_the_request(app: App) -> None:
+def test_the_issuer_is_configured_and_never_taken_from_the_request(app):
     app.wire.headers = {"Host": "localhost"}
     app.sign_in()
     assert read(app, "AccessToken").claims["iss"].startswith("http://testserver/")
 
 
-def test_refreshing_keeps_the_time_and_origin_of_the_sign_in(app: App) -> None:
+def test_refreshing_keeps_the_time_and_origin_of_the_sign_in(app):
     UserPool.objects.update(tracking="off")
     app.pool.refresh_from_db()
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
@@ -73,7 +70,7 @@ def test_refreshing_keeps_the_time_and_origin_of_the_sign_in(app: App) -> None:
     assert "device_key" not in second
 
 
-def test_a_clients_lifetimes_hold(app: App) -> None:
+def test_a_clients_lifetimes_hold(app):
     client = make_client(app.pool, access_token_validity=timedelta(minutes=5), id_token_validity=timedelta(hours=2))
     app.client = client
     app.sign_in()
@@ -81,13 +78,13 @@ def test_a_clients_lifetimes_hold(app: App) -> None:
     assert (access["exp"] - access["iat"], identity["exp"] - identity["iat"]) == (300, 7200)
 
 
-def test_tokens_have_only_the_letters_that_clients_send_back(app: App) -> None:
+def test_tokens_have_only_the_letters_that_clients_send_back(app):
     app.sign_in()
     letters = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=.")
     assert all(set(app.tokens[name]) <= letters for name in ("AccessToken", "IdToken", "RefreshToken"))
 
 
-def test_keys_rotate_with_overlap(app: App) -> None:
+def test_keys_rotate_with_overlap(app):
     start = datetime.now(UTC)
     with time_machine.travel(start, tick=False) as clock:
         app.sign_in()
@@ -104,7 +101,7 @@ def test_keys_rotate_with_overlap(app: App) -> None:
         assert old not in {key["kid"] for key in signing.published_keys(app.pool, now=datetime.now(UTC))}
 
 
-def test_replacing_leaked_keys_ends_what_they_signed(app: App) -> None:
+def test_replacing_leaked_keys_ends_what_they_signed(app):
     app.sign_in()
     call_command("rotate_signing_keys", app.pool.pool_id, "--compromised", verbosity=0)
     with pytest.raises(Refused, match="Could not verify signature for Access Token"):
@@ -115,7 +112,7 @@ def test_replacing_leaked_keys_ends_what_they_signed(app: App) -> None:
         call_command("rotate_signing_keys", "us-east-1_Nobody")
 
 
-def test_a_pool_without_keys_is_given_some(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pool_without_keys_is_given_some(app, capsys):
     SigningKey.objects.all().delete()
     app.sign_in()
     assert sorted(SigningKey.objects.values_list("token_use", flat=True)) == sorted(TokenUse.values)
@@ -124,7 +121,7 @@ def test_a_pool_without_keys_is_given_some(app: App, capsys: pytest.CaptureFixtu
     assert SigningKey.objects.count() == 4
 
 
-def test_private_keys_rest_sealed(app: App) -> None:
+def test_private_keys_rest_sealed(app):
     key = SigningKey.objects.first()
     assert key is not None
     assert "PRIVATE" not in key.sealed_private_key
@@ -143,7 +140,7 @@ def test_private_keys_rest_sealed(app: App) -> None:
         ({"origin_jti": "00000000-0000-0000-0000-000000000000"}, "Access Token has been revoked"),
     ],
 )
-def test_a_token_with_a_good_signature_is_still_read(app: App, changes: dict[str, Any], message: str | None) -> None:
+def test_a_token_with_a_good_signature_is_still_read(app, changes, message):
     app.sign_in()
     claims = {**read(app, "AccessToken").claims, **changes}
     token = signing.sign(app.pool, TokenUse.ACCESS, claims, now=datetime.now(UTC))
@@ -155,7 +152,7 @@ def test_a_token_with_a_good_signature_is_still_read(app: App, changes: dict[str
     assert (refused.value.name, refused.value.message) == ("NotAuthorizedException", message)
 
 
-def test_refreshing_is_for_clients_that_may(app: App) -> None:
+def test_refreshing_is_for_clients_that_may(app):
     app.sign_in()
     app.confirm()
     UserPoolClient.objects.update(auth_flows=["ALLOW_USER_PASSWORD_AUTH"])

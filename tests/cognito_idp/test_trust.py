@@ -1,16 +1,13 @@
 """What devices earn over the wire, by the same policy and expiry as behind every other door."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import make_client, make_pool
-from tests.cognito_idp.wire import App, Wire
+from tests.cognito_idp.wire import App
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.models import Device
 from trusted_devices.services import devices, expiry, standings
@@ -21,23 +18,22 @@ PROOF, CODE = "DEVICE_SRP_AUTH", "SOFTWARE_TOKEN_MFA"
 
 
 @pytest.fixture(autouse=True)
-def no_throttle(settings: Any) -> None:
+def no_throttle(settings):
     settings.OTP_TOTP_THROTTLE_FACTOR = 0
 
 
 @pytest.fixture
-def clock() -> Any:
+def clock():
     with time_machine.travel(START, tick=False) as travelling:
         yield travelling
 
 
-def asked(app: App) -> str:
+def asked(app):
     """What a sign-in by password is asked for next."""
-    name: str = app.password_sign_in()["ChallengeName"]
-    return name
+    return app.password_sign_in()["ChallengeName"]
 
 
-def app_of(wire: Wire, user: Any, **pool: Any) -> App:
+def app_of(wire, user, **pool):
     return App(wire, make_client(make_pool(**pool)), user.get_username(), "correct horse")
 
 
@@ -51,15 +47,15 @@ def app_of(wire: Wire, user: Any, **pool: Any) -> App:
     ],
 )
 def test_the_four_rows_of_device_configuration(
-    wire: Wire,
-    user: Any,
-    totp: TOTPDevice,
-    tracking: str,
-    skip: bool,
-    necessary: bool,
-    remembered_at_once: bool,
-    then: str,
-) -> None:
+    wire,
+    user,
+    totp,
+    tracking,
+    skip,
+    necessary,
+    remembered_at_once,
+    then,
+):
     app = app_of(wire, user, tracking=tracking, challenge_required_on_new_device=skip)
     app.sign_in(totp)
     assert app.confirm() is necessary
@@ -68,9 +64,7 @@ def test_the_four_rows_of_device_configuration(
     assert asked(app) == then
 
 
-def test_trust_counts_from_the_mfa_and_ends_after_the_pools_period(
-    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
-) -> None:
+def test_trust_counts_from_the_mfa_and_ends_after_the_pools_period(wire, user, totp, clock):
     app = app_of(wire, user, trust_period=timedelta(days=7)).remembered_device(totp)
     device = Device.objects.get()
     assert device.trust_expires_at == START + timedelta(days=7)
@@ -87,9 +81,7 @@ def test_trust_counts_from_the_mfa_and_ends_after_the_pools_period(
     assert Device.objects.get().trust_expires_at == START + timedelta(days=14)
 
 
-def test_the_default_period_is_the_sites_and_the_sites_maximum_holds(
-    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
-) -> None:
+def test_the_default_period_is_the_sites_and_the_sites_maximum_holds(wire, user, totp, clock):
     app_of(wire, user).remembered_device(totp)
     assert Device.objects.get().trust_expires_at == START + timedelta(days=60)
     Device.objects.all().delete()
@@ -97,9 +89,7 @@ def test_the_default_period_is_the_sites_and_the_sites_maximum_holds(
     assert Device.objects.get().trust_expires_at == START + timedelta(days=90)
 
 
-def test_shortening_the_pools_period_shortens_trust_already_given(
-    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
-) -> None:
+def test_shortening_the_pools_period_shortens_trust_already_given(wire, user, totp, clock):
     app = app_of(wire, user).remembered_device(totp)
     clock.shift(timedelta(days=8))
     assert asked(app) == PROOF
@@ -107,9 +97,7 @@ def test_shortening_the_pools_period_shortens_trust_already_given(
     assert asked(app) == CODE
 
 
-def test_expiry_is_seen_in_lists_before_and_after_the_sweep(
-    wire: Wire, user: Any, totp: TOTPDevice, clock: Any, admin: Any
-) -> None:
+def test_expiry_is_seen_in_lists_before_and_after_the_sweep(wire, user, totp, clock, admin):
     app = app_of(wire, user).remembered_device(totp)
     clock.shift(timedelta(days=60))
     names = {"UserPoolId": app.pool.pool_id, "Username": "maria"}
@@ -121,9 +109,7 @@ def test_expiry_is_seen_in_lists_before_and_after_the_sweep(
     assert asked(app) == CODE
 
 
-def test_where_every_device_is_remembered_an_mfa_renews_an_ended_trust(
-    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
-) -> None:
+def test_where_every_device_is_remembered_an_mfa_renews_an_ended_trust(wire, user, totp, clock):
     app = app_of(wire, user, tracking="always")
     app.sign_in(totp)
     app.confirm()
@@ -137,7 +123,7 @@ def test_where_every_device_is_remembered_an_mfa_renews_an_ended_trust(
     assert asked(app) == CODE, "the user does not want it remembered"
 
 
-def test_a_device_remembered_without_mfa_does_not_skip_the_first_one(wire: Wire, user: Any, clock: Any) -> None:
+def test_a_device_remembered_without_mfa_does_not_skip_the_first_one(wire, user, clock):
     app = app_of(wire, user).remembered_device(None)
     assert Device.objects.get().trust_expires_at is None
     assert app.wire.call("ListDevices", AccessToken=app.access_token)["Devices"]
@@ -149,7 +135,7 @@ def test_a_device_remembered_without_mfa_does_not_skip_the_first_one(wire: Wire,
     assert asked(app) == PROOF
 
 
-def test_a_session_without_mfa_cannot_take_up_trust_again(wire: Wire, user: Any, totp: TOTPDevice, clock: Any) -> None:
+def test_a_session_without_mfa_cannot_take_up_trust_again(wire, user, totp, clock):
     app = app_of(wire, user).remembered_device(totp)
     app.sign_in()
     app.set_status("remembered")
@@ -159,9 +145,7 @@ def test_a_session_without_mfa_cannot_take_up_trust_again(wire: Wire, user: Any,
     assert asked(app) == CODE
 
 
-def test_remembering_another_device_than_the_one_in_hand_earns_it_no_trust(
-    wire: Wire, user: Any, totp: TOTPDevice, clock: Any
-) -> None:
+def test_remembering_another_device_than_the_one_in_hand_earns_it_no_trust(wire, user, totp, clock):
     stolen = app_of(wire, user)
     stolen.sign_in(totp)
     stolen.confirm()
@@ -171,7 +155,7 @@ def test_remembering_another_device_than_the_one_in_hand_earns_it_no_trust(
     assert asked(stolen) == CODE
 
 
-def test_what_ends_trust_elsewhere_ends_it_here(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+def test_what_ends_trust_elsewhere_ends_it_here(wire, user, totp):
     app = app_of(wire, user).remembered_device(totp)
     user.set_password("another one")
     user.save()
@@ -185,13 +169,13 @@ def test_what_ends_trust_elsewhere_ends_it_here(wire: Wire, user: Any, totp: TOT
     assert asked(app) == CODE
 
 
-def test_the_sites_policy_can_only_be_tightened(wire: Wire, user: Any, totp: TOTPDevice, settings: Any) -> None:
+def test_the_sites_policy_can_only_be_tightened(wire, user, totp, settings):
     app = app_of(wire, user).remembered_device(totp)
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "CHALLENGE_REQUIRED_ON_NEW_DEVICE": False}
     assert asked(app) == CODE
 
 
-def test_a_device_of_the_wire_stands_with_the_users_others(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+def test_a_device_of_the_wire_stands_with_the_users_others(wire, user, totp):
     app_of(wire, user).remembered_device(totp)
     (standing,) = standings.standings(user=user)
     assert standing.device.name == "phone"
@@ -199,14 +183,14 @@ def test_a_device_of_the_wire_stands_with_the_users_others(wire: Wire, user: Any
     assert standing.trusted_until is not None
 
 
-def test_staff_forgetting_a_device_anywhere_ends_its_tokens(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+def test_staff_forgetting_a_device_anywhere_ends_its_tokens(wire, user, totp):
     app = app_of(wire, user).remembered_device(totp)
     devices.forget(list(Device.objects.all()), by=By())
     response = wire.raw("GetUser", f'{{"AccessToken": "{app.access_token}"}}'.encode())
     assert b"Access Token has been revoked" in response.content
 
 
-def test_the_longest_unused_device_makes_room(wire: Wire, user: Any, totp: TOTPDevice, settings: Any) -> None:
+def test_the_longest_unused_device_makes_room(wire, user, totp, settings):
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "MAX_DEVICES_PER_USER": 2}
     app = app_of(wire, user)
     keys = []
@@ -216,7 +200,7 @@ def test_the_longest_unused_device_makes_room(wire: Wire, user: Any, totp: TOTPD
     assert sorted(Device.objects.values_list("device_key", flat=True)) == sorted(keys[1:])
 
 
-def test_a_sign_in_from_a_trusted_device_is_logged_as_such(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+def test_a_sign_in_from_a_trusted_device_is_logged_as_such(wire, user, totp):
     app = app_of(wire, user).remembered_device(totp)
     app.sign_in()
     assert [event.reason for event in user.trusted_device_events.filter(action="signed_in").order_by("pk")] == [
@@ -226,7 +210,7 @@ def test_a_sign_in_from_a_trusted_device_is_logged_as_such(wire: Wire, user: Any
     assert Device.objects.get().events.filter(action="signed_in").count() == 1
 
 
-def test_devices_of_a_pool_without_mfa_prove_themselves_all_the_same(wire: Wire, user: Any, totp: TOTPDevice) -> None:
+def test_devices_of_a_pool_without_mfa_prove_themselves_all_the_same(wire, user, totp):
     app = app_of(wire, user, mfa="OFF").remembered_device(None)
     assert asked(app) == PROOF
     assert "AccessToken" in app.sign_in()

@@ -15,7 +15,7 @@ from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import UserPoolClient
 from trusted_devices.cognito_idp.protocol import service_model
 from trusted_devices.crypto.encoding import format_timestamp
 from trusted_devices.crypto.srp import ClientSession, device_identity, user_identity
@@ -41,29 +41,28 @@ PROTOCOL_ERRORS = frozenset(
 class Refused(AssertionError):
     """The endpoint answered with an error."""
 
-    def __init__(self, status: int, name: str, message: str) -> None:
+    def __init__(self, status, name, message):
         super().__init__(f"{status} {name}: {message}")
         self.status, self.name, self.message = status, name, message
 
 
-def decoded(response: Any) -> dict[str, Any]:
+def decoded(response):
     """The members of a response, whatever its content type."""
-    members: dict[str, Any] = json.loads(response.content)
-    return members
+    return json.loads(response.content)
 
 
-def body_of(params: dict[str, Any]) -> bytes:
+def body_of(params):
     """The body of a request."""
     return json.dumps(params).encode()
 
 
 @cache
-def declared(operation: str) -> frozenset[str]:
+def declared(operation):
     """The errors that Amazon's description of the service declares for an operation."""
     return frozenset(shape.name for shape in service_model().operation_model(operation).error_shapes)
 
 
-def answer_of(operation: str, response: Any) -> dict[str, Any]:
+def answer_of(operation, response):
     """The members of the answer; raises Refused for an error, which is one that clients have a name for."""
     answer = decoded(response) if response.content else {}
     if response.status_code != 200:
@@ -73,7 +72,7 @@ def answer_of(operation: str, response: Any) -> dict[str, Any]:
     return answer
 
 
-def totp_code(factor: TOTPDevice) -> str:
+def totp_code(factor):
     """The code of now, good again even if it was used before."""
     TOTPDevice.objects.filter(pk=factor.pk).update(
         last_t=-1, throttling_failure_count=0, throttling_failure_timestamp=None
@@ -91,12 +90,12 @@ class Wire:
     path: str = PATH
     headers: dict[str, str] = field(default_factory=dict)
 
-    def raw(self, operation: str, body: bytes, **headers: str) -> Any:
+    def raw(self, operation, body, **headers):
         """The response to any body."""
         sent = {"X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}", **self.headers, **headers}
         return self.http.post(self.path, body, content_type=JSON, headers=sent)
 
-    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+    def call(self, operation, **params):
         """The members of the answer; raises Refused for an error."""
         return answer_of(operation, self.raw(operation, body_of(params)))
 
@@ -116,16 +115,16 @@ class App:
     tokens: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def pool(self) -> UserPool:
+    def pool(self):
         return self.client.pool
 
-    def hash(self, username: str) -> dict[str, str]:
+    def hash(self, username):
         if not self.secret:
             return {}
         digest = hmac.digest(self.secret.encode(), (username + self.client.client_id).encode(), hashlib.sha256)
         return {"SECRET_HASH": base64.b64encode(digest).decode()}
 
-    def initiate(self, flow: str, **parameters: str | None) -> dict[str, Any]:
+    def initiate(self, flow, **parameters):
         return self.wire.call(
             "InitiateAuth",
             ClientId=self.client.client_id,
@@ -133,7 +132,7 @@ class App:
             AuthParameters={**self.hash(parameters.get("USERNAME") or self.username), **parameters},
         )
 
-    def respond(self, name: str, session: str | None = None, **responses: str | None) -> dict[str, Any]:
+    def respond(self, name, session=None, **responses):
         return self.wire.call(
             "RespondToAuthChallenge",
             ClientId=self.client.client_id,
@@ -142,12 +141,12 @@ class App:
             **({"Session": session} if session else {}),
         )
 
-    def password_sign_in(self, **parameters: str) -> dict[str, Any]:
+    def password_sign_in(self, **parameters):
         """The answer to USER_PASSWORD_AUTH, with the device's key if there is one."""
         key = {"DEVICE_KEY": self.device_key} if self.device_key else {}
         return self.initiate("USER_PASSWORD_AUTH", USERNAME=self.username, PASSWORD=self.password, **key, **parameters)
 
-    def srp_sign_in(self, *, device_key: str | None = None, timestamp: str = "") -> dict[str, Any]:
+    def srp_sign_in(self, *, device_key=None, timestamp=""):
         """The answer to PASSWORD_VERIFIER."""
         session = ClientSession.start()
         challenge = self.initiate("USER_SRP_AUTH", USERNAME=self.username, SRP_A=session.srp_a)["ChallengeParameters"]
@@ -156,7 +155,7 @@ class App:
             "PASSWORD_VERIFIER", **self.claim(session, challenge, timestamp), **({"DEVICE_KEY": key} if key else {})
         )
 
-    def claim(self, session: ClientSession, challenge: dict[str, str], timestamp: str = "") -> dict[str, str]:
+    def claim(self, session, challenge, timestamp=""):
         """The signed answer to a user's challenge."""
         timestamp = timestamp or format_timestamp(datetime.now(UTC))
         signature = session.sign(
@@ -173,7 +172,7 @@ class App:
             "TIMESTAMP": timestamp,
         }
 
-    def device_claim(self, session: ClientSession, challenge: dict[str, str]) -> dict[str, str]:
+    def device_claim(self, session, challenge):
         """The signed answer to a device's challenge."""
         assert self.device is not None
         timestamp = format_timestamp(datetime.now(UTC))
@@ -192,7 +191,7 @@ class App:
             "TIMESTAMP": timestamp,
         }
 
-    def prove_device(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def prove_device(self, answer):
         """Take DEVICE_SRP_AUTH to its end."""
         assert answer["ChallengeName"] == "DEVICE_SRP_AUTH", answer
         session = ClientSession.start()
@@ -200,12 +199,12 @@ class App:
         assert answer["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER"
         return self.respond("DEVICE_PASSWORD_VERIFIER", **self.device_claim(session, answer["ChallengeParameters"]))
 
-    def answer_mfa(self, answer: dict[str, Any], factor: TOTPDevice) -> dict[str, Any]:
+    def answer_mfa(self, answer, factor):
         """Answer SOFTWARE_TOKEN_MFA with the code of now."""
         assert answer["ChallengeName"] == "SOFTWARE_TOKEN_MFA", answer
         return self.respond("SOFTWARE_TOKEN_MFA", answer["Session"], SOFTWARE_TOKEN_MFA_CODE=totp_code(factor))
 
-    def sign_in(self, factor: TOTPDevice | None = None) -> dict[str, Any]:
+    def sign_in(self, factor=None):
         """Sign in with the password and whatever is asked then; keep and return the AuthenticationResult."""
         answer = self.password_sign_in()
         if answer.get("ChallengeName") == "SOFTWARE_TOKEN_MFA":
@@ -216,7 +215,7 @@ class App:
         self.tokens = answer["AuthenticationResult"]
         return self.tokens
 
-    def confirm(self, name: str = "phone") -> bool:
+    def confirm(self, name="phone"):
         """Confirm the device of the sign-in; return UserConfirmationNecessary."""
         metadata = self.tokens["NewDeviceMetadata"]
         self.device_key, self.group_key = metadata["DeviceKey"], metadata["DeviceGroupKey"]
@@ -230,7 +229,7 @@ class App:
         )
         return bool(answer["UserConfirmationNecessary"])
 
-    def set_status(self, status: str, device_key: str = "") -> dict[str, Any]:
+    def set_status(self, status, device_key=""):
         return self.wire.call(
             "UpdateDeviceStatus",
             AccessToken=self.access_token,
@@ -238,7 +237,7 @@ class App:
             DeviceRememberedStatus=status,
         )
 
-    def remembered_device(self, factor: TOTPDevice | None) -> App:
+    def remembered_device(self, factor):
         """Sign in with MFA, confirm and remember."""
         self.sign_in(factor)
         if self.confirm():
@@ -246,6 +245,5 @@ class App:
         return self
 
     @property
-    def access_token(self) -> str:
-        token: str = self.tokens["AccessToken"]
-        return token
+    def access_token(self):
+        return self.tokens["AccessToken"]

@@ -1,7 +1,5 @@
 """The device secret: digested, compared, succeeded."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Authenticated encryption: what was sealed opens, and nothing else does."""
 
-from __future__ import annotations
-
 import base64
 import string
 

@@ -1,10 +1,7 @@
 """The demo's accounts: made once, put right, and shown with codes that the site accepts."""
 
-from __future__ import annotations
-
 from base64 import b32decode
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -18,7 +15,7 @@ pytestmark = pytest.mark.django_db
 START = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
 
-def test_there_is_somebody_with_totp_somebody_without_and_a_superuser_with_it() -> None:
+def test_there_is_somebody_with_totp_somebody_without_and_a_superuser_with_it():
     accounts.seed()
     users = accounts.as_json("http://127.0.0.1:8000", START)["users"]
     by_name = {user["username"]: user for user in users}
@@ -30,20 +27,20 @@ def test_there_is_somebody_with_totp_somebody_without_and_a_superuser_with_it() 
     assert get_user_model().objects.get(username="admin").is_superuser
 
 
-def test_the_facts_have_exactly_the_promised_keys() -> None:
+def test_the_facts_have_exactly_the_promised_keys():
     accounts.seed()
     facts = accounts.as_json("http://127.0.0.1:8000", START)
     assert set(facts) == {"url", "users"}
     assert all(set(user) == {"username", "password", "totp_secret", "is_staff"} for user in facts["users"])
 
 
-def test_every_password_in_the_facts_is_the_users() -> None:
+def test_every_password_in_the_facts_is_the_users():
     accounts.seed()
     for facts in accounts.as_json("", START)["users"]:
         assert get_user_model().objects.get(username=facts["username"]).check_password(facts["password"])
 
 
-def test_seeding_again_writes_nothing(django_assert_num_queries: Any) -> None:
+def test_seeding_again_writes_nothing(django_assert_num_queries):
     accounts.seed()
     before = accounts.as_json("", START)
     with django_assert_num_queries(2 + 4 + 4) as captured:  # savepoint; a user each; a factor of those who have one
@@ -52,7 +49,7 @@ def test_seeding_again_writes_nothing(django_assert_num_queries: Any) -> None:
     assert accounts.as_json("", START) == before
 
 
-def test_seeding_again_puts_right_what_a_visitor_changed() -> None:
+def test_seeding_again_puts_right_what_a_visitor_changed():
     accounts.seed()
     maria = get_user_model().objects.get(username="maria")
     maria.set_password("another one")
@@ -66,7 +63,7 @@ def test_seeding_again_puts_right_what_a_visitor_changed() -> None:
     assert TOTPDevice.objects.filter(user=maria, confirmed=True).count() == 1
 
 
-def test_the_shown_code_is_the_one_of_the_authenticator_app() -> None:
+def test_the_shown_code_is_the_one_of_the_authenticator_app():
     accounts.seed()
     maria = next(facts for facts in accounts.sign_in_facts(START) if facts.account.username == "maria")
     assert maria.code is not None
@@ -76,7 +73,7 @@ def test_the_shown_code_is_the_one_of_the_authenticator_app() -> None:
     assert (maria.code.wait, maria.code.left) == (0, 25)
 
 
-def test_after_a_code_was_used_the_next_one_that_works_is_shown(settings: Any) -> None:
+def test_after_a_code_was_used_the_next_one_that_works_is_shown(settings):
     settings.OTP_TOTP_SYNC = False  # as in the demo
     accounts.seed()
     device = TOTPDevice.objects.get(user__username="maria")
@@ -93,7 +90,7 @@ def test_after_a_code_was_used_the_next_one_that_works_is_shown(settings: Any) -
         assert device.verify_token(third.value)
 
 
-def test_the_facts_cost_the_same_however_many_accounts_there_are(django_assert_num_queries: Any) -> None:
+def test_the_facts_cost_the_same_however_many_accounts_there_are(django_assert_num_queries):
     accounts.seed()
     with django_assert_num_queries(1):
         list(accounts.sign_in_facts(START))

@@ -1,7 +1,5 @@
 """The REST API and its documentation in the demo."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

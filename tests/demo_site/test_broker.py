@@ -1,13 +1,8 @@
 """The Celery broker made of files, used through Kombu as Celery does."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -29,13 +24,13 @@ for number in map(int, sys.argv[3:]):
 class Queue:
     """A queue of its own name, because Kombu remembers for the life of the process which queues are bound."""
 
-    def __init__(self, folder: Path, name: str = "") -> None:
+    def __init__(self, folder, name=""):
         self.name = name or f"work-{uuid4()}"
         self.broker = environment.broker({}, folder)
         self.folder = folder / "broker"
 
     @contextmanager
-    def connected(self) -> Iterator[Any]:
+    def connected(self):
         broker = self.broker
         with (
             Connection(broker.url, transport=broker.transport, transport_options=broker.options) as connection,
@@ -43,11 +38,11 @@ class Queue:
         ):
             yield queue
 
-    def send(self, number: int) -> None:
+    def send(self, number):
         with self.connected() as queue:
             queue.put({"number": number})
 
-    def receive(self, count: int) -> list[int]:
+    def receive(self, count):
         found = []
         with self.connected() as queue:
             for _ in range(count):
@@ -56,7 +51,7 @@ class Queue:
                 message.ack()
         return found
 
-    def is_empty(self) -> bool:
+    def is_empty(self):
         with self.connected() as queue:
             try:
                 queue.get(block=False)
@@ -66,30 +61,30 @@ class Queue:
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Queue:
+def queue(tmp_path):
     return Queue(tmp_path)
 
 
-def test_a_message_arrives_once(queue: Queue) -> None:
+def test_a_message_arrives_once(queue):
     queue.send(7)
     assert queue.receive(1) == [7]
     assert queue.is_empty()
 
 
-def test_messages_come_in_the_order_in_which_they_were_sent(queue: Queue) -> None:
+def test_messages_come_in_the_order_in_which_they_were_sent(queue):
     for number in range(5):
         queue.send(number)
     assert queue.receive(5) == [0, 1, 2, 3, 4]
 
 
-def test_a_message_that_is_still_being_written_is_not_seen(queue: Queue) -> None:
+def test_a_message_that_is_still_being_written_is_not_seen(queue):
     queue.send(1)
     (queue.folder / f"0_half-written.{queue.name}.draft").write_text('{"body": ')
     assert queue.receive(1) == [1]
     assert queue.is_empty()
 
 
-def test_nothing_is_lost_when_several_processes_write_while_another_reads(tmp_path: Path) -> None:
+def test_nothing_is_lost_when_several_processes_write_while_another_reads(tmp_path):
     queue = Queue(tmp_path)
     parts = [range(start, start + 30) for start in (0, 30)]
     with ExitStack() as stack:

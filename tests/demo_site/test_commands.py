@@ -1,11 +1,8 @@
 """The demo's management commands as somebody types them, on the demo's own settings."""
 
-from __future__ import annotations
-
 import json
 import time
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,10 +10,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from demo_site import accounts
 from demo_site.management.commands import totp_code
-from tests.demo_site.conftest import Manage
 
 
-def test_seeding_prints_one_json_object_and_nothing_else(manage: Manage) -> None:
+def test_seeding_prints_one_json_object_and_nothing_else(manage):
     first = manage("seed_demo", "--json", environ={"PORT": "8123"})
     assert first.returncode == 0, first.stderr
     facts = json.loads(first.stdout)
@@ -33,19 +29,19 @@ def test_seeding_prints_one_json_object_and_nothing_else(manage: Manage) -> None
     assert manage("seed_demo", "--json", environ={"PORT": "8123"}).stdout == first.stdout
 
 
-def test_everything_that_the_demo_writes_is_in_its_folder(manage: Manage, demo_folder: Path) -> None:
+def test_everything_that_the_demo_writes_is_in_its_folder(manage, demo_folder):
     manage("seed_demo")
     names = {path.name for path in demo_folder.iterdir()}
     assert {"db.sqlite3", "secret_key"} <= names
 
 
-def test_the_demos_settings_pass_every_system_check(manage: Manage) -> None:
+def test_the_demos_settings_pass_every_system_check(manage):
     result = manage("check", "--fail-level", "WARNING", environ={"DJANGO_SETTINGS_MODULE": "demo_site.settings"})
     assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.django_db
-def test_the_code_of_the_moment_is_printed_alone() -> None:
+def test_the_code_of_the_moment_is_printed_alone():
     accounts.seed()
     out = StringIO()
     call_command(totp_code.Command(), "maria", stdout=out)
@@ -54,7 +50,7 @@ def test_the_code_of_the_moment_is_printed_alone() -> None:
 
 
 @pytest.mark.django_db
-def test_it_is_said_when_a_code_has_to_be_waited_for() -> None:
+def test_it_is_said_when_a_code_has_to_be_waited_for():
     accounts.seed()
     device = TOTPDevice.objects.get(user__username="maria")
     device.last_t = int(time.time()) // device.step + 10
@@ -66,13 +62,13 @@ def test_it_is_said_when_a_code_has_to_be_waited_for() -> None:
 
 
 @pytest.mark.django_db
-def test_there_is_no_code_for_somebody_without_an_authenticator() -> None:
+def test_there_is_no_code_for_somebody_without_an_authenticator():
     accounts.seed()
     with pytest.raises(CommandError, match="tom has no authenticator app"):
         call_command(totp_code.Command(), "tom")
 
 
 @pytest.mark.django_db
-def test_there_is_no_code_for_anybody_but_the_demos_users() -> None:
+def test_there_is_no_code_for_anybody_but_the_demos_users():
     with pytest.raises(CommandError, match="invalid choice"):
         call_command(totp_code.Command(), "root")

@@ -1,9 +1,5 @@
 """``docker-compose.yml`` says what its comments promise. (Whether it runs needs an engine.)"""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
 from tests.demo_site.conftest import ROOT
@@ -12,25 +8,24 @@ yaml = pytest.importorskip("yaml")
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    return loaded
+def services():
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 
-def test_there_are_web_worker_beat_postgresql_and_redis(services: dict[str, Any]) -> None:
+def test_there_are_web_worker_beat_postgresql_and_redis(services):
     assert set(services) == {"web", "worker", "beat", "prepare", "postgres", "redis"}
 
 
-def test_only_the_web_server_can_be_reached_and_only_from_this_machine(services: dict[str, Any]) -> None:
+def test_only_the_web_server_can_be_reached_and_only_from_this_machine(services):
     ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
     assert ports == {"web": ["127.0.0.1:${PORT:-8000}:8000"]}
 
 
-def test_every_lasting_service_has_a_health_check(services: dict[str, Any]) -> None:
+def test_every_lasting_service_has_a_health_check(services):
     assert {name for name, service in services.items() if "healthcheck" not in service} == {"prepare"}
 
 
-def test_the_site_waits_for_the_database_to_be_prepared(services: dict[str, Any]) -> None:
+def test_the_site_waits_for_the_database_to_be_prepared(services):
     for name in ("web", "worker", "beat"):
         waits = {other: needs["condition"] for other, needs in services[name]["depends_on"].items()}
         assert waits == {
@@ -41,7 +36,7 @@ def test_the_site_waits_for_the_database_to_be_prepared(services: dict[str, Any]
     assert "prepare" not in services["prepare"]["depends_on"]
 
 
-def test_the_site_uses_the_servers_that_stand_beside_it(services: dict[str, Any]) -> None:
+def test_the_site_uses_the_servers_that_stand_beside_it(services):
     environment = services["web"]["environment"]
     assert environment["POSTGRES_HOST"] == "postgres"
     assert environment["REDIS_URL"].startswith("redis://redis:")
@@ -49,7 +44,7 @@ def test_the_site_uses_the_servers_that_stand_beside_it(services: dict[str, Any]
         assert environment[name] == services["postgres"]["environment"][name]
 
 
-def test_the_image_holds_what_the_services_run(services: dict[str, Any]) -> None:
+def test_the_image_holds_what_the_services_run(services):
     dockerfile = (ROOT / "Dockerfile").read_text()
     ignored = (ROOT / ".dockerignore").read_text()
     for name in ("manage.py", "demo_site", "templates", "trusted_devices", "pyproject.toml", "constraints.txt"):

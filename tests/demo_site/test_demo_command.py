@@ -1,7 +1,5 @@
 """``manage.py demo`` from start to end: web server, worker and beat, and nothing left behind."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
@@ -9,19 +7,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.request import urlopen
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from demo_site.management.commands import demo as demo_command
-from tests.demo_site.conftest import ROOT, Manage, demo_environ, free_port
+from tests.demo_site.conftest import ROOT, demo_environ, free_port
 
-T = TypeVar("T")
 DEADLINE = 90
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to look for processes")
 
@@ -40,7 +35,7 @@ Device.objects.create(
 """
 
 
-def wait_for(look: Callable[[], T], what: str) -> T:
+def wait_for(look, what):
     deadline = time.monotonic() + DEADLINE
     while not (found := look()):
         assert time.monotonic() < deadline, f"{what} did not happen within {DEADLINE} seconds"
@@ -51,7 +46,7 @@ def wait_for(look: Callable[[], T], what: str) -> T:
 class Demo:
     """A running ``manage.py demo``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         self.folder = folder
         self.port = free_port()
         self.output = folder / "demo.out"
@@ -64,11 +59,11 @@ class Demo:
                 stderr=subprocess.STDOUT,
             )
 
-    def says(self, text: str) -> bool:
+    def says(self, text):
         assert self.process.poll() is None or text in self.output.read_text(), self.output.read_text()
         return text in self.output.read_text()
 
-    def processes(self) -> dict[int, str]:
+    def processes(self):
         """Return the command lines of all living processes that belong to this demo, by process id."""
         mark = f"DEMO_DIR={self.folder}".encode()
         found = {}
@@ -80,17 +75,16 @@ class Demo:
                 continue
         return found
 
-    def statuses(self) -> list[str]:
+    def statuses(self):
         """Return the statuses of all devices, as another program sees them."""
         with closing(sqlite3.connect(self.folder / "db.sqlite3")) as connection:
             return [status for (status,) in connection.execute("SELECT status FROM trusted_devices_device")]
 
-    def get(self, path: str) -> str:
+    def get(self, path):
         with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
-            text: str = response.read().decode()
-            return text
+            return response.read().decode()
 
-    def end(self) -> None:
+    def end(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -99,14 +93,14 @@ class Demo:
 
 
 @pytest.fixture
-def demo_run(demo_folder: Path, manage: Manage) -> Iterator[Demo]:
+def demo_run(demo_folder, manage):
     assert manage("seed_demo").returncode == 0
     demo = Demo(demo_folder)
     yield demo
     demo.end()
 
 
-def test_one_command_serves_sweeps_and_ends_everything_on_ctrl_c(demo_run: Demo, manage: Manage) -> None:
+def test_one_command_serves_sweeps_and_ends_everything_on_ctrl_c(demo_run, manage):
     made = manage("shell", "--no-imports", "--command", MAKE_A_DUE_DEVICE)
     assert made.returncode == 0, made.stderr
     wait_for(lambda: demo_run.says("The demo is ready"), "starting")
@@ -123,7 +117,7 @@ def test_one_command_serves_sweeps_and_ends_everything_on_ctrl_c(demo_run: Demo,
     assert demo_run.processes() == {}
 
 
-def test_one_folder_serves_one_demo_which_ends_when_a_part_dies(demo_run: Demo, manage: Manage) -> None:
+def test_one_folder_serves_one_demo_which_ends_when_a_part_dies(demo_run, manage):
     wait_for(lambda: demo_run.says("The demo is ready"), "starting")
     second = manage("demo", "--port", str(free_port()))
     assert second.returncode == 1
@@ -135,7 +129,7 @@ def test_one_folder_serves_one_demo_which_ends_when_a_part_dies(demo_run: Demo, 
     assert demo_run.processes() == {}
 
 
-def test_a_port_in_use_is_said_plainly_before_anything_starts(manage: Manage) -> None:
+def test_a_port_in_use_is_said_plainly_before_anything_starts(manage):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -147,7 +141,7 @@ def test_a_port_in_use_is_said_plainly_before_anything_starts(manage: Manage) ->
     assert "Traceback" not in result.stderr
 
 
-def test_a_folder_that_cannot_hold_the_demos_files_is_said_plainly(demo: Any, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_hold_the_demos_files_is_said_plainly(demo, tmp_path):
     demo.DEMO_DIR, demo.PORT = tmp_path, "8000"
     (tmp_path / "log").write_text("in the way")
     with pytest.raises(CommandError, match=r"cannot keep its files in .*log: File exists"):
@@ -155,7 +149,7 @@ def test_a_folder_that_cannot_hold_the_demos_files_is_said_plainly(demo: Any, tm
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
-def test_a_port_that_is_none_is_refused(demo: Any, port: str) -> None:
+def test_a_port_that_is_none_is_refused(demo, port):
     demo.PORT = "8000"
     with pytest.raises(CommandError, match="from 1 to 65535"):
         call_command(demo_command.Command(), "--port", port)

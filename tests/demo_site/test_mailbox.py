@@ -1,16 +1,13 @@
 """Reading back what the file-based e-mail backend wrote."""
 
-from __future__ import annotations
-
 import os
-from pathlib import Path
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 
 from demo_site import mailbox
 
 
-def send(folder: Path, *subjects: str) -> None:
+def send(folder, *subjects):
     connection = get_connection("django.core.mail.backends.filebased.EmailBackend", file_path=folder)
     mails = []
     for subject in subjects:
@@ -20,11 +17,11 @@ def send(folder: Path, *subjects: str) -> None:
     connection.send_messages(mails)
 
 
-def test_there_are_no_mails_before_the_first_one(tmp_path: Path) -> None:
+def test_there_are_no_mails_before_the_first_one(tmp_path):
     assert mailbox.latest(tmp_path / "mail") == []
 
 
-def test_a_mail_is_read_back_as_text(tmp_path: Path) -> None:
+def test_a_mail_is_read_back_as_text(tmp_path):
     send(tmp_path, "a new device")
     (mail,) = mailbox.latest(tmp_path)
     assert (mail.subject, mail.to, mail.text) == (
@@ -35,7 +32,7 @@ def test_a_mail_is_read_back_as_text(tmp_path: Path) -> None:
     assert mail.sent_at is not None
 
 
-def test_the_newest_mail_comes_first_and_old_ones_are_left_out(tmp_path: Path) -> None:
+def test_the_newest_mail_comes_first_and_old_ones_are_left_out(tmp_path):
     send(tmp_path, "first", "second")
     (earlier,) = tmp_path.iterdir()
     os.utime(earlier, (1, 1))
@@ -44,7 +41,7 @@ def test_the_newest_mail_comes_first_and_old_ones_are_left_out(tmp_path: Path) -
     assert [mail.subject for mail in mailbox.latest(tmp_path, count=2)] == ["third", "second"]
 
 
-def test_a_file_that_is_no_mail_does_no_harm(tmp_path: Path) -> None:
+def test_a_file_that_is_no_mail_does_no_harm(tmp_path):
     (tmp_path / "broken.log").write_bytes(b"\xff\xfe no headers here")
     (mail,) = mailbox.latest(tmp_path)
     assert mail.subject == ""

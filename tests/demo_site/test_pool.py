@@ -1,17 +1,13 @@
 """The demo on a user pool, seen from its commands and settings."""
 
-from __future__ import annotations
-
 import json
 import stat
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 
 from demo_site import environment, pool
-from tests.demo_site.conftest import Manage, demo_environ
+from tests.demo_site.conftest import demo_environ
 
 FACTS = {
     "user_pool_id": "us-east-1_AbCdEf123",
@@ -25,20 +21,20 @@ FACTS = {
 
 
 @pytest.mark.parametrize("backend", ["", "local", "COGNITO"])
-def test_only_one_word_asks_for_a_pool(backend: str, tmp_path: Path) -> None:
+def test_only_one_word_asks_for_a_pool(backend, tmp_path):
     environ = {"BACKEND": backend, "DEMO_DIR": str(tmp_path)}
     assert not environment.has_pool(environ)
     assert environment.demo_dir(environ) == tmp_path
     assert environment.pool_facts(environ, tmp_path) == {}
 
 
-def test_the_site_has_a_folder_of_its_own_within_the_pool_s(tmp_path: Path) -> None:
+def test_the_site_has_a_folder_of_its_own_within_the_pool_s(tmp_path):
     environ = {"BACKEND": "cognito", "DEMO_DIR": str(tmp_path)}
     assert environment.demo_dir(environ) == tmp_path / "cognito"
     assert environment.pool_facts(environ, tmp_path / "cognito") == {}
 
 
-def test_the_site_is_set_up_for_its_pool_with_its_key_where_boto3_looks() -> None:
+def test_the_site_is_set_up_for_its_pool_with_its_key_where_boto3_looks():
     environ = {"REDIS_URL": "redis://redis", "AWS_ACCESS_KEY_ID": "mine", "AWS_SESSION_TOKEN": "mine"}
     options = environment.cognito(environ, FACTS)
     assert options["USER_POOL_ID"] == "us-east-1_AbCdEf123"
@@ -51,7 +47,7 @@ def test_the_site_is_set_up_for_its_pool_with_its_key_where_boto3_looks() -> Non
     }
 
 
-def test_preparing_makes_a_pool_and_a_site_that_pass_every_check(tmp_path: Path, manage: Manage) -> None:
+def test_preparing_makes_a_pool_and_a_site_that_pass_every_check(tmp_path, manage):
     environ = demo_environ(tmp_path) | {"BACKEND": "cognito", "PORT": "18990"}
     (tmp_path / "cognito").mkdir()
     pool.prepare(environ, 18991)
@@ -72,7 +68,7 @@ def test_preparing_makes_a_pool_and_a_site_that_pass_every_check(tmp_path: Path,
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "is_staff"), [("admin", True), ("maria", False)])
-def test_only_the_demo_s_staff_are_staff_on_the_site(settings: Any, name: str, is_staff: bool) -> None:
+def test_only_the_demo_s_staff_are_staff_on_the_site(settings, name, is_staff):
     settings.TRUSTED_DEVICES = {"BACKEND": "cognito", "COGNITO": environment.cognito({}, FACTS)}
     claims = {"sub": "1", "cognito:username": name, "email": f"{name}@example.com"}
     user = pool.DemoMapper().create(claims)

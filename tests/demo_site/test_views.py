@@ -1,10 +1,7 @@
 """The start page, the mailbox and the health check."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -19,7 +16,7 @@ from demo_site import accounts
 pytestmark = pytest.mark.django_db
 
 
-def test_the_start_page_says_who_can_sign_in_and_how(visitor: Client) -> None:
+def test_the_start_page_says_who_can_sign_in_and_how(visitor):
     accounts.seed()
     page = visitor.get("/").content.decode()
     for account in accounts.ACCOUNTS:
@@ -27,11 +24,11 @@ def test_the_start_page_says_who_can_sign_in_and_how(visitor: Client) -> None:
     assert len(re.findall(r"demo-code\">\d{6}<", page)) == TOTPDevice.objects.count() == 3
 
 
-def test_the_start_page_is_never_stored(visitor: Client) -> None:
+def test_the_start_page_is_never_stored(visitor):
     assert "no-store" in visitor.get("/").headers["Cache-Control"]
 
 
-def test_the_start_page_leads_visitors_to_sign_in_and_users_to_devices(visitor: Client, user: Any) -> None:
+def test_the_start_page_leads_visitors_to_sign_in_and_users_to_devices(visitor, user):
     assert reverse("trusted_devices:sign_in") in visitor.get("/").content.decode()
     visitor.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     page = visitor.get("/").content.decode()
@@ -39,8 +36,8 @@ def test_the_start_page_leads_visitors_to_sign_in_and_users_to_devices(visitor: 
     assert reverse("trusted_devices:devices") in page
 
 
-def test_only_those_whom_the_admin_may_let_in_are_led_to_it(visitor: Client, user: Any) -> None:
-    def leads_to_the_admin() -> bool:
+def test_only_those_whom_the_admin_may_let_in_are_led_to_it(visitor, user):
+    def leads_to_the_admin():
         return f'href="{reverse("admin:index")}"' in visitor.get("/mail/").content.decode()
 
     assert leads_to_the_admin()
@@ -51,18 +48,18 @@ def test_only_those_whom_the_admin_may_let_in_are_led_to_it(visitor: Client, use
     assert leads_to_the_admin()
 
 
-def test_browsers_that_look_for_an_icon_by_themselves_find_it(visitor: Client) -> None:
+def test_browsers_that_look_for_an_icon_by_themselves_find_it(visitor):
     assert visitor.get("/favicon.ico").headers["Location"] == "/static/demo_site/icon.svg"
 
 
 @pytest.mark.parametrize("path", ["/", "/mail/", "/healthz"])
-def test_every_page_forbids_whatever_is_inline_or_from_elsewhere(visitor: Client, path: str) -> None:
+def test_every_page_forbids_whatever_is_inline_or_from_elsewhere(visitor, path):
     policy = visitor.get(path).headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 
 
-def test_pages_use_no_inline_style_or_script(visitor: Client) -> None:
+def test_pages_use_no_inline_style_or_script(visitor):
     accounts.seed()
     page = visitor.get("/").content.decode()
     assert "style=" not in page
@@ -70,7 +67,7 @@ def test_pages_use_no_inline_style_or_script(visitor: Client) -> None:
     assert "<style" not in page
 
 
-def test_the_mailbox_is_empty_at_first_and_then_shows_what_was_sent(visitor: Client, demo: Any) -> None:
+def test_the_mailbox_is_empty_at_first_and_then_shows_what_was_sent(visitor, demo):
     assert "No mail yet" in visitor.get("/mail/").content.decode()
     connection = get_connection(
         "django.core.mail.backends.filebased.EmailBackend", file_path=Path(demo.EMAIL_FILE_PATH)
@@ -81,12 +78,12 @@ def test_the_mailbox_is_empty_at_first_and_then_shows_what_was_sent(visitor: Cli
     assert "Chrome &amp; Windows" in page
 
 
-def test_the_health_check_answers_when_the_database_does(visitor: Client) -> None:
+def test_the_health_check_answers_when_the_database_does(visitor):
     response = visitor.get("/healthz")
     assert (response.status_code, response.content) == (200, b"ok")
 
 
-def test_an_address_that_does_not_exist_is_a_404_in_the_sites_own_frame(visitor: Client) -> None:
+def test_an_address_that_does_not_exist_is_a_404_in_the_sites_own_frame(visitor):
     response = visitor.get("/nowhere/")
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
@@ -100,7 +97,7 @@ def test_an_address_that_does_not_exist_is_a_404_in_the_sites_own_frame(visitor:
         ("no parts", "multipart/form-data"),
     ],
 )
-def test_a_form_that_cannot_be_read_is_a_400_that_says_so(demo: Any, body: str, content_type: str) -> None:
+def test_a_form_that_cannot_be_read_is_a_400_that_says_so(demo, body, content_type):
     sender = Client(enforce_csrf_checks=True, raise_request_exception=False)
     for path in ("/sign-in/", "/sign-out/"):
         sender.get("/sign-in/")
@@ -109,10 +106,10 @@ def test_a_form_that_cannot_be_read_is_a_400_that_says_so(demo: Any, body: str, 
         assert "cannot be read" in response.content.decode()
 
 
-def test_the_site_can_be_served_asynchronously(demo: Any) -> None:
+def test_the_site_can_be_served_asynchronously(demo):
     from demo_site.asgi import application
 
-    async def first_message() -> dict[str, Any]:
+    async def first_message():
         scope = {
             "type": "http",
             "method": "GET",
@@ -122,7 +119,7 @@ def test_the_site_can_be_served_asynchronously(demo: Any) -> None:
         }
         visit = ApplicationCommunicator(application, scope)
         await visit.send_input({"type": "http.request"})
-        message: dict[str, Any] = await visit.receive_output()
+        message = await visit.receive_output()
         await visit.wait()
         return message
 

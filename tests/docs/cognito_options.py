@@ -1,7 +1,5 @@
 """The table of options in the how-to about Amazon Cognito: ``python -m tests.docs.cognito_options`` writes it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -12,7 +10,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "cognito.md"
 TABLE = re.compile(r"(?<=\| --- \| --- \| --- \|\n)(?:\| `[A-Z_]+` .*\n)+|\{options\}\n")
 
 
-def rows() -> str:
+def rows():
     """Return the table's rows."""
     from trusted_devices.cognito.conf import Options
 
@@ -23,7 +21,7 @@ def rows() -> str:
     return found
 
 
-def _code(value: object) -> str:
+def _code(value):
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

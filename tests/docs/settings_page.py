@@ -1,12 +1,9 @@
 """The reference of settings, made from the options themselves: ``python -m tests.docs.settings_page`` writes it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import MISSING, Field
+from dataclasses import MISSING
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from trusted_devices import conf
 
@@ -31,17 +28,17 @@ TRUSTED_DEVICES = {
 """
 
 
-def render() -> str:
+def render():
     """Return the whole page."""
     return HEAD + "".join(map(_row, conf.Settings.options()))
 
 
-def _row(option: Field[Any]) -> str:
+def _row(option):
     default = option.default_factory() if option.default_factory is not MISSING else option.default
     return f"| `{option.name}` | `{_code(default)}` | {option.metadata['help']} |\n"
 
 
-def _code(value: object) -> str:
+def _code(value):
     if isinstance(value, timedelta):
         days, minutes = value.days, value.seconds // 60
         return f"timedelta({f'days={days}' if days else f'minutes={minutes}'})"

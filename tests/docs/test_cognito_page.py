@@ -1,12 +1,9 @@
 """What the how-to about Amazon Cognito claims."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import yaml
 
@@ -21,11 +18,11 @@ OPTIONAL = {"admin_initiate_auth", "admin_respond_to_auth_challenge", "admin_upd
 """Calls that only some options make."""
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-def signed() -> set[str]:
+def signed():
     return {f"cognito-idp:{operations()[name]}" for name in CONTEXT if client._is_signed(name) and name not in OPTIONAL}
 
 
@@ -64,9 +61,9 @@ def test_the_cloudformation_template_sets_the_pool_up_as_the_checks_demand():
 
 
 def test_the_mapper_of_the_example_makes_staff_by_group():
-    names: dict[str, Any] = {}
+    names = {}
     exec(compile(blocks("python")[1], "cognito.md", "exec"), names)
-    saved: list[list[str]] = []
+    saved = []
     user = SimpleNamespace(is_staff=False, save=lambda **fields: saved.append(fields["update_fields"]))
     mapper = names["StaffByGroup"]()
     mapper._follow = lambda user, claims: []

@@ -1,7 +1,5 @@
 """What the documentation claims: its examples run, its links lead somewhere, its tables tell the truth."""
 
-from __future__ import annotations
-
 import inspect
 import re
 import textwrap
@@ -9,13 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.management import find_commands, get_commands
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -32,24 +29,24 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-def _examples(page: str) -> list[str]:
+def _examples(page):
     """The page's examples in Python, in order and without the indentation of a list."""
     return [textwrap.dedent(code) for code in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
 
 
-def _code(page: str) -> str:
+def _code(page):
     return "\n".join(_examples(f"docs/{page}"))
 
 
-def _readme(name: str) -> Any:
+def _readme(name):
     """What the README's example that defines ``name`` defines."""
     (example,) = [code for code in _examples("README.md") if f"def {name}(" in code]
-    names: dict[str, Any] = {}
+    names = {}
     exec(compile(example, "README.md", "exec"), names)
     return names[name]
 
 
-def _through_the_middleware(view: Any, *, cookies: dict[str, str]) -> tuple[HttpRequest, HttpResponse]:
+def _through_the_middleware(view, *, cookies):
     request = RequestFactory().post("/")
     request.COOKIES.update(cookies)
     stack = SessionMiddleware(DeviceKeyMiddleware(view))
@@ -57,9 +54,9 @@ def _through_the_middleware(view: Any, *, cookies: dict[str, str]) -> tuple[Http
 
 
 @pytest.fixture
-def own_sign_in() -> dict[str, Any]:
+def own_sign_in():
     """The example of the how-to, with what it says is the reader's."""
-    names: dict[str, Any] = {
+    names = {
         "has_second_factor": lambda user: True,
         "ask_for_code": lambda request, user: HttpResponse("code?", status=401),
     }
@@ -104,12 +101,12 @@ def test_the_example_of_an_own_sign_in_notes_a_known_device_on_not_now(own_sign_
 
 
 def test_the_example_of_a_provider_verifies_its_code_once(now, client_info):
-    names: dict[str, Any] = {}
+    names = {}
     code = _code("howto/second-factor.md").partition("TRUSTED_DEVICES")[0]
     exec(compile(code, "second-factor.md", "exec"), names)
 
-    class Provider(names["MailedCodeProvider"]):  # type: ignore[misc] # made by the page
-        def use_up(self, user: Any) -> bool:
+    class Provider(names["MailedCodeProvider"]):
+        def use_up(self, user):
             unused, user.unused = user.unused, False
             return unused
 
@@ -136,13 +133,13 @@ def test_the_readme_guards_a_view_that_trust_alone_does_not_open(user, rf):
     assert view(request) is None  # the example's body
 
 
-def _verified(user: Any, by: VerifiedBy) -> session_note.Verification:
+def _verified(user, by):
     return session_note.Verification(user_id=str(user.pk), verified_by=by, at=timezone.now())
 
 
 def test_the_readme_knows_the_device_in_a_view(user, client):
-    def page(cookies: dict[str, str]) -> str:
-        def signed_in(request: HttpRequest) -> HttpResponse:
+    def page(cookies):
+        def signed_in(request):
             request.user = user
             return _readme("account")(request)
 
@@ -157,7 +154,7 @@ def test_the_readme_knows_the_device_in_a_view(user, client):
 
 
 def test_the_example_of_a_policy_treats_users_differently(user, client_info, settings):
-    names: dict[str, Any] = {"is_on_a_bad_network": lambda address: address == "203.0.113.66"}
+    names = {"is_on_a_bad_network": lambda address: address == "203.0.113.66"}
     limits, example, _named = _examples("docs/howto/policy.md")
     exec(compile(limits, "policy.md", "exec"), names)
     settings.TRUSTED_DEVICES = names["TRUSTED_DEVICES"]

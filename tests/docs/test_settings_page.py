@@ -1,7 +1,5 @@
 """The reference of settings."""
 
-from __future__ import annotations
-
 from tests.docs import settings_page
 
 

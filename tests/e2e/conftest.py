@@ -1,34 +1,28 @@
 """A running demo for the whole run, Chromium for a module, fresh people and browsers for each test."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from itertools import chain, count
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.running_demo import Person, RunningDemo, running_demo
+from tests.e2e.running_demo import running_demo
 from tests.e2e.visitor import CHROME
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-NewPage = Callable[..., Page]
 PATIENCE = 15_000
 """Milliseconds to wait for what a page should show; slow machines need more than Playwright's five seconds."""
 expect.set_options(timeout=PATIENCE)
 
 
-def find_chromium() -> str:
+def find_chromium():
     """Return the path of a Chromium; empty where there is none."""
     return next(filter(None, map(shutil.which, BINARIES)), "") or ""
 
 
 @pytest.fixture(scope="session")
-def chromium_path() -> str:
+def chromium_path():
     """The browser's path; without one there is nothing to test."""
     path = find_chromium()
     if not path:
@@ -37,27 +31,27 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def demo(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+def demo(chromium_path, tmp_path_factory):
     """A demo that all browser tests of this process share."""
-    folder: Path = tmp_path_factory.mktemp("browser-demo")
+    folder = tmp_path_factory.mktemp("browser-demo")
     with running_demo(folder) as demo:
         yield demo
 
 
 @pytest.fixture(scope="session")
-def people(demo: RunningDemo) -> Iterator[Person]:
+def people(demo):
     """As many people as the tests of this process need; how many it gets, the order decides."""
     return chain.from_iterable(demo.add_people(30) for _ in count())
 
 
 @pytest.fixture
-def person(people: Iterator[Person]) -> Person:
+def person(people):
     """Somebody who has never signed in."""
     return next(people)
 
 
 @pytest.fixture(scope="module")
-def chromium(chromium_path: str) -> Iterator[Browser]:
+def chromium(chromium_path):
     """A browser program. No longer than a module, as Playwright's event loop would be in the way of database tests."""
     with sync_playwright() as playwright:
         # Chromium's own sandbox does not work for root, as whom containers run.
@@ -68,11 +62,11 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def new_page(chromium: Browser, demo: RunningDemo) -> Iterator[NewPage]:
+def new_page(chromium, demo):
     """Open pages in browsers that share nothing: ``new_page(color_scheme="dark")`` and so on."""
     contexts = []
 
-    def open_page(**options: Any) -> Page:
+    def open_page(**options):
         defaults = {"user_agent": CHROME, "viewport": {"width": 1100, "height": 800}}
         context = chromium.new_context(base_url=demo.url, **(defaults | options))
         context.set_default_timeout(PATIENCE)
@@ -85,6 +79,6 @@ def new_page(chromium: Browser, demo: RunningDemo) -> Iterator[NewPage]:
 
 
 @pytest.fixture
-def page(new_page: NewPage) -> Page:
+def page(new_page):
     """A page in a browser on a desktop computer."""
     return new_page()

@@ -4,8 +4,6 @@ Reads a program a line on standard input, as a JSON string, and answers a line o
 failed. Starting a process of Django's for each program took longer than most tests.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -17,7 +15,7 @@ import django
 from django.db import close_old_connections
 
 
-def run(program: str) -> dict[str, str]:
+def run(program):
     """Return what ``program`` printed."""
     printed = io.StringIO()
     close_old_connections()
@@ -29,7 +27,7 @@ def run(program: str) -> dict[str, str]:
     return {"printed": printed.getvalue()}
 
 
-def main() -> None:
+def main():
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo_site.settings")
     django.setup()
     for line in sys.stdin:

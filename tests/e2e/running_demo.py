@@ -11,10 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from django_otp.oath import hotp
 
@@ -56,7 +54,7 @@ class Person:
     password: str = "correct horse"
     last_step: int = 0
 
-    def code(self) -> str:
+    def code(self):
         """Return a code that has not been used. Up to three are at hand at once: a step early or late is accepted."""
         step = max(int(time.time() + LATEST) // STEP - 1, self.last_step + 1)
         while step > int(time.time()) // STEP + 1:
@@ -68,13 +66,13 @@ class Person:
 class RunningDemo:
     """A running ``manage.py demo``, and what its project says beside it. To be closed."""
 
-    def __init__(self, folder: Path, port: int, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder, port, environ=None):
         self.folder = folder
         self.environ = demo_environ(folder) | (environ or {})
         self.url = f"http://127.0.0.1:{port}"
-        self._inside: subprocess.Popen[str] | None = None
+        self._inside = None
 
-    def run(self, code: str) -> str:
+    def run(self, code):
         """Run Python code inside the demo's project; return what it printed."""
         if self._inside is None:
             self._inside = subprocess.Popen(
@@ -87,28 +85,28 @@ class RunningDemo:
             )
         self._inside.stdin.write(json.dumps(code) + "\n")
         self._inside.stdin.flush()
-        answer: dict[str, str] = json.loads(self._inside.stdout.readline())
+        answer = json.loads(self._inside.stdout.readline())
         assert "failure" not in answer, answer["failure"]
         return answer["printed"]
 
-    def expect_soon(self, code: str, printed: str) -> None:
+    def expect_soon(self, code, printed):
         """Run ``code`` until it prints what is expected; beat and worker run on their own time."""
         deadline = time.monotonic() + PATIENCE
         while (found := self.run(code).strip()) != printed:
             assert time.monotonic() < deadline, f"{code} prints {found!r}, not {printed!r}"
             time.sleep(0.2)
 
-    def close(self) -> None:
+    def close(self):
         """Run no more code."""
         if self._inside is not None:
             self._inside.communicate(timeout=PATIENCE)
 
-    def add_people(self, count: int) -> list[Person]:
+    def add_people(self, count):
         """Return new people, whom nobody has signed in as yet."""
         added = json.loads(self.run(ADD_PEOPLE.format(count=count)))
         return [Person(person["username"], bytes.fromhex(person["key"])) for person in added]
 
-    def seeded(self) -> dict[str, Person]:
+    def seeded(self):
         """Return the demo's own people by user name."""
         code = (
             "import json; from django_otp.plugins.otp_totp.models import TOTPDevice;"
@@ -117,7 +115,7 @@ class RunningDemo:
         keys = json.loads(self.run(code))
         return {name: Person(name, bytes.fromhex(key), f"{name}-demo") for name, key in keys.items()}
 
-    def move_dates(self, person: Person, days: int) -> None:
+    def move_dates(self, person, days):
         """Let ``days`` pass for the devices of ``person``."""
         self.run(
             "from datetime import timedelta; from django.db.models import F; from trusted_devices.models import Device;"
@@ -129,7 +127,7 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[RunningDemo]:
+def running_demo(folder, environ=None):
     """Start the demo with its files in ``folder``; end it, and all that it started, afterwards."""
     port = free_port()
     output = folder / "demo.out"

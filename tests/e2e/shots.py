@@ -1,15 +1,11 @@
 """``python -m tests.e2e.shots``: the screenshots in ``docs/images``, taken from a demo that is started for them."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.demo_site.conftest import ROOT, free_port
 from tests.e2e.conftest import find_chromium
@@ -18,8 +14,8 @@ from tests.e2e.test_cognito import NEWCOMER, STRICT, choose_password
 from tests.e2e.visitor import CHROME, FIREFOX, PHONE, enter_code, enter_password, sign_in_and_trust
 
 IMAGES = ROOT / "docs" / "images"
-DESK: ViewportSize = {"width": 1100, "height": 800}
-HAND: ViewportSize = {"width": 390, "height": 844}
+DESK = {"width": 1100, "height": 800}
+HAND = {"width": 390, "height": 844}
 
 # Devices with a past, so that the list looks as it does after some months.
 HISTORY = """
@@ -77,43 +73,43 @@ TABLET = (
 class Camera:
     """Takes the pictures, in browsers that share nothing."""
 
-    def __init__(self, browser: Browser, demo: RunningDemo) -> None:
+    def __init__(self, browser, demo):
         self.browser = browser
         self.demo = demo
-        self.pages: dict[str, Page] = {}
+        self.pages = {}
 
-    def open(self, **options: Any) -> Page:
+    def open(self, **options):
         """Open a page in a new browser."""
-        defaults: dict[str, Any] = {"viewport": DESK, "user_agent": CHROME}
+        defaults = {"viewport": DESK, "user_agent": CHROME}
         return self.browser.new_context(base_url=self.demo.url, **(defaults | options)).new_page()
 
-    def shoot(self, page: Page, name: str) -> None:
+    def shoot(self, page, name):
         """Take one picture, of the whole page, without a caret or a hovered button."""
         page.mouse.move(0, 0)
         path = IMAGES / f"{name}.png"
         page.screenshot(path=path, full_page=True, animations="disabled", caret="hide")
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
-    def shoot_dark(self, page: Page, name: str) -> None:
+    def shoot_dark(self, page, name):
         """Take the same picture in dark colours."""
         page.emulate_media(color_scheme="dark")
         self.shoot(page, f"{name}-dark")
         page.emulate_media(color_scheme="light")
 
-    def shoot_small(self, page: Page, name: str) -> None:
+    def shoot_small(self, page, name):
         """Take the same picture on a phone."""
         page.set_viewport_size(HAND)
         self.shoot(page, f"{name}-mobile")
         page.set_viewport_size(DESK)
 
-    def shoot_all(self, page: Page, name: str) -> None:
+    def shoot_all(self, page, name):
         """Take it on a desktop, in the dark, and on a phone."""
         self.shoot(page, name)
         self.shoot_dark(page, name)
         self.shoot_small(page, name)
 
 
-def shoot_pages(camera: Camera, people: dict[str, Person]) -> None:
+def shoot_pages(camera, people):
     """Sign ``maria`` in from several devices, and take the pictures on the way."""
     maria = people["maria"]
     page = camera.open()
@@ -139,7 +135,7 @@ def shoot_pages(camera: Camera, people: dict[str, Person]) -> None:
     camera.shoot(page, "forget")
 
 
-def shoot_admin(camera: Camera, people: dict[str, Person]) -> None:
+def shoot_admin(camera, people):
     """Take the pictures of the staff's console, after ``erik`` has trusted a phone."""
     sign_in_and_trust(camera.open(user_agent=PHONE), people["erik"], name="Phone")
     page = camera.open(viewport={"width": 1280, "height": 800})
@@ -162,7 +158,7 @@ def shoot_admin(camera: Camera, people: dict[str, Person]) -> None:
     camera.shoot_dark(page, "admin-dashboard")
 
 
-def shoot_first_sign_in(camera: Camera) -> None:
+def shoot_first_sign_in(camera):
     """Take the pictures of a first sign-in at a user pool that demands a second factor."""
     anna = Person("anna", b"", "given by staff 7")
     with closing(RunningDemo(camera.demo.folder, 0)) as pool:
@@ -177,7 +173,7 @@ def shoot_first_sign_in(camera: Camera) -> None:
 
 
 @contextmanager
-def a_camera(**environ: str) -> Iterator[Camera]:
+def a_camera(**environ):
     """Start a demo and a browser, and end both afterwards."""
     path = find_chromium()
     if not path:
@@ -192,7 +188,7 @@ def a_camera(**environ: str) -> Iterator[Camera]:
         browser.close()
 
 
-def main() -> None:
+def main():
     """Take all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with a_camera() as camera:

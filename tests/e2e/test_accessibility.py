@@ -1,14 +1,9 @@
 """Everybody can use the pages: axe-core on each of them, small and dark screens, the keyboard alone, no JavaScript."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.e2e.conftest import NewPage
-from tests.e2e.running_demo import Person, RunningDemo
+from tests.e2e.running_demo import Person
 from tests.e2e.visitor import (
     PHONE,
     be_accessible,
@@ -30,14 +25,12 @@ MANY_TABS = 40
 
 
 @pytest.mark.parametrize("options", SCREENS.values(), ids=SCREENS.keys())
-def test_no_page_has_a_violation(new_page: NewPage, person: Person, options: dict[str, Any]) -> None:
+def test_no_page_has_a_violation(new_page, person, options):
     go_everywhere(new_page(**options), person, be_accessible)
 
 
 @pytest.mark.parametrize("options", SCREENS.values(), ids=SCREENS.keys())
-def test_devices_in_all_their_states_have_none(
-    new_page: NewPage, person: Person, demo: RunningDemo, options: dict[str, Any]
-) -> None:
+def test_devices_in_all_their_states_have_none(new_page, person, demo, options):
     page = new_page(**options)
     sign_in_and_trust(page, person, name="A name that is as long as a name can be, and then a little")
     demo.run(
@@ -54,7 +47,7 @@ def test_devices_in_all_their_states_have_none(
     be_accessible(page, "forget others")
 
 
-def test_the_page_that_closes_the_door_has_none(page: Page, person: Person, demo: RunningDemo) -> None:
+def test_the_page_that_closes_the_door_has_none(page, person, demo):
     try:
         for _time in range(10):
             enter_password(page, Person(person.username, b"", "wrong"))
@@ -65,7 +58,7 @@ def test_the_page_that_closes_the_door_has_none(page: Page, person: Person, demo
         demo.run("from django.core.management import call_command; call_command('axes_reset')")
 
 
-def press_tab_until(page: Page, name: str) -> None:
+def press_tab_until(page, name):
     """Press Tab until what is called ``name`` has the focus, looking that the focus can be seen all the way."""
     for _press in range(MANY_TABS):
         page.keyboard.press("Tab")
@@ -84,7 +77,7 @@ def press_tab_until(page: Page, name: str) -> None:
     raise AssertionError(f"{name} cannot be reached with the Tab key")
 
 
-def test_the_keyboard_alone_signs_in_trusts_and_forgets(page: Page, person: Person) -> None:
+def test_the_keyboard_alone_signs_in_trusts_and_forgets(page, person):
     page.goto("/sign-in/?next=/devices/")
     expect(page.get_by_label("Username")).to_be_focused()
     page.keyboard.type(person.username)
@@ -107,7 +100,7 @@ def test_the_keyboard_alone_signs_in_trusts_and_forgets(page: Page, person: Pers
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_without_javascript_everything_works(new_page: NewPage, person: Person) -> None:
+def test_without_javascript_everything_works(new_page, person):
     page = new_page(java_script_enabled=False)
     sign_in_and_trust(page, person, name="Laptop")
     page.get_by_role("link", name="Rename Laptop").click()
@@ -121,11 +114,9 @@ def test_without_javascript_everything_works(new_page: NewPage, person: Person) 
     be_asked_for_a_code(page)
 
 
-def test_no_page_says_a_word_in_the_console_or_loads_from_elsewhere(
-    page: Page, person: Person, demo: RunningDemo
-) -> None:
-    said: list[str] = []
-    asked: list[str] = []
+def test_no_page_says_a_word_in_the_console_or_loads_from_elsewhere(page, person, demo):
+    said = []
+    asked = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))

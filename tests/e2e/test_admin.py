@@ -1,15 +1,10 @@
 """The operator's console in a real browser, under the demo's strict content security policy."""
 
-from __future__ import annotations
-
 import re
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.e2e.conftest import NewPage
-from tests.e2e.running_demo import Person, RunningDemo
 from tests.e2e.visitor import (
     be_accessible,
     be_asked_for_a_code,
@@ -26,7 +21,7 @@ SCREENS = {
 }
 
 
-def enter_admin(page: Page, operator: Person) -> Page:
+def enter_admin(page, operator):
     """Sign in for the admin, without trusting the browser."""
     enter_password(page, operator, DEVICES)
     enter_code(page, operator.code())
@@ -36,9 +31,9 @@ def enter_admin(page: Page, operator: Person) -> Page:
 
 
 @pytest.fixture
-def operator(people: Any, demo: RunningDemo) -> Person:
+def operator(people, demo):
     """A superuser who has never signed in."""
-    person: Person = next(people)
+    person = next(people)
     demo.run(
         "from django.contrib.auth import get_user_model;"
         f"get_user_model().objects.filter(username={person.username!r}).update(is_staff=True, is_superuser=True)"
@@ -47,13 +42,13 @@ def operator(people: Any, demo: RunningDemo) -> Person:
 
 
 @pytest.fixture
-def laptop(page: Page, person: Person) -> Page:
+def laptop(page, person):
     """A browser that ``person`` has trusted and is signed in from."""
     sign_in_and_trust(page, person, name="Laptop")
     return page
 
 
-def find(desk: Page, person: Person) -> None:
+def find(desk, person):
     """Search the list for a person's devices."""
     desk.goto(DEVICES)
     desk.get_by_role("textbox", name="Search").fill(person.username)
@@ -62,9 +57,7 @@ def find(desk: Page, person: Person) -> None:
 
 
 @pytest.mark.parametrize("act", ["Forget", "Mark as not remembered"])
-def test_staff_end_trust_and_the_person_is_signed_out_and_asked_for_mfa(
-    new_page: NewPage, laptop: Page, person: Person, operator: Person, act: str
-) -> None:
+def test_staff_end_trust_and_the_person_is_signed_out_and_asked_for_mfa(new_page, laptop, person, operator, act):
     desk = enter_admin(new_page(), operator)
     find(desk, person)
     desk.get_by_label("Select this object for an action").check()
@@ -82,9 +75,7 @@ def test_staff_end_trust_and_the_person_is_signed_out_and_asked_for_mfa(
     expect(desk.get_by_text("lost on the train").first).to_be_visible()
 
 
-def test_staff_shorten_trust_on_the_page_of_a_device(
-    new_page: NewPage, laptop: Page, person: Person, operator: Person
-) -> None:
+def test_staff_shorten_trust_on_the_page_of_a_device(new_page, laptop, person, operator):
     desk = enter_admin(new_page(), operator)
     find(desk, person)
     desk.get_by_role("link", name="Laptop (Chrome on Windows)").click()
@@ -105,7 +96,7 @@ def test_staff_shorten_trust_on_the_page_of_a_device(
     expect(laptop.get_by_role("heading", name="Laptop")).to_be_visible()
 
 
-def test_staff_forget_all_devices_of_a_user(new_page: NewPage, laptop: Page, person: Person, operator: Person) -> None:
+def test_staff_forget_all_devices_of_a_user(new_page, laptop, person, operator):
     desk = enter_admin(new_page(), operator)
     desk.goto(f"/admin/auth/user/?q={person.username}")
     desk.get_by_role("link", name=person.username).click()
@@ -117,10 +108,8 @@ def test_staff_forget_all_devices_of_a_user(new_page: NewPage, laptop: Page, per
 
 
 @pytest.mark.parametrize("options", SCREENS.values(), ids=SCREENS.keys())
-def test_the_dashboard_draws_and_tabulates(
-    new_page: NewPage, laptop: Page, operator: Person, options: dict[str, Any]
-) -> None:
-    said: list[str] = []
+def test_the_dashboard_draws_and_tabulates(new_page, laptop, operator, options):
+    said = []
     desk = new_page(**options)
     desk.on("console", lambda message: said.append(message.text))
     desk.on("pageerror", lambda error: said.append(str(error)))
@@ -138,7 +127,7 @@ def test_the_dashboard_draws_and_tabulates(
     be_accessible(desk, "dashboard")
 
 
-def test_the_charts_follow_the_theme(new_page: NewPage, laptop: Page, operator: Person) -> None:
+def test_the_charts_follow_the_theme(new_page, laptop, operator):
     desk = enter_admin(new_page(), operator)
     desk.goto(DEVICES + "dashboard/")
     picture = "document.querySelector('#td-over-time').toDataURL()"
@@ -148,9 +137,7 @@ def test_the_charts_follow_the_theme(new_page: NewPage, laptop: Page, operator: 
 
 
 @pytest.mark.parametrize("options", SCREENS.values(), ids=SCREENS.keys())
-def test_the_page_that_asks_once_more_has_no_violation(
-    new_page: NewPage, laptop: Page, person: Person, operator: Person, options: dict[str, Any]
-) -> None:
+def test_the_page_that_asks_once_more_has_no_violation(new_page, laptop, person, operator, options):
     desk = enter_admin(new_page(**options), operator)
     find(desk, person)
     desk.get_by_role("link", name="Laptop (Chrome on Windows)").click()
@@ -161,9 +148,7 @@ def test_the_page_that_asks_once_more_has_no_violation(
         desk.go_back()
 
 
-def test_without_javascript_staff_can_do_it_all(
-    new_page: NewPage, laptop: Page, person: Person, operator: Person
-) -> None:
+def test_without_javascript_staff_can_do_it_all(new_page, laptop, person, operator):
     desk = enter_admin(new_page(java_script_enabled=False), operator)
     desk.goto(DEVICES + "dashboard/")
     expect(desk.get_by_role("region", name="Trusted devices over time").get_by_role("row")).to_have_count(31)
@@ -176,9 +161,7 @@ def test_without_javascript_staff_can_do_it_all(
     expect(desk.get_by_text("1 device was forgotten.")).to_be_visible()
 
 
-def test_an_act_on_thousands_runs_in_the_background_and_is_followed(
-    new_page: NewPage, operator: Person, person: Person, demo: RunningDemo
-) -> None:
+def test_an_act_on_thousands_runs_in_the_background_and_is_followed(new_page, operator, person, demo):
     demo.run(
         "from django.contrib.auth import get_user_model; from trusted_devices.models import Device;"
         "from trusted_devices.services.devices import new_device_key;"

@@ -1,17 +1,12 @@
 """The demo on a user pool, in a real browser: the site is one process and its pool another."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from base64 import b32decode
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from tests.demo_site.conftest import free_port
 from tests.e2e.conftest import PATIENCE
@@ -46,7 +41,7 @@ NEWCOMER = (
     "member = accounts.get_pool_user(UserPool.objects.get(), user); member.must_change_password = True; member.save();"
     "accounts.keep_verifier(member, {person.password!r})"
 )
-SCREENS: dict[str, dict[str, Any]] = {
+SCREENS = {
     "desktop, dark": {"color_scheme": "dark"},
     "320 pixels wide": {"viewport": {"width": 320, "height": 640}},
     "without JavaScript": {"java_script_enabled": False},
@@ -54,26 +49,26 @@ SCREENS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def site(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    folder: Path = tmp_path_factory.mktemp("cognito-demo")
+def site(chromium_path, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cognito-demo")
     with running_demo(folder, {"BACKEND": "cognito", "POOL_PORT": str(free_port())}) as demo:
         yield demo
 
 
 @pytest.fixture(scope="module")
-def pool(site: RunningDemo) -> Iterator[RunningDemo]:
+def pool(site):
     """The site's pool, an ordinary demo in the folder above."""
     with closing(RunningDemo(site.folder, 0)) as pool:
         yield pool
 
 
 @pytest.fixture(scope="module")
-def everybody(pool: RunningDemo) -> dict[str, Person]:
+def everybody(pool):
     return pool.seeded()
 
 
 @pytest.fixture
-def page(chromium: Browser, site: RunningDemo) -> Iterator[Page]:
+def page(chromium, site):
     context = chromium.new_context(base_url=site.url, user_agent=CHROME)
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
@@ -81,7 +76,7 @@ def page(chromium: Browser, site: RunningDemo) -> Iterator[Page]:
 
 
 @pytest.fixture
-def newcomer(pool: RunningDemo) -> Iterator[Person]:
+def newcomer(pool):
     """Somebody whose password was set by staff, while the pool demands a first name and a second factor."""
     person = Person(f"new-{uuid.uuid4().hex[:8]}", b"", "given by staff 7")
     pool.run(STRICT.format(mfa="ON", required=["given_name"]) + NEWCOMER.format(person=person))
@@ -89,14 +84,12 @@ def newcomer(pool: RunningDemo) -> Iterator[Person]:
     pool.run(STRICT.format(mfa="OPTIONAL", required=[]))
 
 
-def becomes(demo: RunningDemo, name: str, statuses: str) -> None:
+def becomes(demo, name, statuses):
     """Wait until the devices are as expected."""
     demo.expect_soon(STATUSES.format(name=name), statuses)
 
 
-def test_a_device_is_trusted_in_the_pool_and_forgotten_there(
-    page: Page, pool: RunningDemo, everybody: dict[str, Person]
-) -> None:
+def test_a_device_is_trusted_in_the_pool_and_forgotten_there(page, pool, everybody):
     maria = everybody["maria"]
     page.goto("/")
     expect(page.get_by_text("These people live in a user pool")).to_be_visible()
@@ -115,9 +108,7 @@ def test_a_device_is_trusted_in_the_pool_and_forgotten_there(
     be_asked_for_a_code(page)
 
 
-def test_on_its_date_trust_ends_and_the_sweep_tells_the_pool(
-    page: Page, site: RunningDemo, pool: RunningDemo, everybody: dict[str, Person]
-) -> None:
+def test_on_its_date_trust_ends_and_the_sweep_tells_the_pool(page, site, pool, everybody):
     erik = everybody["erik"]
     enter_password(page, erik, "/devices/")
     enter_code(page, erik.code())
@@ -132,9 +123,7 @@ def test_on_its_date_trust_ends_and_the_sweep_tells_the_pool(
     be_asked_for_a_code(page)
 
 
-def test_staff_of_the_pool_forget_somebody_s_device_in_the_admin(
-    page: Page, pool: RunningDemo, everybody: dict[str, Person]
-) -> None:
+def test_staff_of_the_pool_forget_somebody_s_device_in_the_admin(page, pool, everybody):
     admin = everybody["admin"]
     enter_password(page, admin, "/admin/trusted_devices/device/")
     enter_code(page, admin.code())
@@ -151,9 +140,7 @@ def test_staff_of_the_pool_forget_somebody_s_device_in_the_admin(
 
 
 @pytest.mark.parametrize("options", SCREENS.values(), ids=SCREENS.keys())
-def test_a_first_sign_in_asks_for_a_new_password_and_sets_an_authenticator_up(
-    chromium: Browser, site: RunningDemo, newcomer: Person, options: dict[str, Any]
-) -> None:
+def test_a_first_sign_in_asks_for_a_new_password_and_sets_an_authenticator_up(chromium, site, newcomer, options):
     look = be_accessible if options.get("java_script_enabled", True) else lambda page, what: None
     context = chromium.new_context(base_url=site.url, user_agent=CHROME, **options)
     context.set_default_timeout(PATIENCE)
@@ -181,7 +168,7 @@ def test_a_first_sign_in_asks_for_a_new_password_and_sets_an_authenticator_up(
     context.close()
 
 
-def choose_password(page: Page, password: str, first_name: str = "Tom") -> None:
+def choose_password(page, password, first_name="Tom"):
     """Choose a password, and say what the pool wants to know as well."""
     page.get_by_label("New password", exact=True).fill(password)
     page.get_by_label("New password again").fill(password)

@@ -1,14 +1,10 @@
 """The devices page in a real browser."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.e2e.conftest import NewPage
-from tests.e2e.running_demo import Person, RunningDemo
 from tests.e2e.visitor import (
     FIREFOX,
     be_accessible,
@@ -24,21 +20,21 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def laptop(page: Page, person: Person) -> Page:
+def laptop(page, person):
     """A browser that ``person`` has trusted."""
     sign_in_and_trust(page, person, name="Laptop")
     return page
 
 
 @pytest.fixture
-def desktop(laptop: Page, new_page: NewPage, person: Person) -> Page:
+def desktop(laptop, new_page, person):
     """Another one."""
     page = new_page(user_agent=FIREFOX)
     sign_in_and_trust(page, person, name="Desktop")
     return page
 
 
-def test_this_device_is_first_and_marked_in_words(laptop: Page, desktop: Page) -> None:
+def test_this_device_is_first_and_marked_in_words(laptop, desktop):
     laptop.reload()
     headings = laptop.get_by_role("heading", level=3)
     expect(headings).to_have_text(["Laptop", "Desktop"])
@@ -49,7 +45,7 @@ def test_this_device_is_first_and_marked_in_words(laptop: Page, desktop: Page) -
     expect(device(laptop, "Desktop").get_by_text("just now")).to_be_visible()
 
 
-def test_renaming_with_a_slip(laptop: Page) -> None:
+def test_renaming_with_a_slip(laptop):
     laptop.get_by_role("link", name="Rename Laptop").click()
     laptop.get_by_label("Name").fill("")
     laptop.get_by_role("button", name="Save the name").click()
@@ -64,7 +60,7 @@ def test_renaming_with_a_slip(laptop: Page) -> None:
     expect(device(laptop, "Kitchen laptop")).to_be_visible()
 
 
-def test_stopping_trust_asks_for_a_code_at_the_next_sign_in_there(laptop: Page, desktop: Page, person: Person) -> None:
+def test_stopping_trust_asks_for_a_code_at_the_next_sign_in_there(laptop, desktop, person):
     laptop.reload()
     laptop.get_by_role("link", name="Stop trusting Desktop").click()
     expect(laptop.get_by_text("You will be asked for a code at the next sign-in from it.")).to_be_visible()
@@ -77,13 +73,13 @@ def test_stopping_trust_asks_for_a_code_at_the_next_sign_in_there(laptop: Page, 
     be_asked_for_a_code(desktop)
 
 
-def test_cancelling_changes_nothing(laptop: Page) -> None:
+def test_cancelling_changes_nothing(laptop):
     laptop.get_by_role("link", name="Forget Laptop").click()
     laptop.get_by_role("main").get_by_role("link", name="Cancel").click()
     expect(device(laptop, "Laptop").get_by_text("Trusted", exact=True)).to_be_visible()
 
 
-def test_forgetting_another_device_signs_it_out(laptop: Page, desktop: Page) -> None:
+def test_forgetting_another_device_signs_it_out(laptop, desktop):
     laptop.reload()
     laptop.get_by_role("link", name="Forget Desktop").click()
     laptop.get_by_role("button", name="Forget Desktop").click()
@@ -93,7 +89,7 @@ def test_forgetting_another_device_signs_it_out(laptop: Page, desktop: Page) -> 
     expect(desktop.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_forgetting_this_device_signs_out_here(laptop: Page, person: Person) -> None:
+def test_forgetting_this_device_signs_out_here(laptop, person):
     laptop.get_by_role("link", name="Forget Laptop").click()
     expect(laptop.get_by_text("you are signed out here at once")).to_be_visible()
     laptop.get_by_role("button", name="Forget Laptop").click()
@@ -102,7 +98,7 @@ def test_forgetting_this_device_signs_out_here(laptop: Page, person: Person) -> 
     be_asked_for_a_code(laptop)
 
 
-def test_forgetting_all_others_keeps_this_one(laptop: Page, desktop: Page, person: Person) -> None:
+def test_forgetting_all_others_keeps_this_one(laptop, desktop, person):
     desktop.get_by_role("link", name="Forget all other devices").click()
     expect(desktop.get_by_role("heading", name="Forget 1 other device?")).to_be_visible()
     desktop.get_by_role("button", name="Forget 1 device").click()
@@ -111,7 +107,7 @@ def test_forgetting_all_others_keeps_this_one(laptop: Page, desktop: Page, perso
     expect(laptop.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_rename_is_undone(laptop: Page) -> None:
+def test_a_rename_is_undone(laptop):
     laptop.get_by_role("link", name="Rename Laptop").click()
     laptop.get_by_label("Name").fill("Slate")
     laptop.get_by_role("button", name="Save the name").click()
@@ -123,7 +119,7 @@ def test_a_rename_is_undone(laptop: Page) -> None:
     expect(laptop.get_by_role("button", name="Undo")).to_have_count(0)
 
 
-def test_many_devices_are_filtered_and_paged(laptop: Page, person: Person, demo: RunningDemo) -> None:
+def test_many_devices_are_filtered_and_paged(laptop, person, demo):
     demo.run(
         "from django.contrib.auth import get_user_model; from trusted_devices.services import registration;"
         "from trusted_devices.types import By, ClientInfo;"
@@ -145,7 +141,7 @@ def test_many_devices_are_filtered_and_paged(laptop: Page, person: Person, demo:
     expect(laptop.get_by_role("heading", level=3)).to_have_text(["Laptop"])
 
 
-def test_a_strange_sign_in_is_forgotten_from_the_activity(laptop: Page, desktop: Page, person: Person) -> None:
+def test_a_strange_sign_in_is_forgotten_from_the_activity(laptop, desktop, person):
     laptop.reload()
     laptop.get_by_role("region", name="Recent activity").get_by_role("link", name="Not you? Forget it Desktop").click()
     laptop.get_by_role("button", name="Forget Desktop").click()
@@ -153,7 +149,7 @@ def test_a_strange_sign_in_is_forgotten_from_the_activity(laptop: Page, desktop:
     expect(desktop.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_the_hints_that_a_browser_sends_by_itself_name_its_system(new_page: NewPage, person: Person) -> None:
+def test_the_hints_that_a_browser_sends_by_itself_name_its_system(new_page, person):
     page = new_page(user_agent="Something")
     page.set_extra_http_headers({"Sec-CH-UA": '"Chromium";v="140", "Brave";v="140", "Not:A-Brand";v="8"'})
     sign_in_and_trust(page, person)

@@ -1,11 +1,9 @@
 """Somebody without a second factor: signs in without an offer, is told how to set one up, and does."""
 
-from __future__ import annotations
-
 from base64 import b32decode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.running_demo import Person
 from tests.e2e.visitor import (
@@ -21,7 +19,7 @@ from tests.e2e.visitor import (
 pytestmark = pytest.mark.browser
 
 
-def test_a_second_factor_is_set_up_with_a_qr_code_and_then_trust_is_offered(page: Page) -> None:
+def test_a_second_factor_is_set_up_with_a_qr_code_and_then_trust_is_offered(page):
     tom = Person("tom", b"", "tom-demo")
     enter_password(page, tom, "/devices/")
     be_signed_in_as(page, tom)

@@ -1,14 +1,10 @@
 """The whole life of a trusted device, in a real browser."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.e2e.conftest import NewPage
-from tests.e2e.running_demo import Person, RunningDemo
 from tests.e2e.visitor import (
     FIREFOX,
     be_accessible,
@@ -25,7 +21,7 @@ from tests.e2e.visitor import (
 pytestmark = pytest.mark.browser
 
 
-def test_a_trusted_browser_needs_no_code_and_another_one_does(page: Page, new_page: NewPage, person: Person) -> None:
+def test_a_trusted_browser_needs_no_code_and_another_one_does(page, new_page, person):
     enter_password(page, person, "/devices/")
     be_asked_for_a_code(page)
     enter_code(page, person.code())
@@ -43,7 +39,7 @@ def test_a_trusted_browser_needs_no_code_and_another_one_does(page: Page, new_pa
     be_asked_for_a_code(elsewhere)
 
 
-def test_not_now_signs_in_and_asks_again_the_next_time(page: Page, person: Person) -> None:
+def test_not_now_signs_in_and_asks_again_the_next_time(page, person):
     enter_password(page, person, "/devices/")
     enter_code(page, person.code())
     page.get_by_role("button", name="Not now").click()
@@ -53,7 +49,7 @@ def test_not_now_signs_in_and_asks_again_the_next_time(page: Page, person: Perso
     be_asked_for_a_code(page)
 
 
-def test_who_does_not_want_to_be_asked_again_in_this_browser_is_not(page: Page, person: Person) -> None:
+def test_who_does_not_want_to_be_asked_again_in_this_browser_is_not(page, person):
     enter_password(page, person, "/devices/")
     enter_code(page, person.code())
     page.get_by_role("button", name=re.compile("ask again in this browser")).click()
@@ -68,7 +64,7 @@ def test_who_does_not_want_to_be_asked_again_in_this_browser_is_not(page: Page, 
     expect(page.get_by_text("you will be asked whether to trust the device")).to_be_visible()
 
 
-def test_the_two_answers_weigh_the_same(page: Page, person: Person) -> None:
+def test_the_two_answers_weigh_the_same(page, person):
     enter_password(page, person)
     enter_code(page, person.code())
     looks = []
@@ -83,7 +79,7 @@ def test_the_two_answers_weigh_the_same(page: Page, person: Person) -> None:
     assert looks[0] == looks[1]
 
 
-def test_enter_in_a_field_does_not_trust(page: Page, person: Person) -> None:
+def test_enter_in_a_field_does_not_trust(page, person):
     enter_password(page, person)
     enter_code(page, person.code())
     page.get_by_label("Name of this device").fill("Laptop")
@@ -96,7 +92,7 @@ def test_enter_in_a_field_does_not_trust(page: Page, person: Person) -> None:
     assert not [cookie for cookie in page.context.cookies() if "trusted_device" in cookie["name"]]
 
 
-def test_the_back_button_after_the_sign_in_leads_on(page: Page, person: Person) -> None:
+def test_the_back_button_after_the_sign_in_leads_on(page, person):
     sign_in_and_trust(page, person)
     for _time in range(3):
         page.go_back()
@@ -105,7 +101,7 @@ def test_the_back_button_after_the_sign_in_leads_on(page: Page, person: Person) 
     expect(page.get_by_label("Password")).to_have_count(0)
 
 
-def test_a_second_tab_that_answers_later_leads_on(page: Page, person: Person) -> None:
+def test_a_second_tab_that_answers_later_leads_on(page, person):
     enter_password(page, person, "/devices/")
     enter_code(page, person.code())
     second = page.context.new_page()
@@ -119,7 +115,7 @@ def test_a_second_tab_that_answers_later_leads_on(page: Page, person: Person) ->
     expect(second.get_by_role("heading", name="Twice")).to_have_count(0)
 
 
-def test_cancelling_leaves_nothing_behind(page: Page, person: Person) -> None:
+def test_cancelling_leaves_nothing_behind(page, person):
     enter_password(page, person, "/devices/")
     page.get_by_role("button", name="Not you? Cancel").click()
     expect(page.get_by_role("status")).to_contain_text("Sign-in cancelled.")
@@ -127,7 +123,7 @@ def test_cancelling_leaves_nothing_behind(page: Page, person: Person) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_code_from_the_mail_works_too(page: Page, person: Person) -> None:
+def test_a_code_from_the_mail_works_too(page, person):
     enter_password(page, person, "/devices/")
     page.get_by_role("button", name="Code by e-mail").click()
     expect(page.get_by_text("We have sent it to your e-mail address.")).to_be_visible()
@@ -141,16 +137,14 @@ def test_a_code_from_the_mail_works_too(page: Page, person: Person) -> None:
     expect(page.get_by_role("heading", name="Trust this device?")).to_be_visible()
 
 
-def test_a_recovery_code_signs_in_without_an_offer(page: Page, person: Person) -> None:
+def test_a_recovery_code_signs_in_without_an_offer(page, person):
     enter_password(page, person, "/devices/")
     page.get_by_role("button", name="Recovery code").click()
     enter_code(page, "ABCD-2345")
     expect(page.get_by_role("heading", name="No devices yet")).to_be_visible()
 
 
-def test_beat_ends_trust_on_its_date_and_the_device_can_be_trusted_again(
-    page: Page, person: Person, demo: RunningDemo
-) -> None:
+def test_beat_ends_trust_on_its_date_and_the_device_can_be_trusted_again(page, person, demo):
     sign_in_and_trust(page, person, name="Work laptop")
     expect(device(page, "Work laptop").get_by_text("Trusted", exact=True)).to_be_visible()
     demo.move_dates(person, days=60)
@@ -169,7 +163,7 @@ def test_beat_ends_trust_on_its_date_and_the_device_can_be_trusted_again(
     expect(device(page, "Work laptop").get_by_text("Trusted", exact=True)).to_be_visible()
 
 
-def test_two_minutes_are_spelled_with_their_time(page: Page, person: Person) -> None:
+def test_two_minutes_are_spelled_with_their_time(page, person):
     enter_password(page, person)
     enter_code(page, person.code())
     expect(

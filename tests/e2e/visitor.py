@@ -1,14 +1,9 @@
 """What a person does in a browser: types, presses, looks."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
-
-from tests.e2e.running_demo import Person
+from playwright.sync_api import Page, expect
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -21,10 +16,8 @@ PHONE = (
 # Everything that axe knows, with the target sizes of WCAG 2.2 (2.5.8), which it leaves out unless asked.
 AXE_OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 
-Look = Callable[[Page, str], None]
 
-
-def enter_password(page: Page, person: Person, path: str = "/sign-in/") -> None:
+def enter_password(page, person, path="/sign-in/"):
     """Open ``path``, which leads to the sign-in page, and give the password there."""
     page.goto(path)
     page.get_by_label("Username").fill(person.username)
@@ -32,13 +25,13 @@ def enter_password(page: Page, person: Person, path: str = "/sign-in/") -> None:
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
-def enter_code(page: Page, code: str) -> None:
+def enter_code(page, code):
     """Give a code."""
     page.get_by_label("Code", exact=True).fill(code)
     page.get_by_role("button", name="Continue").click()
 
 
-def trust(page: Page, period: str = "60 days", name: str = "") -> None:
+def trust(page, period="60 days", name=""):
     """Choose a period and trust the device."""
     expect(page.get_by_role("heading", name="Trust this device?")).to_be_visible()
     page.get_by_role("radio", name=re.compile(f"^{period}")).check()
@@ -46,7 +39,7 @@ def trust(page: Page, period: str = "60 days", name: str = "") -> None:
     page.get_by_role("button", name="Trust this device").click()
 
 
-def sign_in_and_trust(page: Page, person: Person, *, period: str = "60 days", name: str = "") -> None:
+def sign_in_and_trust(page, person, *, period="60 days", name=""):
     """Sign in with password and code, trust the device, and end up on the devices page."""
     enter_password(page, person, "/devices/")
     enter_code(page, person.code())
@@ -54,29 +47,29 @@ def sign_in_and_trust(page: Page, person: Person, *, period: str = "60 days", na
     expect(page.get_by_role("heading", name="Your devices")).to_be_visible()
 
 
-def sign_out(page: Page) -> None:
+def sign_out(page):
     """Press the header's "Sign out"."""
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("status")).to_contain_text("You are signed out.")
 
 
-def be_signed_in_as(page: Page, person: Person) -> None:
+def be_signed_in_as(page, person):
     """Look whether the header says so."""
     expect(page.get_by_text(f"Signed in as {person.username}")).to_be_visible()
 
 
-def be_asked_for_a_code(page: Page) -> None:
+def be_asked_for_a_code(page):
     """Look whether the code page is there."""
     expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
 
 
-def device(where: Page | Locator, name: str) -> Locator:
+def device(where, name):
     """Return the entry of the device called ``name`` in the list, or in a part of it."""
     page = where if isinstance(where, Page) else where.page
     return where.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name, exact=True))
 
 
-def be_accessible(page: Page, what: str) -> None:
+def be_accessible(page, what):
     """Look at the page with axe-core's eyes, and whether anything reaches beyond its edge."""
     results = Axe().run(page, options=AXE_OPTIONS)
     assert results.violations_count == 0, f"{what}: {results.generate_report()}"
@@ -85,7 +78,7 @@ def be_accessible(page: Page, what: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], f"{what} scrolls sideways"
 
 
-def go_everywhere(page: Page, person: Person, look: Look) -> None:
+def go_everywhere(page, person, look):
     """Go through all pages of the app, with what can go wrong on them, and ``look`` at each."""
     page.goto("/sign-in/?next=/devices/")
     look(page, "sign-in")

@@ -1,7 +1,5 @@
 """Settings of a sweep in a process of its own, at the pool that ``COGNITO`` describes."""
 
-from __future__ import annotations
-
 import json
 import os
 

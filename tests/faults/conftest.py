@@ -1,25 +1,19 @@
 """A site and its pool in another process, and between them a proxy that breaks what it is told to break."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 import pytest
 from django.utils import timezone
 
 from tests.cognito.conftest import (
     Browser,
-    Person,
-    Process,
     new_person,
     outside_of_transactions,
     pool_process,
     process,
     site_settings,
 )
-from tests.faults.pool_proxy import FAULTS, PoolProxy, running_proxy
+from tests.faults.pool_proxy import FAULTS, running_proxy
 from trusted_devices.cognito import budget, client
 from trusted_devices.models import Device
 from trusted_devices.owners import remote
@@ -37,17 +31,15 @@ TO_AN_ORDER = ["reset", "lost answer", "throttled", "html"]
 """The kinds for a call that is answered with an empty object where all is well."""
 NEVER_COMES = ("silence", "held answer")
 
-Broken = Callable[..., AbstractContextManager[None]]
-
 
 @pytest.fixture(scope="session")
-def running(pool_process: Process) -> Iterator[PoolProxy]:
+def running(pool_process):
     with running_proxy(pool_process.url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def proxy(running: PoolProxy, process: Process, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PoolProxy]:
+def proxy(running, process, settings, monkeypatch):
     monkeypatch.setattr(client, "sleep", lambda seconds: None)
     monkeypatch.setattr(budget, "sleep", lambda seconds: None)
     monkeypatch.setattr(budget, "_wait_for", lambda bucket: None)
@@ -61,11 +53,11 @@ def proxy(running: PoolProxy, process: Process, settings: Any, monkeypatch: pyte
 
 
 @pytest.fixture
-def broken(proxy: PoolProxy, settings: Any) -> Broken:
+def broken(proxy, settings):
     """Let a fault befall a step for a while, and see to it that it did. Whom no answer comes to waits ``seconds``."""
 
     @contextmanager
-    def broken(step: str, fault: str, *, seconds: float = 0.5) -> Iterator[None]:
+    def broken(step, fault, *, seconds=0.5):
         given = settings.TRUSTED_DEVICES
         if fault in NEVER_COMES:
             options = {**given["COGNITO"], "READ_TIMEOUT": seconds}
@@ -82,22 +74,22 @@ def broken(proxy: PoolProxy, settings: Any) -> Broken:
 
 
 @pytest.fixture
-def person(process: Process, db: None) -> Person:
+def person(process, db):
     return new_person(process, totp=True)
 
 
 @pytest.fixture
-def browser(db: None) -> Browser:
+def browser(db):
     return Browser()
 
 
-def agree(person: Person) -> bool:
+def agree(person):
     """Whether mirror and pool have the same devices with the same status."""
     mirror = {device.device_key: device.status for device in Device.objects.all()}
     return mirror == {device["key"]: device["status"] for device in person.devices()}
 
 
-def compare() -> None:
+def compare():
     """Compare all devices with the pool's, and mend what differs."""
     now = timezone.now()
     list(comparison.compare(since=now, now=now))

@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,7 +34,7 @@ FAULTS = {
 }
 SLOW_SECONDS = 0.2
 JSON, HTML = "application/x-amz-json-1.1", "text/html"
-ANSWERS: dict[str, tuple[int, str, bytes]] = {
+ANSWERS = {
     "throttled": (400, JSON, THROTTLED),
     "500": (500, JSON, BROKEN),
     "502": (502, HTML, b"<html>Bad gateway</html>"),
@@ -63,22 +63,22 @@ class PoolProxy:
     holding: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def breaks(self, step: str, fault: str, *, times: int = 10_000) -> None:
+    def breaks(self, step, fault, *, times=10_000):
         """Let ``fault`` befall that step the next times."""
         self.faults[step], self.left[step] = fault, times
 
-    def heals(self) -> None:
+    def heals(self):
         """Everything works again."""
         self.faults.clear()
 
-    def starts_afresh(self) -> None:
+    def starts_afresh(self):
         """Forget what was, and let go of whatever waits."""
         self.over.set()
         self.heals()
         self.seen, self.met, self.meanwhile = [], [], lambda: None
         self.holding, self.over = threading.Event(), threading.Event()
 
-    def fault_for(self, step: str) -> str:
+    def fault_for(self, step):
         self.seen.append(step)
         for name in (step, "*"):
             if name in self.faults and self.left[name] > 0:
@@ -92,16 +92,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Any
 
-    def do_GET(self) -> None:
+    def do_GET(self):
         self._meet("JWKS", b"")
 
-    def do_POST(self) -> None:
+    def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         operation = self.headers.get("X-Amz-Target", "").removeprefix(PREFIX)
         self._meet(json.loads(body).get("ChallengeName") or operation, body)
 
-    def _meet(self, step: str, body: bytes) -> None:
-        proxy: PoolProxy = self.server.proxy
+    def _meet(self, step, body):
+        proxy = self.server.proxy
         fault = proxy.fault_for(step)
         if fault == "reset":
             self._cut()
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(status, JSON, answer, cut=fault == "truncated")
 
-    def _forward(self, proxy: PoolProxy, body: bytes) -> tuple[int, bytes]:
+    def _forward(self, proxy, body):
         there = urlsplit(proxy.upstream)
         connection = http.client.HTTPConnection(there.netloc, timeout=20)
         try:
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _answer(self, status: int, content_type: str, body: bytes, *, cut: bool = False) -> None:
+    def _answer(self, status, content_type, body, *, cut=False):
         with suppress(OSError):
             self.send_response(status)
             self.send_header("Content-Type", content_type)
@@ -148,24 +148,24 @@ class _Handler(BaseHTTPRequestHandler):
         if cut:
             self._cut()
 
-    def _cut(self) -> None:
+    def _cut(self):
         # Closing without lingering sends a reset.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, *args):
         pass
 
 
 @contextmanager
-def running_proxy(upstream: str) -> Iterator[PoolProxy]:
+def running_proxy(upstream):
     """Run a proxy in front of ``upstream``, a URL without a path."""
     proxy = PoolProxy(upstream)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.proxy = proxy  # type: ignore[attr-defined]
+    server.proxy = proxy
     proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -4,23 +4,17 @@ Whatever fails is said to have failed and can be done again; nothing is lost or 
 in the end.
 """
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from tests.admin.conftest import signed_in
-from tests.cognito.conftest import Browser, Person, Process, at, new_person
-from tests.faults.conftest import EVERY, TO_A_QUESTION, TO_AN_ORDER, Broken, agree, compare
-from tests.faults.pool_proxy import PoolProxy
+from tests.cognito.conftest import at, new_person
+from tests.faults.conftest import EVERY, TO_A_QUESTION, TO_AN_ORDER, agree, compare
 from trusted_devices.cognito import budget
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
@@ -43,12 +37,12 @@ LATER_API = "The devices cannot be reached now. Try again later."
 
 
 @pytest.fixture
-def desk(db: None) -> Client:
+def desk(db):
     """An operator's browser."""
     return signed_in(get_user_model().objects.create_superuser("olga", "olga@example.com", "pw"))
 
 
-def by_api(desk: Client, act: str, device: Device) -> Any:
+def by_api(desk, act, device):
     """What staff's program is answered."""
     url = f"/api/admin/devices/{device.device_key}/"
     if act == "forget_device":
@@ -56,26 +50,26 @@ def by_api(desk: Client, act: str, device: Device) -> Any:
     return desk.post(f"{url}stop-trusting/", NOTE, content_type="application/json")
 
 
-def in_admin(desk: Client, act: str, device: Device) -> str:
+def in_admin(desk, act, device):
     """What staff read after they confirmed."""
     url = f"/admin/trusted_devices/device/{device.pk}/{IN_THE_ADMIN[act]}/"
     return str(desk.post(url, {"confirm": "1"}, follow=True).content.decode())
 
 
-def on_own_page(browser: Browser, act: str, device: Device) -> str:
+def on_own_page(browser, act, device):
     """What users read after they confirmed."""
     url = reverse(f"trusted_devices:{act}", args=[device.device_key])
     return str(browser.http.post(url, follow=True).content.decode())
 
 
-def logged() -> list[str]:
+def logged():
     """What the log says was done to devices since they were trusted."""
     ends = DeviceEvent.objects.filter(action__in=("not_remembered", "forgotten", "expired"))
     return list(ends.values_list("action", flat=True))
 
 
 @pytest.fixture
-def device(browser: Browser, person: Person) -> Device:
+def device(browser, person):
     """What the user trusts, and has signed in from."""
     browser.password(person)
     browser.code(person.code())
@@ -91,8 +85,8 @@ def device(browser: Browser, person: Person) -> Device:
     ],
 )
 def test_what_could_not_be_done_is_not_said_to_be_done_and_can_be_done_again(
-    broken: Broken, desk: Client, browser: Browser, person: Person, device: Device, act: str, fault: str
-) -> None:
+    broken, desk, browser, person, device, act, fault
+):
     with broken(ACTS[act], fault, seconds=AT_ONCE):
         assert LATER_PAGE in on_own_page(browser, act, device)
         answer = by_api(desk, act, device)
@@ -107,9 +101,7 @@ def test_what_could_not_be_done_is_not_said_to_be_done_and_can_be_done_again(
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_what_the_pool_did_though_nobody_heard_of_it_is_found_by_the_comparison(
-    broken: Broken, desk: Client, person: Person, device: Device, act: str
-) -> None:
+def test_what_the_pool_did_though_nobody_heard_of_it_is_found_by_the_comparison(broken, desk, person, device, act):
     with broken(ACTS[act], "lost answer"):
         assert by_api(desk, act, device).status_code == 503
     assert not agree(person)
@@ -119,9 +111,7 @@ def test_what_the_pool_did_though_nobody_heard_of_it_is_found_by_the_comparison(
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_what_the_pool_claimed_and_did_not_do_is_found_by_the_comparison(
-    broken: Broken, desk: Client, browser: Browser, person: Person, device: Device, act: str
-) -> None:
+def test_what_the_pool_claimed_and_did_not_do_is_found_by_the_comparison(broken, desk, browser, person, device, act):
     with broken(ACTS[act], "empty"):
         assert by_api(desk, act, device).status_code in (200, 204)
     browser.sign_out()
@@ -132,13 +122,11 @@ def test_what_the_pool_claimed_and_did_not_do_is_found_by_the_comparison(
 
 
 @pytest.mark.parametrize("fault", TO_AN_ORDER)
-def test_a_device_that_cannot_be_remembered_again_skips_no_mfa(
-    broken: Broken, desk: Client, browser: Browser, person: Person, device: Device, fault: str
-) -> None:
+def test_a_device_that_cannot_be_remembered_again_skips_no_mfa(broken, desk, browser, person, device, fault):
     devices.stop_trusting([device], reason=StatusReason.USER_STOPPED, by=By())
     url = f"/api/admin/devices/{device.device_key}/remember/"
 
-    def remember() -> int:
+    def remember():
         return int(desk.post(url, {"period": "P30D", **NOTE}, content_type="application/json").status_code)
 
     with broken(STATUS, fault):
@@ -156,14 +144,14 @@ def test_a_device_that_cannot_be_remembered_again_skips_no_mfa(
     ("act", "fault"), [("stop_trusting", "lost answer"), ("stop_trusting", "throttled"), ("forget", "html")]
 )
 def test_a_bulk_operation_that_breaks_off_is_finished_by_repeating_it(
-    proxy: PoolProxy,
-    desk: Client,
-    browser: Browser,
-    process: Process,
-    monkeypatch: pytest.MonkeyPatch,
-    act: str,
-    fault: str,
-) -> None:
+    proxy,
+    desk,
+    browser,
+    process,
+    monkeypatch,
+    act,
+    fault,
+):
     monkeypatch.setattr(remote, "AT_ONCE", 2)
     people = [new_person(process, totp=True) for _ in range(3)]
     for person in people:
@@ -185,9 +173,7 @@ def test_a_bulk_operation_that_breaks_off_is_finished_by_repeating_it(
 
 
 @pytest.mark.parametrize("fault", TO_AN_ORDER)
-def test_the_sweep_leaves_to_the_next_what_it_could_not_do(
-    broken: Broken, person: Person, device: Device, fault: str
-) -> None:
+def test_the_sweep_leaves_to_the_next_what_it_could_not_do(broken, person, device, fault):
     later = timezone.now() + LATER
     with broken(STATUS, fault):
         assert sum(expiry.expire_due(now=later)) == 0
@@ -206,9 +192,7 @@ def test_the_sweep_leaves_to_the_next_what_it_could_not_do(
         *((STATUS, fault) for fault in TO_AN_ORDER),
     ],
 )
-def test_the_comparison_leaves_to_the_next_whom_it_could_not_compare(
-    broken: Broken, person: Person, device: Device, step: str, fault: str
-) -> None:
+def test_the_comparison_leaves_to_the_next_whom_it_could_not_compare(broken, person, device, step, fault):
     Device.objects.update(status="not_remembered")
     now = timezone.now()
     with broken(step, fault):
@@ -230,9 +214,7 @@ def test_the_comparison_leaves_to_the_next_whom_it_could_not_compare(
         *(("AdminUpdateUserAttributes", fault) for fault in TO_AN_ORDER),
     ],
 )
-def test_a_date_that_could_not_be_published_is_published_later(
-    broken: Broken, person: Person, device: Device, settings: Any, step: str, fault: str
-) -> None:
+def test_a_date_that_could_not_be_published_is_published_later(broken, person, device, settings, step, fault):
     options = {**settings.TRUSTED_DEVICES["COGNITO"], "EXPIRY_ATTRIBUTE": ATTRIBUTE}
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "COGNITO": options}
     with broken(step, fault):
@@ -244,7 +226,7 @@ def test_a_date_that_could_not_be_published_is_published_later(
     assert json.loads(published) == {device.device_key: int(device.trust_expires_at.timestamp())}
 
 
-STORMS: dict[str, Callable[[Device], object]] = {
+STORMS = {
     "AdminListDevices": lambda device: compare(),
     STATUS: lambda device: sum(expiry.expire_due(now=timezone.now() + LATER)),
     FORGET: lambda device: devices.forget([device], by=By()),
@@ -252,9 +234,7 @@ STORMS: dict[str, Callable[[Device], object]] = {
 
 
 @pytest.mark.parametrize("step", STORMS)
-def test_a_storm_that_ends_is_sat_out_in_the_background(
-    proxy: PoolProxy, person: Person, device: Device, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_a_storm_that_ends_is_sat_out_in_the_background(proxy, person, device, monkeypatch, step):
     monkeypatch.setattr(remote, "AT_ONCE", 0)
     storm = budget.ATTEMPTS - 1
     proxy.breaks(step, "throttled", times=storm)
@@ -265,9 +245,7 @@ def test_a_storm_that_ends_is_sat_out_in_the_background(
     assert Device.objects.remembered().exists() is (step == "AdminListDevices")
 
 
-def test_a_sweep_gives_up_on_a_pool_that_is_away_and_says_so(
-    proxy: PoolProxy, browser: Browser, process: Process, db: None
-) -> None:
+def test_a_sweep_gives_up_on_a_pool_that_is_away_and_says_so(proxy, browser, process, db):
     for _ in range(remote.GIVE_UP_AFTER + 1):
         browser.trusted_sign_in(new_person(process, totp=True))
     proxy.breaks("*", "reset")

@@ -1,23 +1,19 @@
 """A pool that fails while somebody chooses a password and sets an authenticator up: no account is lost on the way."""
 
-from __future__ import annotations
-
 from base64 import b32decode
-from typing import Any
 
 import pytest
 from django_otp import oath
 
-from tests.cognito.conftest import Browser, Process, at, new_person, site_settings
+from tests.cognito.conftest import at, new_person, site_settings
 from tests.cognito.test_first_sign_in import PASSWORD, UNSURE, shown_key
-from tests.faults.conftest import EVERY, KINDS, TO_A_QUESTION, Broken
-from tests.faults.pool_proxy import PoolProxy
+from tests.faults.conftest import EVERY, KINDS, TO_A_QUESTION
 from tests.faults.test_sign_in import START_AGAIN, nobody_is_let_in
 from trusted_devices.models import Device
 
 
 @pytest.fixture
-def strict(proxy: PoolProxy, process: Process, settings: Any) -> Process:
+def strict(proxy, process, settings):
     """The pool, which demands a second factor of everybody."""
     endpoint = settings.TRUSTED_DEVICES["COGNITO"]["ENDPOINT_URL"]
     process.facts = process.act("new_pool", mfa="ON")
@@ -25,25 +21,23 @@ def strict(proxy: PoolProxy, process: Process, settings: Any) -> Process:
     return process
 
 
-def is_unsure(browser: Browser, response: Any) -> bool:
+def is_unsure(browser, response):
     """Whether the page says that nobody knows, and no more."""
     return response.status_code == 503 and UNSURE in response.content.decode() and not browser.is_signed_in
 
 
-def starts_again(browser: Browser, response: Any) -> bool:
+def starts_again(browser, response):
     """Whether the pool did what it was asked, so that there is nothing to go on with."""
     return at(response) == "sign_in" and START_AGAIN in browser.http.get(response.url).content.decode()
 
 
-def code_for(key: str) -> str:
+def code_for(key):
     """The code of an authenticator with that key."""
     return f"{oath.totp(b32decode(key)):06}"
 
 
 @pytest.mark.parametrize("fault", EVERY)
-def test_a_new_password_works_if_it_was_saved_and_can_be_chosen_again_if_not(
-    broken: Broken, browser: Browser, process: Process, fault: str
-) -> None:
+def test_a_new_password_works_if_it_was_saved_and_can_be_chosen_again_if_not(broken, browser, process, fault):
     person = new_person(process, must_change_password=True)
     assert at(browser.password(person)) == "sign_in_new_password"
     with broken("NEW_PASSWORD_REQUIRED", fault):
@@ -57,9 +51,7 @@ def test_a_new_password_works_if_it_was_saved_and_can_be_chosen_again_if_not(
 
 
 @pytest.mark.parametrize("fault", TO_A_QUESTION)
-def test_an_authenticator_whose_key_does_not_come_is_set_up_at_the_next_attempt(
-    broken: Broken, browser: Browser, strict: Process, fault: str
-) -> None:
+def test_an_authenticator_whose_key_does_not_come_is_set_up_at_the_next_attempt(broken, browser, strict, fault):
     person = new_person(strict)
     with broken("AssociateSoftwareToken", fault):
         assert nobody_is_let_in(browser, browser.password(person))
@@ -67,9 +59,7 @@ def test_an_authenticator_whose_key_does_not_come_is_set_up_at_the_next_attempt(
     assert at(browser.code(code_for(shown_key(browser)))) == "sign_in_trust"
 
 
-def test_a_new_password_stands_whatever_becomes_of_the_authenticator_after_it(
-    broken: Broken, browser: Browser, strict: Process
-) -> None:
+def test_a_new_password_stands_whatever_becomes_of_the_authenticator_after_it(broken, browser, strict):
     person = new_person(strict, must_change_password=True)
     assert at(browser.password(person)) == "sign_in_new_password"
     with broken("AssociateSoftwareToken", "500"):
@@ -81,9 +71,7 @@ def test_a_new_password_stands_whatever_becomes_of_the_authenticator_after_it(
 
 @pytest.mark.parametrize("step", ["VerifySoftwareToken", "MFA_SETUP"])
 @pytest.mark.parametrize("fault", KINDS)
-def test_an_authenticator_is_set_up_once_or_can_be_set_up_again(
-    broken: Broken, browser: Browser, strict: Process, step: str, fault: str
-) -> None:
+def test_an_authenticator_is_set_up_once_or_can_be_set_up_again(broken, browser, strict, step, fault):
     person = new_person(strict)
     assert at(browser.password(person)) == "sign_in_code"
     key = shown_key(browser)

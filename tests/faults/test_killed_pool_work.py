@@ -1,31 +1,24 @@
 """Work at the pool whose process is killed between a call and the write that it was made for."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
-from subprocess import Popen
-from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
 
-from tests.cognito.conftest import Browser, Person, Process, new_person
-from tests.faults.pool_proxy import PoolProxy
+from tests.cognito.conftest import new_person
 from tests.shared_database import running
 from trusted_devices.cognito import budget, conf
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import comparison
 
 STATUS = "AdminUpdateDeviceStatus"
-Work = Callable[..., AbstractContextManager["Popen[bytes]"]]
 
 
 @pytest.fixture
-def people(proxy: PoolProxy, shared_database: None, browser: Browser, process: Process) -> list[Person]:
+def people(proxy, shared_database, browser, process):
     """Two people with a trusted device each."""
     found = [new_person(process, totp=True) for _ in range(2)]
     for person in found:
@@ -34,11 +27,11 @@ def people(proxy: PoolProxy, shared_database: None, browser: Browser, process: P
 
 
 @pytest.fixture
-def work(people: list[Person], settings: Any) -> Work:
+def work(people, settings):
     """Run a command in a process of its own, with this site's settings."""
 
     @contextmanager
-    def work(*command: str) -> Iterator[Popen[bytes]]:
+    def work(*command):
         environ = {
             "DJANGO_SETTINGS_MODULE": "tests.faults.cognito_settings",
             "COGNITO": json.dumps(settings.TRUSTED_DEVICES["COGNITO"]),
@@ -49,23 +42,23 @@ def work(people: list[Person], settings: Any) -> Work:
     return work
 
 
-def is_killed_at(proxy: PoolProxy, process: Popen[bytes]) -> None:
+def is_killed_at(proxy, process):
     """Kill the process once the pool has done what it was asked, and before it could say so."""
     assert proxy.holding.wait(60)
     process.kill()
     process.wait()
 
 
-def statuses(people: list[Person]) -> list[str]:
+def statuses(people):
     """What the pool says of all devices."""
     return sorted(device["status"] for person in people for device in person.devices())
 
 
-def logged(action: str) -> int:
+def logged(action):
     return DeviceEvent.objects.filter(action=action).count()
 
 
-def test_a_sweep_is_made_up_for_by_the_next(proxy: PoolProxy, people: list[Person], work: Work) -> None:
+def test_a_sweep_is_made_up_for_by_the_next(proxy, people, work):
     Device.objects.update(trust_expires_at=timezone.now() - timedelta(minutes=1))
     proxy.breaks(STATUS, "held answer", times=1)
     with work("expire_devices") as sweep:
@@ -79,9 +72,7 @@ def test_a_sweep_is_made_up_for_by_the_next(proxy: PoolProxy, people: list[Perso
 
 
 @pytest.mark.redis
-def test_a_sweep_on_a_shared_budget_is_made_up_for_by_the_next(
-    proxy: PoolProxy, people: list[Person], work: Work, settings: Any
-) -> None:
+def test_a_sweep_on_a_shared_budget_is_made_up_for_by_the_next(proxy, people, work, settings):
     url = f"redis://{django_settings.REDIS_HOST}:{django_settings.REDIS_PORT}/9"
     options = {**settings.TRUSTED_DEVICES["COGNITO"], "REDIS_URL": url}
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "COGNITO": options}
@@ -103,7 +94,7 @@ def test_a_sweep_on_a_shared_budget_is_made_up_for_by_the_next(
 
 
 @pytest.mark.parametrize("step", ["AdminListDevices", STATUS])
-def test_a_comparison_goes_on_where_it_was(proxy: PoolProxy, people: list[Person], work: Work, step: str) -> None:
+def test_a_comparison_goes_on_where_it_was(proxy, people, work, step):
     for person in people:
         (device,) = person.devices()
         person.process.act("set_status", device_key=device["key"], status="not_remembered")

@@ -1,7 +1,5 @@
 """A sweep whose process is killed in the middle."""
 
-from __future__ import annotations
-
 import os
 import signal
 from datetime import timedelta
@@ -22,10 +20,10 @@ def due(shared_database, user):
     return factories.store_due(user, DUE, now=timezone.now() - timedelta(minutes=1))
 
 
-def finish() -> bool:
+def finish():
     """Sweep until nothing is left; the database may hold on to the rows of a killed process for a moment."""
 
-    def swept() -> bool:
+    def swept():
         list(expiry.expire_due(now=timezone.now()))
         return not Device.objects.remembered().exists()
 

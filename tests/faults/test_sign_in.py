@@ -4,17 +4,13 @@ Each case breaks one step in one way, and looks at the same: whoever signs in is
 anything, mirror and pool agree, and it works once the pool does.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from tests.cognito.conftest import Browser, Person, at
-from tests.faults.conftest import EVERY, KINDS, TO_A_QUESTION, TO_AN_ORDER, Broken, agree, compare
-from tests.faults.pool_proxy import PoolProxy
+from tests.cognito.conftest import at
+from tests.faults.conftest import EVERY, KINDS, TO_A_QUESTION, TO_AN_ORDER, agree, compare
 from trusted_devices.cognito import client, tokens
 from trusted_devices.cognito.session import get_tokens
 from trusted_devices.exceptions import BackendUnavailable
@@ -25,13 +21,13 @@ START_AGAIN = "Your sign-in took too long or was not complete. Please start agai
 NOT_TRUSTED = "You are signed in, but this device could not be marked as trusted. You will be asked for a code."
 
 
-def nobody_is_let_in(browser: Browser, response: Any) -> bool:
+def nobody_is_let_in(browser, response):
     """Whether the page says what to do, and no more."""
     told = response.status_code == 503 and TRY_AGAIN in response.content.decode()
     return told and not browser.is_signed_in
 
 
-def signs_in_with_a_code(browser: Browser, person: Person) -> bool:
+def signs_in_with_a_code(browser, person):
     """Whether the user is asked for a code, and then whether to trust the device."""
     return at(browser.password(person)) == "sign_in_code" and at(browser.code(person.code())) == "sign_in_trust"
 
@@ -46,9 +42,7 @@ def signs_in_with_a_code(browser: Browser, person: Person) -> bool:
         *(("JWKS", fault) for fault in TO_A_QUESTION),
     ],
 )
-def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
-    broken: Broken, browser: Browser, person: Person, step: str, fault: str
-) -> None:
+def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(broken, browser, person, step, fault):
     browser.trusted_sign_in(person)
     tokens.forget_keys()
     with broken(step, fault):
@@ -60,9 +54,7 @@ def test_a_trusted_device_is_let_off_nothing_by_a_pool_that_does_not_answer(
 
 
 @pytest.mark.parametrize("fault", TO_A_QUESTION)
-def test_a_newcomer_whom_the_pool_does_not_describe_is_not_let_in(
-    broken: Broken, browser: Browser, person: Person, fault: str
-) -> None:
+def test_a_newcomer_whom_the_pool_does_not_describe_is_not_let_in(broken, browser, person, fault):
     with broken("AdminGetUser", fault):
         assert nobody_is_let_in(browser, browser.password(person))
     assert not CognitoUser.objects.exists()
@@ -77,9 +69,7 @@ def test_a_newcomer_whom_the_pool_does_not_describe_is_not_let_in(
         *(("JWKS", fault) for fault in TO_A_QUESTION),
     ],
 )
-def test_a_code_that_cannot_be_checked_lets_nobody_in(
-    broken: Broken, browser: Browser, person: Person, step: str, fault: str
-) -> None:
+def test_a_code_that_cannot_be_checked_lets_nobody_in(broken, browser, person, step, fault):
     assert at(browser.password(person)) == "sign_in_code"
     with broken(step, fault):
         assert nobody_is_let_in(browser, browser.code(person.code()))
@@ -99,9 +89,7 @@ def test_a_code_that_cannot_be_checked_lets_nobody_in(
         *(("UpdateDeviceStatus", fault) for fault in TO_AN_ORDER),
     ],
 )
-def test_a_device_that_cannot_be_registered_is_left_over_nowhere(
-    broken: Broken, browser: Browser, person: Person, step: str, fault: str
-) -> None:
+def test_a_device_that_cannot_be_registered_is_left_over_nowhere(broken, browser, person, step, fault):
     assert signs_in_with_a_code(browser, person)
     with broken(step, fault):
         response = browser.trust()
@@ -116,9 +104,7 @@ def test_a_device_that_cannot_be_registered_is_left_over_nowhere(
     assert agree(person)
 
 
-def test_a_device_left_over_at_the_pool_skips_no_mfa_and_is_found(
-    proxy: PoolProxy, browser: Browser, person: Person
-) -> None:
+def test_a_device_left_over_at_the_pool_skips_no_mfa_and_is_found(proxy, browser, person):
     assert signs_in_with_a_code(browser, person)
     proxy.breaks("ConfirmDevice", "lost answer")
     proxy.breaks("AdminForgetDevice", "reset")
@@ -139,9 +125,7 @@ def test_a_device_left_over_at_the_pool_skips_no_mfa_and_is_found(
         *(("JWKS", fault) for fault in TO_A_QUESTION),
     ],
 )
-def test_tokens_that_cannot_be_refreshed_are_kept_and_refreshed_later(
-    broken: Broken, browser: Browser, person: Person, step: str, fault: str
-) -> None:
+def test_tokens_that_cannot_be_refreshed_are_kept_and_refreshed_later(broken, browser, person, step, fault):
     assert signs_in_with_a_code(browser, person)
     browser.trust()
     kept, later = browser.http.session, timezone.now() + timedelta(minutes=59)
@@ -153,7 +137,7 @@ def test_tokens_that_cannot_be_refreshed_are_kept_and_refreshed_later(
     assert get_tokens(kept, now=later).access != get_tokens(dict(before)).access
 
 
-def test_a_storm_that_ends_is_noticed_by_nobody_at_any_step(proxy: PoolProxy, browser: Browser, person: Person) -> None:
+def test_a_storm_that_ends_is_noticed_by_nobody_at_any_step(proxy, browser, person):
     once = ["InitiateAuth", "PASSWORD_VERIFIER"]
     first = [*once, "AdminGetUser", "SOFTWARE_TOKEN_MFA", "ConfirmDevice", "UpdateDeviceStatus"]
     again = [*once, "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER"]
@@ -179,9 +163,7 @@ def test_a_storm_that_ends_is_noticed_by_nobody_at_any_step(proxy: PoolProxy, br
         ("UpdateDeviceStatus", "lost answer"),
     ],
 )
-def test_a_hiccup_at_what_may_be_done_twice_is_noticed_by_nobody(
-    proxy: PoolProxy, browser: Browser, person: Person, step: str, fault: str
-) -> None:
+def test_a_hiccup_at_what_may_be_done_twice_is_noticed_by_nobody(proxy, browser, person, step, fault):
     proxy.breaks(step, fault, times=client.ATTEMPTS - 1)
     browser.trusted_sign_in(person)
     assert proxy.seen.count(step) == client.ATTEMPTS
@@ -189,9 +171,7 @@ def test_a_hiccup_at_what_may_be_done_twice_is_noticed_by_nobody(
     assert agree(person)
 
 
-def test_a_device_of_which_the_pool_only_said_that_it_remembers_it_skips_no_mfa(
-    proxy: PoolProxy, browser: Browser, person: Person
-) -> None:
+def test_a_device_of_which_the_pool_only_said_that_it_remembers_it_skips_no_mfa(proxy, browser, person):
     proxy.breaks("UpdateDeviceStatus", "empty")
     browser.trusted_sign_in(person)
     assert at(browser.password(person)) == "sign_in_code"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Thread
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -19,7 +17,6 @@ from django.utils import timezone
 from tests.admin.conftest import signed_in
 from tests.cognito.conftest import Browser, Person, at
 from tests.faults.conftest import agree, compare
-from tests.faults.pool_proxy import PoolProxy
 from trusted_devices.cognito import tokens
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
 from trusted_devices.services import activity, bulk, bulk_jobs, devices, expiry
@@ -38,14 +35,14 @@ class Elsewhere:
     writing: list[Thread] = field(default_factory=list)
     held_up: list[bool] = field(default_factory=list)
 
-    def __call__(self) -> None:
+    def __call__(self):
         thread = Thread(target=self.write)
         thread.start()
         thread.join(PATIENCE)
         self.writing.append(thread)
         self.held_up.append(thread.is_alive())
 
-    def write(self) -> None:
+    def write(self):
         try:
             with transaction.atomic():
                 get_user_model().objects.update(last_login=timezone.now())
@@ -57,7 +54,7 @@ class Elsewhere:
 
 
 @pytest.fixture
-def elsewhere(shared_database: None, proxy: PoolProxy) -> Iterator[Elsewhere]:
+def elsewhere(shared_database, proxy):
     found = Elsewhere()
     proxy.meanwhile = found
     yield found
@@ -74,44 +71,44 @@ class Scene:
     device: Device
     desk: Client
 
-    def api(self, verb: str, path: str, **body: Any) -> int:
+    def api(self, verb, path, **body):
         url = f"/api/admin/devices/{path.format(key=self.device.device_key)}"
         fields = {} if verb == "delete" else {**body, "note": "Lost"}
         return int(getattr(self.desk, verb)(url, fields, content_type="application/json").status_code)
 
-    def api_bulk(self, operation: str) -> int:
+    def api_bulk(self, operation):
         return self.api("post", "bulk/", operation=operation, all=True, dry_run=False)
 
-    def in_admin(self, act: str) -> int:
+    def in_admin(self, act):
         fields = {"action": act, "_selected_action": [self.device.pk], "confirm": "1"}
         return int(self.desk.post("/admin/trusted_devices/device/", fields).status_code)
 
-    def own_page(self, act: str) -> int:
+    def own_page(self, act):
         url = reverse(f"trusted_devices:{act}", args=[self.device.device_key])
         return int(self.browser.http.post(url).status_code)
 
-    def in_background(self, kind: BulkKind) -> bool:
+    def in_background(self, kind):
         act = bulk.begin(kind, bulk.survey(Device.objects.all()))
         operator = get_user_model().objects.get(username="olga")
         job_id = bulk_jobs.hand_over(act, Device.objects.all(), by=By(actor=operator, client=activity.NOBODY))
         assert job_id is not None
         return bulk_jobs.advance(job_id)
 
-    def remember(self) -> None:
+    def remember(self):
         assert self.api("post", "{key}/stop-trusting/") == 200
         assert self.api("post", "{key}/remember/", period="P30D") == 200
 
-    def forgotten_there(self) -> None:
+    def forgotten_there(self):
         self.person.process.act("forget", device_key=self.device.device_key)
         compare()
 
-    def stopped_here(self) -> None:
+    def stopped_here(self):
         Device.objects.update(status="not_remembered")
         compare()
 
 
 @pytest.fixture
-def scene(elsewhere: Elsewhere, browser: Browser, person: Person, settings: Any) -> Scene:
+def scene(elsewhere, browser, person, settings):
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": f"{__name__}.take_on"}
     browser.password(person)
     browser.code(person.code())
@@ -120,22 +117,21 @@ def scene(elsewhere: Elsewhere, browser: Browser, person: Person, settings: Any)
     return Scene(browser, person, Device.objects.get(), signed_in(operator))
 
 
-def take_on(job_id: str) -> None:
+def take_on(job_id):
     """Stand in for a worker."""
 
 
-def list_devices(scene: Scene) -> None:
+def list_devices(scene):
     compare()
 
 
-def sweep(scene: Scene) -> None:
+def sweep(scene):
     assert sum(expiry.expire_due(now=timezone.now() + timedelta(days=61))) == 1
 
 
-Act = Callable[[Scene], object]
 STOPPED, KEPT, GONE = ["not_remembered"], ["remembered"], []
 # Each door once, with one of the two acts: what both do at the pool is the same service's.
-ACTS: dict[str, tuple[str, Act, list[str]]] = {
+ACTS = {
     "the sweep": (STATUS, sweep, STOPPED),
     "comparing": ("AdminListDevices", list_devices, KEPT),
     "comparing, and stopping there": (STATUS, Scene.stopped_here, STOPPED),
@@ -155,9 +151,7 @@ UNLOGGED = ("comparing", "comparing, and stopping there")
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_whoever_acts_on_devices_holds_nobody_up_while_the_pool_is_slow(
-    proxy: PoolProxy, elsewhere: Elsewhere, scene: Scene, act: str
-) -> None:
+def test_whoever_acts_on_devices_holds_nobody_up_while_the_pool_is_slow(proxy, elsewhere, scene, act):
     step, do, left = ACTS[act]
     proxy.breaks(step, "slow")
     before = DeviceEvent.objects.count()
@@ -171,9 +165,7 @@ def test_whoever_acts_on_devices_holds_nobody_up_while_the_pool_is_slow(
     assert DeviceEvent.objects.count() == before + (0 if act in UNLOGGED else told)
 
 
-def test_what_other_apps_are_told_of_trust_holds_nobody_up(
-    proxy: PoolProxy, elsewhere: Elsewhere, scene: Scene, settings: Any
-) -> None:
+def test_what_other_apps_are_told_of_trust_holds_nobody_up(proxy, elsewhere, scene, settings):
     options = {**settings.TRUSTED_DEVICES["COGNITO"], "EXPIRY_ATTRIBUTE": "custom:trusted_until"}
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "COGNITO": options}
     proxy.breaks("*", "slow")
@@ -182,9 +174,7 @@ def test_what_other_apps_are_told_of_trust_holds_nobody_up(
     assert elsewhere.held_up == [False, False]
 
 
-def test_a_slow_sign_in_is_a_sign_in_in_which_nothing_is_done_twice(
-    proxy: PoolProxy, browser: Browser, person: Person
-) -> None:
+def test_a_slow_sign_in_is_a_sign_in_in_which_nothing_is_done_twice(proxy, browser, person):
     tokens.forget_keys()
     proxy.breaks("*", "slow")
     browser.trusted_sign_in(person)
@@ -200,9 +190,7 @@ def test_a_slow_sign_in_is_a_sign_in_in_which_nothing_is_done_twice(
     assert agree(person)
 
 
-def test_whoever_signs_in_holds_nobody_up_while_the_pool_is_slow(
-    proxy: PoolProxy, elsewhere: Elsewhere, browser: Browser, person: Person
-) -> None:
+def test_whoever_signs_in_holds_nobody_up_while_the_pool_is_slow(proxy, elsewhere, browser, person):
     proxy.breaks("*", "slow")
     assert at(browser.password(person)) == "sign_in_code"
     assert at(browser.code(person.code())) == "sign_in_trust"

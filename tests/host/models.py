@@ -1,7 +1,5 @@
 """A proxy and a child of the user model: Django announces their saves under their own names."""
 
-from __future__ import annotations
-
 from django.contrib.auth.models import User
 from django.db import models
 

@@ -1,7 +1,5 @@
 """``manage.py expire_devices``."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

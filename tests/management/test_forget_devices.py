@@ -1,7 +1,5 @@
 """``manage.py forget_devices``."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -27,7 +25,7 @@ def theirs(user, other_user, now):
 class Terminal(StringIO):
     """Standard input with somebody in front of it."""
 
-    def isatty(self) -> bool:
+    def isatty(self):
         return True
 
 

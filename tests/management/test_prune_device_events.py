@@ -1,7 +1,5 @@
 """``manage.py prune_device_events``."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Second factors from django-otp, beyond the contract: spellings, throttles, recovery codes, labels."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The provider of django-otp does what the sign-in relies on, with codes from an app, by e-mail and from a list."""
 
-from __future__ import annotations
-
 import pytest
 from django.core import mail
 from django_otp import oath

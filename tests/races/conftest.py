@@ -1,9 +1,5 @@
 """Every race takes place in real threads, on a database that they share."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 
 from tests.bundled import bundled
@@ -12,16 +8,16 @@ from trusted_devices.types import By, Presented
 
 
 @pytest.fixture(autouse=True)
-def _shared_database(shared_database: None) -> None:
+def _shared_database(shared_database):
     """Before anything is stored."""
 
 
 @pytest.fixture
-def grant(user, verified, client_info, sixty_days, now) -> Any:
+def grant(user, verified, client_info, sixty_days, now):
     """Grant trust to ``user``, who presents nothing unless told otherwise."""
 
-    def grant(**arguments: Any) -> granting.Grant:
-        values: dict[str, Any] = {
+    def grant(**arguments):
+        values = {
             "user": user,
             "period": sixty_days,
             "verification": verified,
@@ -35,10 +31,10 @@ def grant(user, verified, client_info, sixty_days, now) -> Any:
 
 
 @pytest.fixture
-def check(user, client_info) -> Any:
+def check(user, client_info):
     """Check whether ``user`` may skip MFA with a credential."""
 
-    def check(credential: Any, *, now: Any) -> trust.TrustCheck:
+    def check(credential, *, now):
         presented = Presented(credential=credential)
         return trust.check(user=user, presented=presented, mfa_active=True, by=By(client=client_info, at=now))
 

@@ -1,7 +1,5 @@
 """Two people who saw the same state of a device and edit it at the same moment."""
 
-from __future__ import annotations
-
 from tests.shared_database import at_once
 from trusted_devices.exceptions import StaleDevice
 from trusted_devices.models import Device, DeviceEvent

@@ -1,16 +1,12 @@
 """Users of a user pool who are met, or whose names change hands, in two requests at once."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from functools import partial
 from threading import Barrier
-from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 
-from tests.cognito.conftest import Browser, Process, at, new_person, pool_process, process
+from tests.cognito.conftest import Browser, at, new_person, pool_process, process
 from tests.cognito.stubs import stubbed_settings
 from tests.shared_database import PATIENCE, at_once
 from trusted_devices.cognito import identities
@@ -22,12 +18,12 @@ ROUNDS = 20
 
 
 @pytest.fixture
-def meetings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def meetings(monkeypatch):
     """Whom nobody knew yet, in two requests that found that out before either went on."""
-    found: list[str] = []
+    found = []
     meet, both = identities._meet, Barrier(2)
 
-    def meet_at_once(mapper: Any, sub: str, claims: Any) -> CognitoUser:
+    def meet_at_once(mapper, sub, claims):
         both.wait(PATIENCE)
         found.append(sub)
         return meet(mapper, sub, claims)
@@ -37,9 +33,7 @@ def meetings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize(("totp", "then"), [(False, "home"), (True, "sign_in_code")])
-def test_two_first_sign_ins_at_once_make_one_user_and_both_go_on(
-    process: Process, meetings: list[str], totp: bool, then: str
-) -> None:
+def test_two_first_sign_ins_at_once_make_one_user_and_both_go_on(process, meetings, totp, then):
     person = new_person(process, totp=totp)
     browsers = [Browser(), Browser()]
     answers = at_once(*[lambda browser=browser: at(browser.password(person)) for browser in browsers])
@@ -53,21 +47,21 @@ def test_two_first_sign_ins_at_once_make_one_user_and_both_go_on(
 
 
 @pytest.fixture
-def names(settings: Any) -> None:
+def names(settings):
     settings.TRUSTED_DEVICES = stubbed_settings()
 
 
-def signs_in(sub: str, name: str) -> Callable[[], Any]:
+def signs_in(sub, name):
     """Somebody whom the pool calls by that name, to be signed in."""
     return partial(identities.resolve, {"sub": sub, "cognito:username": name})
 
 
-def holders() -> dict[str, str | None]:
+def holders():
     """Which name leads to whom."""
     return dict(CognitoUser.objects.values_list("sub", "username"))
 
 
-def test_a_name_that_changes_hands_leads_to_its_new_holder(names: None) -> None:
+def test_a_name_that_changes_hands_leads_to_its_new_holder(names):
     for number in range(ROUNDS):
         name, old, new = f"maria{number}", f"old{number}", f"new{number}"
         signs_in(old, name)()
@@ -76,7 +70,7 @@ def test_a_name_that_changes_hands_leads_to_its_new_holder(names: None) -> None:
         assert (holders()[old], holders()[new]) == (None, name)
 
 
-def test_people_who_swap_their_names_do_not_wait_for_each_other(names: None) -> None:
+def test_people_who_swap_their_names_do_not_wait_for_each_other(names):
     for number in range(ROUNDS):
         one, other = f"one{number}", f"other{number}"
         users = [signs_in(sub, sub)() for sub in (one, other)]
@@ -85,7 +79,7 @@ def test_people_who_swap_their_names_do_not_wait_for_each_other(names: None) -> 
         assert (holders()[one], holders()[other]) == (other, one)
 
 
-def test_a_free_name_that_two_claim_at_once_leads_to_one_of_them(names: None) -> None:
+def test_a_free_name_that_two_claim_at_once_leads_to_one_of_them(names):
     for number in range(ROUNDS):
         one, other = f"one{number}", f"other{number}"
         users = [signs_in(sub, sub)() for sub in (one, other)]

@@ -1,7 +1,5 @@
 """Trust that several requests give at the same moment while somebody elsewhere owns the devices."""
 
-from __future__ import annotations
-
 from threading import Barrier
 
 import pytest

@@ -1,7 +1,5 @@
 """A code that arrives twice at the same moment."""
 
-from __future__ import annotations
-
 from django_otp.oath import totp as totp_code
 from django_otp.plugins.otp_static.models import StaticDevice
 

@@ -1,7 +1,5 @@
 """A session that comes into being while its device is forgotten or loses its trust."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Sweeps that meet each other, and people who go on using their devices meanwhile."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from tests import factories

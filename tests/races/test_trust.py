@@ -1,7 +1,5 @@
 """Trust that is checked, given and taken by several requests at the same moment."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The activity log: what it keeps, what it does not, and for how long."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Acts on many devices, batch by batch."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

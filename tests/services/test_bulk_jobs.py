@@ -1,7 +1,5 @@
 """Big acts that somebody does in the background."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,10 +1,7 @@
 """Comparing the mirror with whoever owns the devices."""
 
-from __future__ import annotations
-
 import logging
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -24,19 +21,19 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(settings: Any, db: None) -> None:
+def _elsewhere(settings, db):
     Elsewhere.forget_everything()
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": f"{Elsewhere.__module__}.ELSEWHERE"}
 
 
-def member(name: str = "maria", *, synced_at: datetime | None = None) -> Any:
+def member(name="maria", *, synced_at=None):
     user = get_user_model().objects.create_user(name)
     CognitoUser.objects.create(user=user, sub=f"sub-{name}", synced_at=synced_at)
     Elsewhere.owned[user.pk] = {}
     return user
 
 
-def mirrored(user: Any, status: str = "remembered", *, binding: Binding = Binding.SRP, age: timedelta = DAY) -> Device:
+def mirrored(user, status="remembered", *, binding=Binding.SRP, age=DAY):
     number = Device.objects.count()
     return Device.objects.create(
         user=user,
@@ -52,11 +49,11 @@ def mirrored(user: Any, status: str = "remembered", *, binding: Binding = Bindin
     )
 
 
-def compare(**options: Any) -> list[dict[str, Drift]]:
+def compare(**options):
     return [found.drift for found in comparison.compare(since=NOW, now=NOW, **options)]
 
 
-def test_where_nothing_differs_nothing_is_told_or_written() -> None:
+def test_where_nothing_differs_nothing_is_told_or_written():
     for status in ("remembered", "not_remembered"):
         Elsewhere.has(mirrored(member(status), status), status)
     before = list(Device.objects.order_by("pk").values())
@@ -67,7 +64,7 @@ def test_where_nothing_differs_nothing_is_told_or_written() -> None:
 
 @pytest.mark.parametrize("mend", [True, False])
 @pytest.mark.parametrize("kind", Drift)
-def test_each_kind_of_drift_is_reported_and_mended_only_when_asked(kind: Drift, mend: bool) -> None:
+def test_each_kind_of_drift_is_reported_and_mended_only_when_asked(kind, mend):
     user = member()
     device = mirrored(user, "not_remembered" if kind is Drift.REMEMBERED_THERE_ONLY else "remembered")
     if kind is not Drift.UNKNOWN_THERE:
@@ -88,7 +85,7 @@ def test_each_kind_of_drift_is_reported_and_mended_only_when_asked(kind: Drift, 
     assert compare() == [] or compare() == [{}]
 
 
-def test_a_device_that_is_taken_over_never_skips_mfa_here() -> None:
+def test_a_device_that_is_taken_over_never_skips_mfa_here():
     user = member()
     device = mirrored(user)
     Elsewhere.has(device, name="phone", created_at=NOW - 9 * DAY, last_ip="198.51.100.7", last_authenticated_at=NOW)
@@ -100,7 +97,7 @@ def test_a_device_that_is_taken_over_never_skips_mfa_here() -> None:
     assert DeviceEvent.objects.get().note == comparison.NOTE
 
 
-def test_a_device_without_dates_or_name_is_taken_over_too() -> None:
+def test_a_device_without_dates_or_name_is_taken_over_too():
     user = member()
     device = mirrored(user)
     Elsewhere.has(device)
@@ -113,7 +110,7 @@ def test_a_device_without_dates_or_name_is_taken_over_too() -> None:
     ("there", "here"),
     [("phone\0", ""), ("gnp.\u202eenohp", ""), ("\ud800", ""), ("p" * 1024, "p" * 64), (" my  phone ", "my phone")],
 )
-def test_a_name_from_elsewhere_is_shown_as_one_from_here_would_be(there: str, here: str) -> None:
+def test_a_name_from_elsewhere_is_shown_as_one_from_here_would_be(there, here):
     device = mirrored(member())
     Elsewhere.has(device, name=there)
     Device.objects.all().delete()
@@ -122,8 +119,8 @@ def test_a_name_from_elsewhere_is_shown_as_one_from_here_would_be(there: str, he
 
 
 def test_a_device_of_another_user_here_stays_theirs(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    caplog,
+):
     first, second = member("first"), member("second")
     device = mirrored(get_user_model().objects.create_user("before"))
     Elsewhere.owned[first.pk] = {
@@ -136,31 +133,31 @@ def test_a_device_of_another_user_here_stays_theirs(
     assert not CognitoUser.objects.filter(user=second, synced_at=None).exists()
 
 
-def test_devices_that_this_site_owns_itself_are_left_out() -> None:
+def test_devices_that_this_site_owns_itself_are_left_out():
     mirrored(member(), binding=Binding.COOKIE)
     assert compare() == [{}]
     assert Device.objects.exists()
 
 
-def test_a_device_that_both_know_is_compared_however_it_proves_itself() -> None:
+def test_a_device_that_both_know_is_compared_however_it_proves_itself():
     device = mirrored(member(), "not_remembered", binding=Binding.COOKIE)
     Elsewhere.has(device)
     assert compare() == [{device.device_key: Drift.REMEMBERED_THERE_ONLY}]
     assert Elsewhere.told == [(device.device_key, "not_remembered")]
 
 
-def test_a_device_that_is_confirmed_while_its_owner_is_asked_is_no_drift() -> None:
+def test_a_device_that_is_confirmed_while_its_owner_is_asked_is_no_drift():
     user = member()
     Elsewhere.meanwhile.append(lambda: Elsewhere.has(mirrored(user, age=-timedelta(seconds=1))))
     assert compare() == [{}]
 
 
-def test_a_device_that_is_confirmed_after_its_owner_was_asked_is_no_drift() -> None:
+def test_a_device_that_is_confirmed_after_its_owner_was_asked_is_no_drift():
     mirrored(member(), age=-timedelta(seconds=1))
     assert compare() == [{}]
 
 
-def test_when_a_device_was_used_elsewhere_is_taken_over_if_later() -> None:
+def test_when_a_device_was_used_elsewhere_is_taken_over_if_later():
     user = member()
     earlier, later, never, hidden = (mirrored(user) for _ in range(4))
     Elsewhere.has(earlier, last_authenticated_at=NOW - 2 * DAY, last_ip="198.51.100.7")
@@ -174,7 +171,7 @@ def test_when_a_device_was_used_elsewhere_is_taken_over_if_later() -> None:
     assert used[hidden.pk] == (NOW, "192.0.2.0")
 
 
-def test_users_are_gone_through_page_by_page_and_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_are_gone_through_page_by_page_and_each_once(monkeypatch):
     monkeypatch.setattr(comparison, "PAGE", 2)
     users = [member(f"user-{number}") for number in range(5)]
     assert [found.user_id for found in comparison.compare(since=NOW, now=NOW)] == [user.pk for user in users]
@@ -182,14 +179,14 @@ def test_users_are_gone_through_page_by_page_and_each_once(monkeypatch: pytest.M
     assert compare() == []
 
 
-def test_only_users_whose_comparison_is_older_are_due() -> None:
+def test_only_users_whose_comparison_is_older_are_due():
     member("fresh", synced_at=NOW)
     old, never = member("old", synced_at=NOW - DAY), member("never")
     assert comparison.count(since=NOW) == 2
     assert [found.user_id for found in comparison.compare(since=NOW, now=NOW)] == [old.pk, never.pk]
 
 
-def test_a_user_who_fails_keeps_nobody_else_waiting_and_stays_due(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_user_who_fails_keeps_nobody_else_waiting_and_stays_due(caplog):
     first, *_others = [member(f"user-{number}") for number in range(4)]
     Elsewhere.away.add(first.pk)
     with caplog.at_level(logging.WARNING):
@@ -198,12 +195,12 @@ def test_a_user_who_fails_keeps_nobody_else_waiting_and_stays_due(caplog: pytest
     assert comparison.count(since=NOW) == 1
 
 
-def test_an_owner_who_is_away_is_not_asked_for_everybody() -> None:
+def test_an_owner_who_is_away_is_not_asked_for_everybody():
     Elsewhere.away.update(member(f"user-{number}").pk for number in range(5))
-    asked: list[Any] = []
+    asked = []
     original = Elsewhere._asked
 
-    def listen(self: Any, about: Any) -> None:
+    def listen(self, about):
         asked.append(about)
         original(self, about)
 
@@ -215,7 +212,7 @@ def test_an_owner_who_is_away_is_not_asked_for_everybody() -> None:
     assert comparison.count(since=NOW) == 5
 
 
-def test_a_user_whom_the_owner_does_not_know_has_no_devices_there() -> None:
+def test_a_user_whom_the_owner_does_not_know_has_no_devices_there():
     user = member()
     device = mirrored(user)
     del Elsewhere.owned[user.pk]
@@ -224,7 +221,7 @@ def test_a_user_whom_the_owner_does_not_know_has_no_devices_there() -> None:
 
 
 class TestTheTask:
-    def test_compares_and_mends_for_users_who_were_not_compared_for_a_day(self) -> None:
+    def test_compares_and_mends_for_users_who_were_not_compared_for_a_day(self):
         now = timezone.now()
         fresh, old, _never = member("fresh", synced_at=now), member("old", synced_at=now - DAY), member("never")
         for user in (fresh, old):
@@ -233,13 +230,13 @@ class TestTheTask:
         assert [device.user_id for device in Device.objects.all()] == [fresh.pk]
         assert tasks.sync_devices() == {"compared": 0, "drift": 0}
 
-    def test_leaves_to_the_next_run_what_it_has_no_time_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_leaves_to_the_next_run_what_it_has_no_time_for(self, monkeypatch):
         for number in range(2):
             member(f"user-{number}")
         monkeypatch.setattr(tasks, "RUN_SECONDS", 0)
         assert [tasks.sync_devices()["compared"] for _ in range(3)] == [1, 1, 0]
 
-    def test_is_ordered_only_where_somebody_else_owns_the_devices(self, settings: Any) -> None:
+    def test_is_ordered_only_where_somebody_else_owns_the_devices(self, settings):
         ordered = tasks.beat_schedule()["trusted_devices.tasks.sync_devices"]
         assert ordered["task"] == tasks.sync_devices.name
         assert ordered["schedule"] == timedelta(minutes=15)
@@ -248,7 +245,7 @@ class TestTheTask:
 
 
 class TestTheCommand:
-    def test_shows_users_devices_and_differences(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_shows_users_devices_and_differences(self, capsys):
         user = member()
         device = mirrored(user)
         call_command("sync_devices", "--verbosity", "2")
@@ -259,30 +256,30 @@ class TestTheCommand:
         assert "1 of 1 users" in said.err
         assert not Device.objects.exists()
 
-    def test_mends_nothing_in_a_dry_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_mends_nothing_in_a_dry_run(self, capsys):
         mirrored(member())
         call_command("sync_devices", "--dry-run")
         assert "Devices unknown to the owner: 1\n" in capsys.readouterr().out
         assert Device.objects.exists()
 
-    def test_can_be_silent(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_can_be_silent(self, capsys):
         mirrored(member())
         call_command("sync_devices", "--verbosity", "0")
         assert capsys.readouterr() == ("", "")
         assert not Device.objects.exists()
 
-    def test_takes_up_what_is_left_of_an_earlier_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_takes_up_what_is_left_of_an_earlier_run(self, capsys):
         member("fresh", synced_at=NOW)
         member("old", synced_at=NOW - DAY)
         call_command("sync_devices", "--since", NOW.isoformat())
         assert "Users compared: 1" in capsys.readouterr().out
 
-    def test_says_that_the_owner_cannot_be_reached(self) -> None:
+    def test_says_that_the_owner_cannot_be_reached(self):
         Elsewhere.away.update(member(f"user-{number}").pk for number in range(3))
         with pytest.raises(CommandError, match="cannot be reached; --since takes up what is left"):
             call_command("sync_devices", "--verbosity", "0")
 
-    def test_has_nothing_to_compare_where_the_site_owns_its_devices(self, settings: Any) -> None:
+    def test_has_nothing_to_compare_where_the_site_owns_its_devices(self, settings):
         settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "local"}
         member()
         with pytest.raises(CommandError, match="This site owns its devices itself"):

@@ -1,7 +1,5 @@
 """What is done to devices: rename, stop trusting, shorten, forget."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from importlib import import_module

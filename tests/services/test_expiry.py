@@ -1,7 +1,5 @@
 """The sweep: what it flips and logs, what it costs, and how it shares the work with others."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 

@@ -1,12 +1,8 @@
 """How the database carries the sweep out: which index it uses, and how much of it a batch reads."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -33,7 +29,7 @@ def many_devices(user, now):
     update_statistics(Device)
 
 
-def _plan_nodes(plan: Any) -> Iterator[dict[str, Any]]:
+def _plan_nodes(plan):
     """Every node of an execution plan in JSON, of PostgreSQL or MariaDB."""
     if isinstance(plan, dict):
         yield plan
@@ -43,7 +39,7 @@ def _plan_nodes(plan: Any) -> Iterator[dict[str, Any]]:
             yield from _plan_nodes(part)
 
 
-def _nodes(queryset: Any, **options: Any) -> list[dict[str, Any]]:
+def _nodes(queryset, **options):
     with transaction.atomic():
         plan = json.loads(queryset.explain(format="JSON", **options))
     return list(_plan_nodes(json.loads(plan) if isinstance(plan, str) else plan))
@@ -95,7 +91,7 @@ def test_the_retention_of_the_log_uses_its_index(user, now):
 
 
 @contextmanager
-def _old_open_transaction() -> Iterator[None]:
+def _old_open_transaction():
     """Somebody else's report or backup that goes on for hours: rows that it may still see cannot be cleaned away."""
     with closing(connection.Database.connect(**connection.get_connection_params())) as other:
         other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -104,7 +100,7 @@ def _old_open_transaction() -> Iterator[None]:
 
 
 @contextmanager
-def _as_in_a_large_table() -> Iterator[None]:
+def _as_in_a_large_table():
     """Have the planner use the index throughout; in a table this small it reads the end of the work in one go."""
     with connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
@@ -113,7 +109,7 @@ def _as_in_a_large_table() -> Iterator[None]:
         cursor.execute("RESET ALL")
 
 
-def _blocks(nodes: list[dict[str, Any]]) -> int:
+def _blocks(nodes):
     return nodes[1]["Shared Hit Blocks"] + nodes[1]["Shared Read Blocks"]
 
 

@@ -1,7 +1,5 @@
 """New devices, and who makes room for them."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

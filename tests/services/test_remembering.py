@@ -1,7 +1,5 @@
 """Remembering a device that is confirmed already."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,11 +1,7 @@
 """The sweep where somebody else owns the devices and has to be told of each."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -23,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(settings: Any) -> Iterator[None]:
+def _elsewhere(settings):
     Elsewhere.forget_everything()
     settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": f"{Elsewhere.__module__}.ELSEWHERE"}
     cache.clear()
@@ -31,7 +27,7 @@ def _elsewhere(settings: Any) -> Iterator[None]:
     cache.clear()
 
 
-def due(user: Any, *ages: int) -> list[Device]:
+def due(user, *ages):
     """Devices that fell due so many minutes ago."""
     return [
         Device.objects.create(
@@ -47,16 +43,16 @@ def due(user: Any, *ages: int) -> list[Device]:
     ]
 
 
-def sweep(**options: Any) -> int:
+def sweep(**options):
     return sum(expiry.expire_due(now=NOW, **options))
 
 
-def remembered() -> int:
+def remembered():
     return Device.objects.remembered().count()
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 1000])
-def test_devices_are_told_of_oldest_expiry_first_each_in_its_turn(user: Any, batch_size: int) -> None:
+def test_devices_are_told_of_oldest_expiry_first_each_in_its_turn(user, batch_size):
     a, b, c, d = due(user, 5, 30, 5, 90)
     assert sweep(batch_size=batch_size) == 4
     assert Elsewhere.told == [(device.device_key, "not_remembered") for device in (d, b, a, c)]
@@ -65,13 +61,13 @@ def test_devices_are_told_of_oldest_expiry_first_each_in_its_turn(user: Any, bat
     assert DeviceEvent.objects.filter(action="expired", reason="expired").count() == 4
 
 
-def test_nothing_is_told_twice(user: Any) -> None:
+def test_nothing_is_told_twice(user):
     due(user, 1, 2)
     assert (sweep(), sweep()) == (2, 0)
     assert len(Elsewhere.told) == 2
 
 
-def test_a_device_that_fails_is_left_to_the_next_sweep(user: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_device_that_fails_is_left_to_the_next_sweep(user, caplog):
     first, second, _third = due(user, 9, 8, 7)
     Elsewhere.away.add(first.device_key)
     with caplog.at_level(logging.WARNING):
@@ -84,7 +80,7 @@ def test_a_device_that_fails_is_left_to_the_next_sweep(user: Any, caplog: pytest
     assert sweep() == 1
 
 
-def test_several_failures_in_a_row_end_the_sweep_and_undo_nothing(user: Any) -> None:
+def test_several_failures_in_a_row_end_the_sweep_and_undo_nothing(user):
     done, *others = due(user, 9, *range(8, 2, -1))
     Elsewhere.away.update(device.device_key for device in others)
     batches = expiry.expire_due(now=NOW)
@@ -96,14 +92,14 @@ def test_several_failures_in_a_row_end_the_sweep_and_undo_nothing(user: Any) -> 
     assert remembered() == len(others)
 
 
-def test_failures_with_successes_between_them_do_not_end_it(user: Any) -> None:
+def test_failures_with_successes_between_them_do_not_end_it(user):
     devices = due(user, *range(20, 0, -1))
     Elsewhere.away.update(device.device_key for device in devices[::2])
     assert sweep() == 10
     assert remembered() == 10
 
 
-def test_a_device_that_was_forgotten_meanwhile_is_no_longer_anybody_s_business(user: Any) -> None:
+def test_a_device_that_was_forgotten_meanwhile_is_no_longer_anybody_s_business(user):
     due(user, 1)
     Elsewhere.meanwhile.append(lambda: Device.objects.all().delete())
     assert sweep() == 0
@@ -111,7 +107,7 @@ def test_a_device_that_was_forgotten_meanwhile_is_no_longer_anybody_s_business(u
     assert len(Elsewhere.told) == 1
 
 
-def test_trust_that_was_renewed_meanwhile_is_given_back(user: Any) -> None:
+def test_trust_that_was_renewed_meanwhile_is_given_back(user):
     (device,) = due(user, 1)
     Elsewhere.meanwhile.append(lambda: Device.objects.update(trust_expires_at=NOW + DAY))
     assert sweep() == 0
@@ -119,24 +115,22 @@ def test_trust_that_was_renewed_meanwhile_is_given_back(user: Any) -> None:
     assert remembered() == 1
 
 
-def test_what_another_worker_has_claimed_is_left_to_it(user: Any) -> None:
+def test_what_another_worker_has_claimed_is_left_to_it(user):
     mine, theirs = due(user, 2, 1)
     assert remote._claim(theirs)
     assert sweep() == 1
     assert dict(Elsewhere.told) == {mine.device_key: "not_remembered"}
 
 
-def test_a_renewed_trust_that_falls_due_again_is_claimed_anew(user: Any) -> None:
+def test_a_renewed_trust_that_falls_due_again_is_claimed_anew(user):
     (device,) = due(user, 1)
     assert remote._claim(device)
     device.trust_expires_at = NOW
     assert remote._claim(device)
 
 
-def test_a_cache_out_of_order_costs_double_work_at_most(
-    user: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*args: object, **kwargs: object) -> None:
+def test_a_cache_out_of_order_costs_double_work_at_most(user, monkeypatch, caplog):
+    def broken(*args, **kwargs):
         raise ConnectionError("redis://user:secret@host")
 
     due(user, 1)
@@ -147,7 +141,7 @@ def test_a_cache_out_of_order_costs_double_work_at_most(
 
 
 class TestThePlan:
-    def test_says_how_much_at_which_rate_and_until_when(self, user: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_says_how_much_at_which_rate_and_until_when(self, user, capsys):
         due(user, *range(1, 26))
         plan = expiry.plan(NOW)
         assert (plan.due, plan.per_second, plan.done_at) == (25, 5.0, NOW + timedelta(seconds=5))
@@ -160,15 +154,13 @@ class TestThePlan:
         assert "Done by: " in said
         assert remembered() == 25
 
-    def test_has_no_rate_where_the_site_owns_its_devices(
-        self, db: None, settings: Any, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_has_no_rate_where_the_site_owns_its_devices(self, db, settings, capsys):
         settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "local"}
         call_command("expire_devices", "--plan")
         assert capsys.readouterr().out == "Devices due: 0\nRate: as fast as the database\n"
 
 
-def test_the_command_says_that_the_owner_cannot_be_reached(user: Any) -> None:
+def test_the_command_says_that_the_owner_cannot_be_reached(user):
     Elsewhere.away.update(device.device_key for device in due(user, 1, 2, 3))
     with pytest.raises(CommandError, match="the next run does what is left"):
         call_command("expire_devices", "--verbosity", "0")

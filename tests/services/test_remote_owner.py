@@ -1,7 +1,5 @@
 """Devices that somebody else owns: what becomes of the mirror when they can, and when they cannot, be told."""
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Figures about devices and activity."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pytest

@@ -1,11 +1,8 @@
 """Sessions that came from a device, in every engine that keeps them where they can be ended."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.base import UpdateError
@@ -29,7 +26,7 @@ ENGINES = [
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request, settings, tmp_path, monkeypatch) -> Any:
+def engine(request, settings, tmp_path, monkeypatch):
     """The session engine, by the name of its module, with a cache of its own."""
     name, _, on_redis = request.param.partition(" on ")
     address = f"redis://{settings.REDIS_HOST}:{settings.REDIS_PORT}/0"
@@ -67,7 +64,7 @@ def signed_in(engine, device, now):
     return signed_in
 
 
-def lives(engine, store) -> bool:
+def lives(engine, store):
     return engine.SessionStore(store.session_key).load() != {}
 
 

@@ -1,7 +1,5 @@
 """The state machine of sign-in: every step, every answer, and what may have happened in between."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from dataclasses import replace

@@ -1,22 +1,16 @@
 """How a user's devices stand."""
 
-from __future__ import annotations
-
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from trusted_devices.models import Device
 from trusted_devices.services import devices, granting, registration, standings
 from trusted_devices.services.granting import TrustChoice
-from trusted_devices.types import By, ClientInfo, MfaVerification, Presented, StatusReason, TrustReason
+from trusted_devices.types import By, Presented, StatusReason, TrustReason
 
 
 @pytest.fixture
-def device(
-    user: Any, verified: MfaVerification, client_info: ClientInfo, sixty_days: timedelta, now: datetime
-) -> Device:
+def device(user, verified, client_info, sixty_days, now):
     """A device that ``user`` trusts for sixty days."""
     return granting.grant(
         user=user,
@@ -27,9 +21,7 @@ def device(
     ).device
 
 
-def test_the_device_in_hand_comes_first_and_then_the_latest_used(
-    user: Any, device: Device, client_info: ClientInfo, now: datetime
-) -> None:
+def test_the_device_in_hand_comes_first_and_then_the_latest_used(user, device, client_info, now):
     older, newer = (
         registration.confirm(user=user, by=By(client=client_info, at=now + timedelta(hours=hours)))[0]
         for hours in (1, 2)
@@ -39,33 +31,31 @@ def test_the_device_in_hand_comes_first_and_then_the_latest_used(
     assert [standing.is_current for standing in found] == [True, False, False]
 
 
-def test_a_trusted_device_stands_as_trusted_until_its_date(user: Any, device: Device, now: datetime) -> None:
+def test_a_trusted_device_stands_as_trusted_until_its_date(user, device, now):
     (standing,) = standings.standings(user=user, now=now)
     assert standing.decision.allowed
     assert standing.trusted_until == now + timedelta(days=60)
     assert not standing.is_current
 
 
-def test_past_its_date_it_stands_as_expired(user: Any, device: Device, now: datetime) -> None:
+def test_past_its_date_it_stands_as_expired(user, device, now):
     standing = standings.standing(user=user, device=device, now=now + timedelta(days=60))
     assert standing.decision.reason is TrustReason.EXPIRED
     assert standing.trusted_until is None
 
 
-def test_whoever_stopped_trusting_it_sees_that_it_is_not_remembered(user: Any, device: Device, now: datetime) -> None:
+def test_whoever_stopped_trusting_it_sees_that_it_is_not_remembered(user, device, now):
     devices.stop_trusting([device], reason=StatusReason.USER_STOPPED, by=By(at=now))
     (standing,) = standings.standings(user=user, now=now)
     assert standing.decision.reason is TrustReason.NOT_REMEMBERED
 
 
-def test_nobody_elses_devices_are_among_them(other_user: Any, device: Device, now: datetime) -> None:
+def test_nobody_elses_devices_are_among_them(other_user, device, now):
     assert standings.standings(user=other_user, now=now) == []
 
 
 @pytest.mark.django_db
-def test_all_of_them_cost_one_query(
-    user: Any, device: Device, client_info: ClientInfo, now: datetime, django_assert_num_queries: Any
-) -> None:
+def test_all_of_them_cost_one_query(user, device, client_info, now, django_assert_num_queries):
     for _number in range(5):
         registration.confirm(user=user, by=By(client=client_info, at=now))
     with django_assert_num_queries(1):

@@ -1,7 +1,5 @@
 """Checking and granting trust."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Versions of a device, and holding it while it is edited."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

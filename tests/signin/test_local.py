@@ -1,7 +1,5 @@
 """The site's own sign-in, beyond the contract."""
 
-from __future__ import annotations
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.core import mail

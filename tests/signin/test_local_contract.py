@@ -1,7 +1,5 @@
 """The site's own sign-in does what the services rely on."""
 
-from __future__ import annotations
-
 import pytest
 from django_otp import oath
 from django_otp.plugins.otp_totp.models import TOTPDevice

@@ -1,7 +1,5 @@
 """What a request tells of whoever sent it."""
 
-from __future__ import annotations
-
 import pytest
 from django.test import RequestFactory
 

@@ -1,7 +1,5 @@
 """A request's device credentials: read when asked, written when changed, and nothing else touched."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Turning a finished sign-in into a session."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from importlib import import_module
 

@@ -1,7 +1,5 @@
 """Mails about devices."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo

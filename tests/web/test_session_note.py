@@ -1,7 +1,5 @@
 """The session's note of how its user was verified."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The stylesheets: no class in them that no page of the package or of the demo uses."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -12,7 +10,7 @@ SHEETS = sorted((ROOT / "trusted_devices" / "static").rglob("*.css"))
 FOLDERS = ("trusted_devices", "demo_site", "templates")
 
 
-def used() -> set[str]:
+def used():
     """The classes that pages, views and scripts name. One that ends with a hyphen is the beginning of several."""
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
     pages = [path for path in files if path.suffix in {".html", ".py", ".js"}]

@@ -1,7 +1,5 @@
 """Browser and system in words."""
 
-from __future__ import annotations
-
 import pytest
 from django.utils import translation
 from hypothesis import given

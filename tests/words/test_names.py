@@ -1,7 +1,5 @@
 """What a device may be called, and what is shown of a name that a client gives."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,10 +1,5 @@
 """The place of a network address, read from a GeoIP2 database that is written for these tests."""
 
-from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
-
 import pytest
 from django.contrib.gis import geoip2
 
@@ -13,7 +8,7 @@ from trusted_devices.words import places
 
 
 @pytest.fixture
-def switched_on(settings: Any, tmp_path: Path) -> Path:
+def switched_on(settings, tmp_path):
     """A site that shows places; returns where its database lies."""
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"GEOIP": True}
     settings.GEOIP_PATH = write_database(tmp_path)
@@ -33,21 +28,21 @@ def switched_on(settings: Any, tmp_path: Path) -> Path:
         (None, ""),
     ],
 )
-def test_an_address_is_found_as_city_and_country(switched_on: Path, address: str | None, place: str) -> None:
+def test_an_address_is_found_as_city_and_country(switched_on, address, place):
     assert places.find(address) == place
 
 
-def test_a_database_of_countries_will_do(switched_on: Path, settings: Any) -> None:
+def test_a_database_of_countries_will_do(switched_on, settings):
     settings.GEOIP_PATH = write_database(switched_on, kind="GeoLite2-Country")
     assert places.find("203.0.113.0") == "United Kingdom"
 
 
-def test_without_the_switch_nothing_is_looked_up(switched_on: Path, settings: Any) -> None:
+def test_without_the_switch_nothing_is_looked_up(switched_on, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"GEOIP": False}
     assert places.find("203.0.113.0") == ""
 
 
-def test_a_missing_package_is_no_error_but_no_place(switched_on: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_no_error_but_no_place(switched_on, monkeypatch):
     monkeypatch.setattr(geoip2, "HAS_GEOIP2", False)
     places.problem.cache_clear()
     try:
@@ -58,9 +53,7 @@ def test_a_missing_package_is_no_error_but_no_place(switched_on: Path, monkeypat
 
 
 @pytest.mark.parametrize("content", [None, b"", b"x" * 200])
-def test_a_database_that_cannot_be_read_is_no_error_but_no_place(
-    switched_on: Path, settings: Any, content: bytes | None
-) -> None:
+def test_a_database_that_cannot_be_read_is_no_error_but_no_place(switched_on, settings, content):
     path = switched_on / "other.mmdb"
     if content is not None:
         path.write_bytes(content)

@@ -1,7 +1,5 @@
 """Statuses, reasons and actions in words."""
 
-from __future__ import annotations
-
 import pytest
 
 from trusted_devices.types import Binding, DeviceStatus, EventAction, StatusReason, TrustReason, VerifiedBy

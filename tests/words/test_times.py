@@ -1,7 +1,5 @@
 """Times and periods in words."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,7 +23,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         (timedelta(milliseconds=1200), "2 seconds"),
     ],
 )
-def test_a_period_is_told_in_the_largest_unit_that_divides_it(length: timedelta, words: str) -> None:
+def test_a_period_is_told_in_the_largest_unit_that_divides_it(length, words):
     assert times.period(length) == words
 
 
@@ -42,7 +40,7 @@ def test_a_period_is_told_in_the_largest_unit_that_divides_it(length: timedelta,
         (timedelta(days=2, seconds=1), "3 days"),
     ],
 )
-def test_a_wait_is_rounded_up(length: timedelta, words: str) -> None:
+def test_a_wait_is_rounded_up(length, words):
     assert times.wait(length) == words
 
 
@@ -56,17 +54,17 @@ def test_a_wait_is_rounded_up(length: timedelta, words: str) -> None:
         (timedelta(hours=25), "1\xa0day ago"),
     ],
 )
-def test_how_long_ago(before: timedelta, words: str) -> None:
+def test_how_long_ago(before, words):
     assert times.ago(NOW - before, NOW).words == words
 
 
-def test_an_end_further_away_is_a_date_a_near_one_has_its_time() -> None:
+def test_an_end_further_away_is_a_date_a_near_one_has_its_time():
     assert times.until(NOW + timedelta(days=1), NOW).words == "March 2, 2026"
     assert times.until(NOW + timedelta(minutes=2), NOW).words == "12:02 p.m. UTC"
     assert times.until(NOW + timedelta(hours=20), NOW).words == "March 2, 2026, 8 a.m. UTC"
 
 
-def test_times_are_those_of_the_active_zone_and_language() -> None:
+def test_times_are_those_of_the_active_zone_and_language():
     with timezone.override("Asia/Tokyo"), translation.override("de"):
         moment = times.until(NOW + timedelta(minutes=2), NOW)
     assert str(moment) == "21:02 JST"

@@ -1,7 +1,5 @@
 """Serves the pool on the port that ``POOL_PORT`` names, until its standard input ends."""
 
-from __future__ import annotations
-
 import faulthandler
 import os
 import sys
@@ -13,11 +11,11 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
 
 class Quiet(WSGIRequestHandler):
-    def log_message(self, *args: object) -> None:
+    def log_message(self, *args):
         pass
 
 
-def main() -> None:
+def main():
     faulthandler.dump_traceback_later(90, exit=True)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.cognito.pool.settings"
     django.setup()

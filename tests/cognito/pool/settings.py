@@ -1,7 +1,5 @@
 """Settings of the pool's process."""
 
-from __future__ import annotations
-
 import os
 
 from tests.settings import *  # noqa: F403

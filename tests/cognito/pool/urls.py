@@ -1,15 +1,12 @@
 """The endpoint, and a back door by which the tests arrange people and look at what became of devices."""
 
-from __future__ import annotations
-
 import json
 from base64 import b32encode
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import mail
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse
 from django.test import override_settings
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
@@ -21,12 +18,12 @@ from tests.cognito_idp.wire import totp_code
 from trusted_devices.cognito_idp import accounts, senders
 from trusted_devices.cognito_idp.models import AccessKey, PoolUser, UserPool
 from trusted_devices.cognito_idp.operations import admin
-from trusted_devices.cognito_idp.registry import Access, Call, operation, operations
+from trusted_devices.cognito_idp.registry import Access, operation, operations
 from trusted_devices.models import Device
 from trusted_devices.types import DeviceStatus
 
 
-def new_pool(app: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]:
+def new_pool(app=None, **fields):
     pool = make_pool(**{"email_mfa": True, "sms_mfa": True, **fields})
     # One for all pools of all processes: boto3's session remembers whose it is.
     key = AccessKey.objects.first() or make_access_key(access_key_id="TDAKTESTSTESTSTESTS0")
@@ -41,15 +38,15 @@ def new_pool(app: dict[str, Any] | None = None, **fields: Any) -> dict[str, str]
 
 
 def new_user(
-    pool: str,
-    username: str,
-    password: str,
-    totp: bool = False,
-    email: bool = False,
-    phone: str = "",
-    must_change_password: bool = False,
-    **names: str,
-) -> dict[str, str]:
+    pool,
+    username,
+    password,
+    totp=False,
+    email=False,
+    phone="",
+    must_change_password=False,
+    **names,
+):
     user = get_user_model().objects.create_user(username, f"{username}@example.com", password, **names)
     pool_user = accounts.get_pool_user(UserPool.objects.get(pool_id=pool), user)
     accounts.keep_verifier(pool_user, password)
@@ -64,19 +61,19 @@ def new_user(
     return {"sub": str(pool_user.sub)}
 
 
-def move(endpoint: str) -> dict[str, str]:
+def move(endpoint):
     """Have the pool say that it is to be found there: tokens name it, and their keys are looked for there."""
     options = {**settings.TRUSTED_DEVICES["COGNITO_IDP"], "ENDPOINT": endpoint}
     override_settings(TRUSTED_DEVICES={**settings.TRUSTED_DEVICES, "COGNITO_IDP": options}).enable()
     return {}
 
 
-ATTRIBUTES: dict[str, dict[str, str]] = {}
+ATTRIBUTES = {}
 _get_user = operations()["AdminGetUser"].handler
 
 
 @operation("AdminUpdateUserAttributes", Access.SIGNED)
-def admin_update_user_attributes(call: Call) -> dict[str, Any]:
+def admin_update_user_attributes(call):
     """The endpoint has no custom attributes; Amazon's pools do."""
     sub = admin.pool_user_of(call).sub
     ATTRIBUTES.setdefault(str(sub), {}).update({each["Name"]: each["Value"] for each in call.params["UserAttributes"]})
@@ -84,48 +81,48 @@ def admin_update_user_attributes(call: Call) -> dict[str, Any]:
 
 
 @operation("AdminGetUser", Access.SIGNED)
-def admin_get_user(call: Call) -> Any:
+def admin_get_user(call):
     answer = _get_user(call)
     custom = ATTRIBUTES.get(str(admin.pool_user_of(call).sub), {})
     answer["UserAttributes"] += [{"Name": name, "Value": value} for name, value in custom.items()]
     return answer
 
 
-def attribute(sub: str, attribute: str) -> dict[str, Any]:
+def attribute(sub, attribute):
     return {"value": ATTRIBUTES.get(sub, {}).get(attribute)}
 
 
-def add_totp(username: str) -> dict[str, str]:
+def add_totp(username):
     user = get_user_model().objects.get(username=username)
     TOTPDevice.objects.get_or_create(user=user, name="phone", confirmed=True)
     return {}
 
 
-def code(username: str) -> dict[str, str]:
+def code(username):
     return {"code": totp_code(TOTPDevice.objects.get(user__username=username, confirmed=True))}
 
 
-def totp_secret(username: str) -> dict[str, str]:
+def totp_secret(username):
     device = TOTPDevice.objects.get(user__username=username, confirmed=True)
     return {"secret": b32encode(device.bin_key).decode()}
 
 
-def mailed(username: str) -> dict[str, str]:
+def mailed(username):
     bodies = [message.body for message in mail.outbox if f"{username}@example.com" in message.to]
     return {"body": bodies[-1], "count": str(len(bodies))}
 
 
-def texted(phone: str) -> dict[str, str]:
+def texted(phone):
     bodies = [text for number, text in senders.outbox if number == phone]
     return {"body": bodies[-1], "count": str(len(bodies))}
 
 
-def delete_user(username: str) -> dict[str, str]:
+def delete_user(username):
     get_user_model().objects.filter(username=username).delete()
     return {}
 
 
-def rename_user(username: str, to: str, password: str) -> dict[str, str]:
+def rename_user(username, to, password):
     user = get_user_model().objects.get(username=username)
     user.username = to
     user.save()
@@ -134,14 +131,14 @@ def rename_user(username: str, to: str, password: str) -> dict[str, str]:
     return {}
 
 
-def disable_user(username: str) -> dict[str, str]:
+def disable_user(username):
     user = get_user_model().objects.get(username=username)
     user.is_active = False
     user.save()
     return {}
 
 
-def set_password(username: str, password: str) -> dict[str, str]:
+def set_password(username, password):
     user = get_user_model().objects.get(username=username)
     user.set_password(password)
     user.save()
@@ -151,17 +148,17 @@ def set_password(username: str, password: str) -> dict[str, str]:
     return {}
 
 
-def devices(username: str) -> dict[str, Any]:
+def devices(username):
     rows = Device.objects.filter(user__username=username).order_by("pk")
     return {"devices": [{"key": row.device_key, "status": row.status, "name": row.name} for row in rows]}
 
 
-def set_status(device_key: str, status: str) -> dict[str, str]:
+def set_status(device_key, status):
     Device.objects.filter(device_key=device_key).update(status=DeviceStatus(status))
     return {}
 
 
-def forget(device_key: str) -> dict[str, str]:
+def forget(device_key):
     Device.objects.filter(device_key=device_key).delete()
     return {}
 
@@ -176,7 +173,7 @@ ACTS = {
 
 
 @csrf_exempt
-def back_door(request: HttpRequest, name: str) -> JsonResponse:
+def back_door(request, name):
     return JsonResponse(ACTS[name](**json.loads(request.body or b"{}")))
 
 

@@ -1,31 +1,24 @@
 """Sign-ins of which a part cannot be reached. The setting names the backends at the end."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
-
 from trusted_devices.backends import Backend
 from trusted_devices.exceptions import BackendUnavailable
-from trusted_devices.signin.base import Conversation
 from trusted_devices.signin.local import LocalConversation, LocalSignIn
-from trusted_devices.types import MfaMethod, MfaVerification
 
 
 class NoPasswords(LocalSignIn):
     """Cannot check passwords."""
 
-    def begin(self, credentials: Mapping[str, str], **options: Any) -> Conversation:
+    def begin(self, credentials, **options):
         raise BackendUnavailable
 
 
 class WithoutCodes(LocalConversation):
     """Cannot check or send codes."""
 
-    def send(self, method: MfaMethod) -> None:
+    def send(self, method):
         raise BackendUnavailable
 
-    def answer_code(self, method: MfaMethod, code: str) -> MfaVerification:
+    def answer_code(self, method, code):
         raise BackendUnavailable
 
 
@@ -38,7 +31,7 @@ class NoCodes(LocalSignIn):
 class BreakingDown(LocalConversation):
     """Fails in ways that nobody has thought of."""
 
-    def answer_code(self, method: MfaMethod, code: str) -> MfaVerification:
+    def answer_code(self, method, code):
         raise RuntimeError("broken")
 
 
@@ -47,7 +40,7 @@ class Broken(LocalSignIn):
 
     conversation_class = BreakingDown
 
-    def begin(self, credentials: Mapping[str, str], **options: Any) -> Conversation:
+    def begin(self, credentials, **options):
         raise RuntimeError("broken")
 
 
@@ -60,11 +53,11 @@ class OnlyAtSignIn(LocalSignIn):
 class LosingFactors(LocalConversation):
     """The factor that is asked for is removed while its code is on the way."""
 
-    def send(self, method: MfaMethod) -> None:
+    def send(self, method):
         self.user.emaildevice_set.all().delete()
         super().send(method)
 
-    def answer_code(self, method: MfaMethod, code: str) -> MfaVerification:
+    def answer_code(self, method, code):
         self.user.totpdevice_set.all().delete()
         return super().answer_code(method, code)
 

@@ -1,10 +1,5 @@
 """Browsers, and a clock that stands still until it is moved."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 import time_machine
 
@@ -13,19 +8,19 @@ from tests.web.views.browser import Browser
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Coordinates]:
+def clock():
     """The time is ``NOW`` until ``clock.shift(...)``."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
 
 
 @pytest.fixture
-def browser(db: None, clock: Any) -> Browser:
+def browser(db, clock):
     """Chrome on Windows."""
     return Browser()
 
 
 @pytest.fixture
-def other_browser(db: None, clock: Any) -> Browser:
+def other_browser(db, clock):
     """Another one, which shares nothing with the first."""
     return Browser(user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")

@@ -1,34 +1,29 @@
 """Whatever a browser sends as its device-key cookie: the code is asked, no page fails, and nothing else changes."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 import pytest
-import time_machine
 from axes.models import AccessAttempt
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.conftest import NOW
-from tests.web.views.browser import SIXTY_DAYS, Browser, code_of, url
+from tests.web.views.browser import SIXTY_DAYS, code_of, url
 from trusted_devices import cookies
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import DeviceCredential, DeviceStatus, TrustReason
 
 
-def last_refusal() -> str:
+def last_refusal():
     """Return the reason of the latest refusal in the log."""
     return str(DeviceEvent.objects.filter(action="trust_refused").latest("pk").reason)
 
 
-def forged(user: Any, **changes: Any) -> str:
+def forged(user, **changes):
     """Return a cookie that is sealed as the site would, for what it never gave out."""
-    entry: dict[str, Any] = {
+    entry = {
         "user_id": str(user.pk),
         "device_key": Device.objects.get().device_key,
         "secret": "x" * 43,
@@ -52,9 +47,7 @@ def forged(user: Any, **changes: Any) -> str:
     ],
     ids=["garbage", "truncated", "cut short", "changed", "lengthened", "oversized", "not ASCII", "null", "blank"],
 )
-def test_what_was_not_sealed_here_asks_for_a_code_and_is_replaced(
-    browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates, garble: Callable[[str], str]
-) -> None:
+def test_what_was_not_sealed_here_asks_for_a_code_and_is_replaced(browser, totp, clock, garble):
     browser.sign_in_and_trust(totp)
     browser.sign_out()
     browser.device_cookie = garble(browser.device_cookie)
@@ -78,9 +71,7 @@ def test_what_was_not_sealed_here_asks_for_a_code_and_is_replaced(
         ({"device_key": "x" * 500}, TrustReason.UNKNOWN_DEVICE),
     ],
 )
-def test_a_forged_entry_asks_for_a_code_and_harms_nothing(
-    browser: Browser, other_browser: Browser, user: Any, totp: TOTPDevice, changes: dict[str, Any], reason: TrustReason
-) -> None:
+def test_a_forged_entry_asks_for_a_code_and_harms_nothing(browser, other_browser, user, totp, changes, reason):
     browser.sign_in_and_trust(totp)
     other_browser.device_cookie = forged(user, **changes)
     assert other_browser.enter_password().headers["Location"] == url("sign_in_code")
@@ -91,9 +82,7 @@ def test_a_forged_entry_asks_for_a_code_and_harms_nothing(
     assert browser.user_id
 
 
-def test_a_wrong_device_secret_never_counts_as_a_guess(
-    browser: Browser, other_browser: Browser, user: Any, totp: TOTPDevice, settings: Any
-) -> None:
+def test_a_wrong_device_secret_never_counts_as_a_guess(browser, other_browser, user, totp, settings):
     settings.AXES_ENABLED = True
     browser.sign_in_and_trust(totp)
     other_browser.device_cookie = forged(user)
@@ -104,9 +93,7 @@ def test_a_wrong_device_secret_never_counts_as_a_guess(
     assert totp.throttling_failure_count == 0
 
 
-def test_somebody_elses_cookie_is_of_no_use(
-    browser: Browser, other_browser: Browser, totp: TOTPDevice, other_user: Any
-) -> None:
+def test_somebody_elses_cookie_is_of_no_use(browser, other_browser, totp, other_user):
     TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
     browser.sign_in_and_trust(totp)
     other_browser.device_cookie = browser.device_cookie
@@ -115,7 +102,7 @@ def test_somebody_elses_cookie_is_of_no_use(
     assert Device.objects.get().status == DeviceStatus.REMEMBERED
 
 
-def test_two_users_of_a_browser_do_not_disturb_each_other(browser: Browser, totp: TOTPDevice, other_user: Any) -> None:
+def test_two_users_of_a_browser_do_not_disturb_each_other(browser, totp, other_user):
     theirs = TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
     browser.sign_in_and_trust(totp)
     browser.sign_out()
@@ -128,9 +115,7 @@ def test_two_users_of_a_browser_do_not_disturb_each_other(browser: Browser, totp
         assert browser.user_id
 
 
-def test_a_copied_cookie_that_is_replayed_ends_trust_and_sessions_and_tells(
-    browser: Browser, other_browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_a_copied_cookie_that_is_replayed_ends_trust_and_sessions_and_tells(browser, other_browser, totp, clock):
     browser.sign_in_and_trust(totp)
     copied = browser.device_cookie
     for _time in range(2):  # the successor has been seen once the second sign-in is through
@@ -145,9 +130,7 @@ def test_a_copied_cookie_that_is_replayed_ends_trust_and_sessions_and_tells(
     assert DeviceEvent.objects.filter(action="compromised").count() == 1
 
 
-def test_the_very_second_of_expiry_is_too_late(
-    browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_the_very_second_of_expiry_is_too_late(browser, totp, clock):
     browser.sign_in_and_trust(totp)
     browser.sign_out()
     clock.move_to(NOW + SIXTY_DAYS - (SIXTY_DAYS / SIXTY_DAYS.days / 86400))
@@ -159,7 +142,7 @@ def test_the_very_second_of_expiry_is_too_late(
     assert last_refusal() == TrustReason.EXPIRED
 
 
-def test_the_cookie_keeps_out_of_scripts_and_of_other_sites(browser: Browser, totp: TOTPDevice, settings: Any) -> None:
+def test_the_cookie_keeps_out_of_scripts_and_of_other_sites(browser, totp, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"COOKIE_SECURE": True}
     browser.enter_password(secure=True)
     browser.enter_code(code_of(totp), secure=True)
@@ -172,9 +155,7 @@ def test_the_cookie_keeps_out_of_scripts_and_of_other_sites(browser: Browser, to
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_a_page_that_does_not_ask_costs_nothing_and_changes_no_header(
-    browser: Browser, totp: TOTPDevice, signed_in: bool
-) -> None:
+def test_a_page_that_does_not_ask_costs_nothing_and_changes_no_header(browser, totp, signed_in):
     browser.sign_in_and_trust(totp)
     if not signed_in:
         del browser.cookies["sessionid"]

@@ -1,22 +1,16 @@
 """The devices page, and what can be done from it."""
 
-from __future__ import annotations
-
 import html
 import re
 from datetime import timedelta
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any
 
 import pytest
-import time_machine
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.conftest import CHROME
 from tests.geoip import write_database
@@ -33,7 +27,7 @@ ACTIONS = ["rename_device", "stop_trusting", "forget_device"]
 
 
 @pytest.fixture
-def here(browser: Browser, totp: TOTPDevice) -> Browser:
+def here(browser, totp):
     """A browser that ``user`` has trusted and is signed in with."""
     browser.sign_in_and_trust(totp)
     browser.get(url("devices"))  # shows, and so ends, the messages
@@ -41,13 +35,13 @@ def here(browser: Browser, totp: TOTPDevice) -> Browser:
 
 
 @pytest.fixture
-def device(here: Browser) -> Device:
+def device(here):
     """The device of that browser."""
     return Device.objects.get(user_agent=CHROME)
 
 
 @pytest.fixture
-def there(here: Browser, other_browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates) -> Browser:
+def there(here, other_browser, totp, clock):
     """Another browser that ``user`` trusted a minute later and is signed in with."""
     clock.shift(60)
     other_browser.sign_in_and_trust(totp, name="Living room")
@@ -56,24 +50,24 @@ def there(here: Browser, other_browser: Browser, totp: TOTPDevice, clock: time_m
 
 
 @pytest.fixture
-def other_device(there: Browser) -> Device:
+def other_device(there):
     """The device of that other browser."""
     return Device.objects.get(name="Living room")
 
 
 @pytest.fixture
-def theirs(other_user: Any, here: Browser) -> Device:
+def theirs(other_user, here):
     """Somebody else's device."""
     return registration.confirm(user=other_user, by=By(client=ClientInfo(user_agent=FIREFOX)))[0]
 
 
-def many(user: Any, count: int) -> None:
+def many(user, count):
     """Give ``user`` devices."""
     for number in range(count):
         registration.confirm(user=user, name=f"number {number}", by=By(client=ClientInfo(user_agent=FIREFOX)))
 
 
-def is_signed_in(browser: Browser) -> bool:
+def is_signed_in(browser):
     """Tell whether the site still knows who this is."""
     return browser.get(url("devices")).status_code == HTTPStatus.OK
 
@@ -81,7 +75,7 @@ def is_signed_in(browser: Browser) -> bool:
 # ---- the list --------------------------------------------------------------------------------------------------------
 
 
-def test_the_list_marks_this_device_in_words_and_puts_it_first(here: Browser, there: Browser) -> None:
+def test_the_list_marks_this_device_in_words_and_puts_it_first(here, there):
     html = here.get(url("devices")).content.decode()
     assert html.count("This device") == 1
     assert html.index("This device") < html.index("Living room")
@@ -89,7 +83,7 @@ def test_the_list_marks_this_device_in_words_and_puts_it_first(here: Browser, th
     assert other.index("Living room") < other.index("This device") < other.index("Chrome on Windows")
 
 
-def test_the_list_shows_what_people_look_for(here: Browser, there: Browser, clock: time_machine.Coordinates) -> None:
+def test_the_list_shows_what_people_look_for(here, there, clock):
     clock.shift(timedelta(hours=3))
     html = here.get(url("devices")).content.decode()
     assert "Chrome on Windows" in html
@@ -101,14 +95,12 @@ def test_the_list_shows_what_people_look_for(here: Browser, there: Browser, cloc
     assert html.count(">Trusted</span>") == 2
 
 
-def test_trust_that_ends_soon_shows_the_time(
-    here: Browser, there: Browser, device: Device, clock: time_machine.Coordinates
-) -> None:
+def test_trust_that_ends_soon_shows_the_time(here, there, device, clock):
     Device.objects.filter(pk=device.pk).update(trust_expires_at=timezone.now() + timedelta(hours=2))
     assert ">2:01 p.m. UTC</time>" in here.get(url("devices")).content.decode()
 
 
-def test_trusted_until_is_what_a_shortened_maximum_leaves(here: Browser, user: Any, settings: Any) -> None:
+def test_trusted_until_is_what_a_shortened_maximum_leaves(here, user, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"GROUP_MAX_PERIODS": {"finance": timedelta(days=7)}}
     user.groups.add(Group.objects.create(name="finance"))
     html = here.get(url("devices")).content.decode()
@@ -135,9 +127,7 @@ def test_trusted_until_is_what_a_shortened_maximum_leaves(here: Browser, user: A
         ({"password_stamp": "of another password"}, ["Not trusted", "Password changed"]),
     ],
 )
-def test_a_device_that_is_not_trusted_says_so_and_why(
-    here: Browser, device: Device, changes: dict[str, Any], words: list[str]
-) -> None:
+def test_a_device_that_is_not_trusted_says_so_and_why(here, device, changes, words):
     if "trust_expires_at" in changes:
         changes = {"trust_expires_at": timezone.now()}
     Device.objects.filter(pk=device.pk).update(**changes)
@@ -149,14 +139,14 @@ def test_a_device_that_is_not_trusted_says_so_and_why(
     assert ("Stop trusting" in html) == ("Password changed" in words)
 
 
-def test_where_trust_is_switched_off_no_device_is_called_trusted(here: Browser, settings: Any) -> None:
+def test_where_trust_is_switched_off_no_device_is_called_trusted(here, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"TRACKING": "off"}
     html = here.get(url("devices")).content.decode()
     assert ">Trusted</span>" not in html
     assert "asks for a code every time" in html
 
 
-def test_devices_of_one_browser_on_one_system_stand_together(here: Browser, there: Browser, user: Any) -> None:
+def test_devices_of_one_browser_on_one_system_stand_together(here, there, user):
     registration.confirm(user=user, name="Phone", by=By(client=ClientInfo(user_agent=PHONE)))
     registration.confirm(user=user, name="Old laptop", by=By(client=ClientInfo(user_agent=CHROME)))
     html = here.get(url("devices")).content.decode()
@@ -171,7 +161,7 @@ def test_devices_of_one_browser_on_one_system_stand_together(here: Browser, ther
     assert html.index(icon) < html.index("Chrome Mobile on Android")
 
 
-def test_a_device_that_is_not_in_hand_is_asked_about(here: Browser, there: Browser) -> None:
+def test_a_device_that_is_not_in_hand_is_asked_about(here, there):
     html = here.get(url("devices")).content.decode()
     current, other = html.split('<li class="td-device')[1:]
     assert "Not you?" not in current
@@ -181,7 +171,7 @@ def test_a_device_that_is_not_in_hand_is_asked_about(here: Browser, there: Brows
 # ---- places ----------------------------------------------------------------------------------------------------------
 
 
-def test_places_are_named_where_the_site_can_tell_them(here: Browser, settings: Any, tmp_path: Path) -> None:
+def test_places_are_named_where_the_site_can_tell_them(here, settings, tmp_path):
     Device.objects.update(last_ip="203.0.113.0")
     DeviceEvent.objects.update(ip_address="198.51.100.0")
     assert "Boxford" not in here.get(url("devices")).content.decode()
@@ -197,19 +187,19 @@ def test_places_are_named_where_the_site_can_tell_them(here: Browser, settings: 
 # ---- many devices ----------------------------------------------------------------------------------------------------
 
 
-def names(response: Any) -> list[str]:
+def names(response):
     """Return the names of the devices that the page shows."""
     return re.findall(r"<h3.*?>(.*?)</h3>", response.content.decode())
 
 
-def test_few_devices_need_no_filter_and_no_pages(here: Browser, user: Any) -> None:
+def test_few_devices_need_no_filter_and_no_pages(here, user):
     many(user, PAGE_SIZE - 1)
     html = here.get(url("devices")).content.decode()
     assert "td-filter" not in html
     assert "td-pages" not in html
 
 
-def test_many_devices_come_in_pages_that_show_each_once(here: Browser, user: Any) -> None:
+def test_many_devices_come_in_pages_that_show_each_once(here, user):
     many(user, PAGE_SIZE + 4)
     first, second = here.get(url("devices")), here.get(url("devices"), {"page": 2})
     shown = names(first) + names(second)
@@ -232,9 +222,7 @@ def test_many_devices_come_in_pages_that_show_each_once(here: Browser, user: Any
         ({"show": "trusted", "q": "number 9"}, []),
     ],
 )
-def test_the_filter_finds_by_words_and_by_trust(
-    here: Browser, user: Any, query: dict[str, str], found: list[str]
-) -> None:
+def test_the_filter_finds_by_words_and_by_trust(here, user, query, found):
     many(user, 14)
     response = here.get(url("devices"), query)
     assert names(response) == found
@@ -244,7 +232,7 @@ def test_the_filter_finds_by_words_and_by_trust(
     assert "Forget all other devices" in html
 
 
-def test_a_page_of_what_was_filtered_stays_filtered(here: Browser, user: Any) -> None:
+def test_a_page_of_what_was_filtered_stays_filtered(here, user):
     many(user, PAGE_SIZE + 4)
     html = here.get(url("devices"), {"q": "number"}).content.decode()
     assert 'href="?q=number&amp;page=2"' in html
@@ -260,7 +248,7 @@ def test_a_page_of_what_was_filtered_stays_filtered(here: Browser, user: Any) ->
     "query",
     [{"page": "x"}, {"page": "-1"}, {"page": "9" * 400}, {"show": "all of them"}, {"q": "\0"}, {"q": "x" * 5000}],
 )
-def test_a_query_that_cannot_be_understood_shows_what_can(here: Browser, user: Any, query: dict[str, str]) -> None:
+def test_a_query_that_cannot_be_understood_shows_what_can(here, user, query):
     many(user, PAGE_SIZE)
     response = here.get(url("devices"), query)
     assert response.status_code == HTTPStatus.OK
@@ -270,15 +258,13 @@ def test_a_query_that_cannot_be_understood_shows_what_can(here: Browser, user: A
 # ---- recent activity -------------------------------------------------------------------------------------------------
 
 
-def activity_of(browser: Browser) -> str:
+def activity_of(browser):
     """Return the page's list of what happened, without markup."""
     html = browser.get(url("devices")).content.decode().partition("Recent activity")[2]
     return " ".join(re.sub(r"<[^>]*>", " ", html.partition("</ol>")[0]).split())
 
 
-def test_what_happened_lately_is_told_newest_first(
-    here: Browser, there: Browser, device: Device, clock: time_machine.Coordinates
-) -> None:
+def test_what_happened_lately_is_told_newest_first(here, there, device, clock):
     clock.shift(timedelta(hours=2))
     here.post(url("rename_device", device.device_key), {"name": "Work laptop"})
     text = activity_of(here)
@@ -287,15 +273,13 @@ def test_what_happened_lately_is_told_newest_first(
     assert 'title="March 1, 2026, 12:01 p.m. UTC"' in here.get(url("devices")).content.decode()
 
 
-def test_a_strange_sign_in_can_be_forgotten_from_there(
-    here: Browser, there: Browser, device: Device, other_device: Device
-) -> None:
+def test_a_strange_sign_in_can_be_forgotten_from_there(here, there, device, other_device):
     html = here.get(url("devices")).content.decode().partition("Recent activity")[2]
     assert f'<a href="{url("forget_device", other_device.device_key)}">Not you? Forget it' in html
     assert url("forget_device", device.device_key) not in html
 
 
-def test_what_staff_did_is_told_without_who_from_where_and_why(here: Browser, device: Device, other_user: Any) -> None:
+def test_what_staff_did_is_told_without_who_from_where_and_why(here, device, other_user):
     client = ClientInfo(user_agent=PHONE, ip_address="203.0.113.9")
     reason = StatusReason.STAFF_STOPPED
     devices.stop_trusting([device], reason=reason, by=By(actor=other_user, note="ticket 17", client=client))
@@ -305,27 +289,27 @@ def test_what_staff_did_is_told_without_who_from_where_and_why(here: Browser, de
         assert secret not in text
 
 
-def test_nothing_is_told_of_anybody_else(here: Browser, theirs: Device) -> None:
+def test_nothing_is_told_of_anybody_else(here, theirs):
     DeviceEvent.objects.exclude(user=theirs.user).delete()
     assert DeviceEvent.objects.exists()
     assert "Recent activity" not in here.get(url("devices")).content.decode()
 
 
-def test_each_button_names_its_device(here: Browser, there: Browser) -> None:
+def test_each_button_names_its_device(here, there):
     html = here.get(url("devices")).content.decode()
     for name in ("Chrome on Windows", "Living room"):
         for action in ("Rename", "Stop trusting", "Forget"):
             assert f'{action}<span class="td-hidden"> {name}</span>' in html
 
 
-def test_a_name_cannot_smuggle_markup_in(here: Browser, device: Device) -> None:
+def test_a_name_cannot_smuggle_markup_in(here, device):
     here.post(url("rename_device", device.device_key), {"name": "<b>x</b>"})
     html = here.get(url("devices")).content.decode()
     assert "<b>x" not in html
     assert "&lt;b&gt;x" in html
 
 
-def test_the_page_costs_the_same_however_many_devices_there_are(here: Browser, user: Any) -> None:
+def test_the_page_costs_the_same_however_many_devices_there_are(here, user):
     counts = []
     for more in (0, 15):
         many(user, more)
@@ -337,7 +321,7 @@ def test_the_page_costs_the_same_however_many_devices_there_are(here: Browser, u
     assert counts[0] == counts[1] <= 6  # session, user, django-otp's factor, the device in hand, list, activity
 
 
-def test_somebody_without_devices_is_told_how_to_get_one(browser: Browser, user: Any, settings: Any) -> None:
+def test_somebody_without_devices_is_told_how_to_get_one(browser, user, settings):
     browser.enter_password()
     html = browser.get(url("devices")).content.decode()
     assert "No devices yet" in html
@@ -346,13 +330,13 @@ def test_somebody_without_devices_is_told_how_to_get_one(browser: Browser, user:
     assert 'href="/security/"' in browser.get(url("devices")).content.decode()
 
 
-def test_only_ones_own_devices_are_listed(here: Browser, theirs: Device) -> None:
+def test_only_ones_own_devices_are_listed(here, theirs):
     html = here.get(url("devices")).content.decode()
     assert theirs.device_key not in html
     assert "Forget all other" not in html
 
 
-def test_a_session_from_a_device_whose_cookie_is_lost_still_knows_its_device(here: Browser, device: Device) -> None:
+def test_a_session_from_a_device_whose_cookie_is_lost_still_knows_its_device(here, device):
     here.device_cookie = "x"
     assert "This device" in here.get(url("devices")).content.decode()
     assert "signed out here at once" in here.get(url("forget_device", device.device_key)).content.decode()
@@ -361,7 +345,7 @@ def test_a_session_from_a_device_whose_cookie_is_lost_still_knows_its_device(her
 # ---- rename ----------------------------------------------------------------------------------------------------------
 
 
-def test_renaming(here: Browser, device: Device) -> None:
+def test_renaming(here, device):
     page = here.get(url("rename_device", device.device_key))
     assert page.status_code == HTTPStatus.OK
     response = here.post(url("rename_device", device.device_key), {"name": "  Work   laptop "})
@@ -374,7 +358,7 @@ def test_renaming(here: Browser, device: Device) -> None:
     assert DeviceEvent.objects.filter(action="renamed").get().actor_id == device.user_id
 
 
-def test_a_name_that_cannot_be_is_refused_with_the_text_kept(here: Browser, device: Device) -> None:
+def test_a_name_that_cannot_be_is_refused_with_the_text_kept(here, device):
     complaints = {
         "": "Give the device a name.",
         "   ": "Give the device a name.",
@@ -395,14 +379,14 @@ def test_a_name_that_cannot_be_is_refused_with_the_text_kept(here: Browser, devi
         assert device.name == ""
 
 
-def undo_form(browser: Browser) -> dict[str, str]:
+def undo_form(browser):
     """Return the fields of the form that takes a rename back; empty if the page has none."""
     html = browser.get(url("devices")).content.decode()
     return dict(re.findall(r'<input type="hidden" name="(seen|previous)"(?: value="(.*?)")?', html))
 
 
 @pytest.mark.parametrize("previous", ["", "Old & grey"])
-def test_a_rename_can_be_undone_once_also_to_no_name(here: Browser, device: Device, previous: str) -> None:
+def test_a_rename_can_be_undone_once_also_to_no_name(here, device, previous):
     Device.objects.update(name=previous)
     here.post(url("rename_device", device.device_key), {"name": "Work laptop"})
     fields = undo_form(here)
@@ -415,7 +399,7 @@ def test_a_rename_can_be_undone_once_also_to_no_name(here: Browser, device: Devi
     assert DeviceEvent.objects.filter(action="renamed", actor=device.user).count() == 2
 
 
-def test_undoing_a_rename_overwrites_nothing_that_came_later(here: Browser, there: Browser, device: Device) -> None:
+def test_undoing_a_rename_overwrites_nothing_that_came_later(here, there, device):
     here.post(url("rename_device", device.device_key), {"name": "Work laptop"})
     fields = undo_form(here)
     there.post(url("rename_device", device.device_key), {"name": "Hers now"})
@@ -425,9 +409,7 @@ def test_undoing_a_rename_overwrites_nothing_that_came_later(here: Browser, ther
     assert device.name == "Hers now"
 
 
-def test_nothing_is_offered_to_undo_once_the_device_has_changed_or_gone(
-    here: Browser, there: Browser, other_device: Device
-) -> None:
+def test_nothing_is_offered_to_undo_once_the_device_has_changed_or_gone(here, there, other_device):
     here.post(url("rename_device", other_device.device_key), {"name": "Attic"})
     there.post(url("rename_device", other_device.device_key), {"name": "Cellar"})
     assert undo_form(here) == {}
@@ -437,7 +419,7 @@ def test_nothing_is_offered_to_undo_once_the_device_has_changed_or_gone(
 
 
 @pytest.mark.parametrize("fields", [{}, {"seen": "x"}, {"seen": "x" * 99}, {"seen": "\0", "previous": "a\u202eb"}])
-def test_an_undo_that_nobody_was_offered_changes_nothing(here: Browser, device: Device, fields: dict[str, str]) -> None:
+def test_an_undo_that_nobody_was_offered_changes_nothing(here, device, fields):
     assert here.post(url("undo_rename", device.device_key), fields).headers["Location"] == url("devices")
     assert here.get(url("undo_rename", device.device_key)).status_code == HTTPStatus.METHOD_NOT_ALLOWED
     device.refresh_from_db()
@@ -447,9 +429,7 @@ def test_an_undo_that_nobody_was_offered_changes_nothing(here: Browser, device: 
 # ---- stop trusting ---------------------------------------------------------------------------------------------------
 
 
-def test_stopping_trust_asks_for_a_code_the_next_time_and_signs_nobody_out(
-    here: Browser, there: Browser, other_device: Device
-) -> None:
+def test_stopping_trust_asks_for_a_code_the_next_time_and_signs_nobody_out(here, there, other_device):
     page = here.get(url("stop_trusting", other_device.device_key)).content.decode()
     assert "asked for a code at the next sign-in" in page
     response = here.post(url("stop_trusting", other_device.device_key), follow=True)
@@ -462,7 +442,7 @@ def test_stopping_trust_asks_for_a_code_the_next_time_and_signs_nobody_out(
     assert there.enter_password().headers["Location"] == url("sign_in_code")
 
 
-def test_stopping_twice_is_no_error(here: Browser, device: Device) -> None:
+def test_stopping_twice_is_no_error(here, device):
     for _time in range(2):
         response = here.post(url("stop_trusting", device.device_key))
         assert response.headers["Location"] == url("devices")
@@ -473,7 +453,7 @@ def test_stopping_twice_is_no_error(here: Browser, device: Device) -> None:
 # ---- forget ----------------------------------------------------------------------------------------------------------
 
 
-def test_forgetting_another_device_signs_it_out_at_once(here: Browser, there: Browser, other_device: Device) -> None:
+def test_forgetting_another_device_signs_it_out_at_once(here, there, other_device):
     assert "signed out at once" in here.get(url("forget_device", other_device.device_key)).content.decode()
     response = here.post(url("forget_device", other_device.device_key), follow=True)
     assert "Living room is forgotten and signed out." in told(response)
@@ -483,7 +463,7 @@ def test_forgetting_another_device_signs_it_out_at_once(here: Browser, there: Br
     assert there.enter_password().headers["Location"] == url("sign_in_code")
 
 
-def test_forgetting_this_device_signs_out_here_and_takes_its_key(here: Browser, there: Browser, device: Device) -> None:
+def test_forgetting_this_device_signs_out_here_and_takes_its_key(here, there, device):
     assert "signed out here at once" in here.get(url("forget_device", device.device_key)).content.decode()
     response = here.post(url("forget_device", device.device_key))
     assert response.headers["Location"] == url("sign_in")
@@ -494,13 +474,13 @@ def test_forgetting_this_device_signs_out_here_and_takes_its_key(here: Browser, 
     assert not Device.objects.filter(pk=device.pk).exists()
 
 
-def test_forgetting_this_sessions_device_is_no_error_without_its_cookie(here: Browser, device: Device) -> None:
+def test_forgetting_this_sessions_device_is_no_error_without_its_cookie(here, device):
     here.device_cookie = "x"
     assert here.post(url("forget_device", device.device_key)).headers["Location"] == url("sign_in")
     assert not here.user_id
 
 
-def test_forgetting_all_others_keeps_this_one(here: Browser, there: Browser, device: Device, user: Any) -> None:
+def test_forgetting_all_others_keeps_this_one(here, there, device, user):
     many(user, 2)
     page = here.get(url("forget_other_devices")).content.decode()
     assert "Forget 3 other devices?" in page
@@ -512,13 +492,13 @@ def test_forgetting_all_others_keeps_this_one(here: Browser, there: Browser, dev
     assert not is_signed_in(there)
 
 
-def test_where_there_is_no_other_device_there_is_nothing_to_forget(here: Browser, device: Device) -> None:
+def test_where_there_is_no_other_device_there_is_nothing_to_forget(here, device):
     response = here.get(url("forget_other_devices"), follow=True)
     assert "no other device" in told(response)
     assert "forget-others" not in response.content.decode()
 
 
-def test_from_a_browser_without_a_device_all_can_be_forgotten(here: Browser, other_browser: Browser, user: Any) -> None:
+def test_from_a_browser_without_a_device_all_can_be_forgotten(here, other_browser, user):
     other_browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     many(user, 2)
     assert "Forget all devices" in other_browser.get(url("devices")).content.decode()
@@ -533,9 +513,7 @@ def test_from_a_browser_without_a_device_all_can_be_forgotten(here: Browser, oth
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("how", ["get", "post"])
-def test_an_unknown_device_and_somebody_elses_get_the_same_404(
-    here: Browser, theirs: Device, action: str, how: str
-) -> None:
+def test_an_unknown_device_and_somebody_elses_get_the_same_404(here, theirs, action, how):
     pages = []
     for key in ("local_00000000-0000-4000-8000-000000000000", theirs.device_key):
         response = getattr(here, how)(url(action, key), {"name": "mine"})
@@ -548,19 +526,19 @@ def test_an_unknown_device_and_somebody_elses_get_the_same_404(
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_device_that_was_forgotten_in_another_tab_is_a_404(here: Browser, other_device: Device, action: str) -> None:
+def test_a_device_that_was_forgotten_in_another_tab_is_a_404(here, other_device, action):
     here.post(url("forget_device", other_device.device_key))
     assert here.post(url(action, other_device.device_key), {"name": "x"}).status_code == HTTPStatus.NOT_FOUND
     assert is_signed_in(here)
 
 
 @pytest.mark.parametrize("key", ["x" * 5000, "%00", "..", "a b", "%F0%9F%92%A5", "-1"])
-def test_what_cannot_be_a_device_key_is_a_404(here: Browser, key: str) -> None:
+def test_what_cannot_be_a_device_key_is_a_404(here, key):
     assert here.get(f"/devices/{key}/forget/").status_code == HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_looking_changes_nothing(here: Browser, device: Device, action: str) -> None:
+def test_looking_changes_nothing(here, device, action):
     before = Device.objects.values().get(), DeviceEvent.objects.count()
     here.get(url(action, device.device_key), {"name": "x"})
     here.head(url(action, device.device_key))
@@ -569,12 +547,12 @@ def test_looking_changes_nothing(here: Browser, device: Device, action: str) -> 
 
 @pytest.mark.parametrize("name", ["devices", "forget_other_devices", "verify"])
 @pytest.mark.parametrize("how", ["get", "post"])
-def test_whoever_is_not_signed_in_signs_in_first(browser: Browser, db: None, name: str, how: str) -> None:
+def test_whoever_is_not_signed_in_signs_in_first(browser, db, name, how):
     response = getattr(browser, how)(url(name))
     assert response.headers["Location"] == url("sign_in") + f"?next={url(name)}"
 
 
-def test_posts_from_another_site_are_refused(user: Any, device: Device) -> None:
+def test_posts_from_another_site_are_refused(user, device):
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     for target in (*(url(action, device.device_key) for action in ACTIONS), url("forget_other_devices")):
@@ -582,9 +560,7 @@ def test_posts_from_another_site_are_refused(user: Any, device: Device) -> None:
     assert Device.objects.values().get()["name"] == ""
 
 
-def test_a_backend_that_cannot_be_reached_changes_nothing_and_says_so(
-    here: Browser, device: Device, settings: Any
-) -> None:
+def test_a_backend_that_cannot_be_reached_changes_nothing_and_says_so(here, device, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.services.owner.AWAY"}
     for action in ("stop_trusting", "forget_device"):
         response = here.post(url(action, device.device_key), follow=True)
@@ -594,22 +570,20 @@ def test_a_backend_that_cannot_be_reached_changes_nothing_and_says_so(
     assert is_signed_in(here)
 
 
-def test_no_page_about_devices_may_be_stored(here: Browser, there: Browser, device: Device) -> None:
+def test_no_page_about_devices_may_be_stored(here, there, device):
     targets = [url("devices"), url("forget_other_devices"), *(url(action, device.device_key) for action in ACTIONS)]
     for target in [*targets, url("forget_device", "unknown")]:
         assert "no-store" in here.get(target).headers["Cache-Control"]
 
 
-def test_after_the_sweep_the_list_says_that_trust_has_ended(
-    here: Browser, user: Any, clock: time_machine.Coordinates
-) -> None:
+def test_after_the_sweep_the_list_says_that_trust_has_ended(here, user, clock):
     clock.shift(timedelta(days=61))
     call_command("expire_devices", verbosity=0)
     here.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     assert "Trust has ended" in here.get(url("devices")).content.decode()
 
 
-def test_a_site_without_the_middleware_shows_the_list_all_the_same(here: Browser, settings: Any) -> None:
+def test_a_site_without_the_middleware_shows_the_list_all_the_same(here, settings):
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "trusted_devices" not in name]
     assert session_note.SESSION_KEY in here.session
     assert "Chrome on Windows" in here.get(url("devices")).content.decode()

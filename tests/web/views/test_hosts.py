@@ -1,22 +1,17 @@
 """The pages inside other people's projects: LoginRequiredMiddleware, a strict CSP, the app's own frame, languages."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
 
 from django_otp.plugins.otp_email.models import EmailDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.web.views.browser import Browser, code_of, url
+from tests.web.views.browser import code_of, url
 from trusted_devices.models import Device
 
 STYLESHEET = "/static/trusted_devices/trusted_devices.css"
 
 
-def every_page(browser: Browser, totp: TOTPDevice) -> Iterator[tuple[str, Any]]:
+def every_page(browser, totp):
     """Go through all pages, with what can be wrong on them; yield name and response of each."""
     yield "sign in", browser.get(url("sign_in"))
     yield "wrong password", browser.enter_password(password="wrong")
@@ -37,9 +32,7 @@ def every_page(browser: Browser, totp: TOTPDevice) -> Iterator[tuple[str, Any]]:
     yield "sign out", browser.get(url("sign_out"))
 
 
-def test_behind_login_required_middleware_everybody_can_sign_in_and_out(
-    browser: Browser, totp: TOTPDevice, settings: Any
-) -> None:
+def test_behind_login_required_middleware_everybody_can_sign_in_and_out(browser, totp, settings):
     place = settings.MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1
     settings.MIDDLEWARE = [
         *settings.MIDDLEWARE[:place],
@@ -56,7 +49,7 @@ def test_behind_login_required_middleware_everybody_can_sign_in_and_out(
     assert browser.get(url("devices")).headers["Location"] == url("sign_in") + f"?next={url('devices')}"
 
 
-def test_no_page_needs_more_than_the_strictest_policy_allows(browser: Browser, totp: TOTPDevice, settings: Any) -> None:
+def test_no_page_needs_more_than_the_strictest_policy_allows(browser, totp, settings):
     settings.MIDDLEWARE = ["csp.middleware.CSPMiddleware", *settings.MIDDLEWARE]
     settings.CONTENT_SECURITY_POLICY = {
         "DIRECTIVES": {"default-src": ["'none'"], "style-src": ["'self'"], "form-action": ["'self'"]}
@@ -69,7 +62,7 @@ def test_no_page_needs_more_than_the_strictest_policy_allows(browser: Browser, t
         assert re.findall(r'<link[^>]*href="([^"]+)"', html) == [STYLESHEET], name
 
 
-def test_each_page_has_one_heading_a_language_and_a_title(browser: Browser, totp: TOTPDevice) -> None:
+def test_each_page_has_one_heading_a_language_and_a_title(browser, totp):
     for name, response in every_page(browser, totp):
         html = response.content.decode()
         assert html.count("<h1") == 1, name
@@ -77,9 +70,7 @@ def test_each_page_has_one_heading_a_language_and_a_title(browser: Browser, totp
         assert re.search(r"<title>\S", html), name
 
 
-def test_the_pages_speak_with_the_dates_of_the_users_language(
-    browser: Browser, totp: TOTPDevice, settings: Any
-) -> None:
+def test_the_pages_speak_with_the_dates_of_the_users_language(browser, totp, settings):
     settings.LANGUAGE_CODE = "de"
     browser.enter_password()
     browser.enter_code(code_of(totp))

@@ -1,15 +1,11 @@
 """Signing in on the pages: the steps, and everything that can go wrong with them."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from http import HTTPStatus
 from importlib import import_module
-from typing import Any
 
 import pytest
-import time_machine
 from django.core import mail
 from django.core.signals import got_request_exception
 from django.views.debug import SafeExceptionReporterFilter
@@ -29,37 +25,37 @@ STEPS = ["sign_in", "sign_in_new_password", "sign_in_code", "sign_in_trust"]
 
 
 @pytest.fixture
-def email_factor(user: Any) -> EmailDevice:
+def email_factor(user):
     """Codes by e-mail for ``user``."""
     return EmailDevice.objects.create(user=user, name="mail", confirmed=True)
 
 
 @pytest.fixture
-def recovery_code(user: Any) -> str:
+def recovery_code(user):
     """A recovery code of ``user``."""
     return str(StaticDevice.objects.create(user=user, name="codes").token_set.create(token="abcd2345").token)
 
 
 @pytest.fixture
-def at_code(browser: Browser, totp: TOTPDevice) -> Browser:
+def at_code(browser, totp):
     """A browser in which ``user`` has just given the password."""
     browser.enter_password(next_url="/?from=here")
     return browser
 
 
 @pytest.fixture
-def at_offer(at_code: Browser, totp: TOTPDevice) -> Browser:
+def at_offer(at_code, totp):
     """A browser in which ``user`` is asked whether to trust the device."""
     at_code.enter_code(code_of(totp))
     return at_code
 
 
-def set_options(settings: Any, **options: Any) -> None:
+def set_options(settings, **options):
     """Change some of the app's options."""
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | options
 
 
-def share_sign_in(browser: Browser, tab: Browser) -> None:
+def share_sign_in(browser, tab):
     """Let ``tab`` hold the half-finished sign-in as ``browser`` has it now: loaded before that went on."""
     session = tab.session
     session[SESSION_KEY] = browser.session[SESSION_KEY]
@@ -70,7 +66,7 @@ def share_sign_in(browser: Browser, tab: Browser) -> None:
 # ---- the way through -------------------------------------------------------------------------------------------------
 
 
-def test_password_code_and_trust_lead_in(browser: Browser, user: Any, totp: TOTPDevice) -> None:
+def test_password_code_and_trust_lead_in(browser, user, totp):
     assert browser.get(url("sign_in")).status_code == HTTPStatus.OK
     response = browser.enter_password(next_url="/?from=here", follow=True)
     assert response.request["PATH_INFO"] == url("sign_in_code")
@@ -86,7 +82,7 @@ def test_password_code_and_trust_lead_in(browser: Browser, user: Any, totp: TOTP
     assert device.trust_period == SIXTY_DAYS
 
 
-def test_not_now_leads_in_and_trusts_nothing(at_offer: Browser, user: Any) -> None:
+def test_not_now_leads_in_and_trusts_nothing(at_offer, user):
     response = at_offer.not_now()
     assert response.headers["Location"] == "/?from=here"
     assert at_offer.user_id == str(user.pk)
@@ -94,10 +90,8 @@ def test_not_now_leads_in_and_trusts_nothing(at_offer: Browser, user: Any) -> No
     assert not at_offer.device_cookie
 
 
-def test_a_user_who_declined_is_asked_for_codes_alone_until_they_take_it_back(
-    at_offer: Browser, totp: TOTPDevice, other_browser: Browser, clock: time_machine.Coordinates
-) -> None:
-    def sign_in_again(browser: Browser) -> str:
+def test_a_user_who_declined_is_asked_for_codes_alone_until_they_take_it_back(at_offer, totp, other_browser, clock):
+    def sign_in_again(browser):
         clock.shift(60)
         browser.sign_out()
         assert browser.enter_password(next_url="/?from=here").headers["Location"].startswith(url("sign_in_code"))
@@ -120,9 +114,7 @@ def test_a_user_who_declined_is_asked_for_codes_alone_until_they_take_it_back(
     assert sign_in_again(at_offer).startswith(url("sign_in_trust"))
 
 
-def test_where_every_device_is_remembered_nobody_can_have_declined(
-    browser: Browser, totp: TOTPDevice, user: Any, settings: Any
-) -> None:
+def test_where_every_device_is_remembered_nobody_can_have_declined(browser, totp, user, settings):
     set_options(settings, TRACKING="always")
     browser.device_cookie = cookies.dump(DeviceCookie().decline(str(user.pk)))
     browser.enter_password()
@@ -130,9 +122,7 @@ def test_where_every_device_is_remembered_nobody_can_have_declined(
     assert Device.objects.remembered().exists()
 
 
-def test_a_trusted_device_takes_the_password_alone(
-    browser: Browser, other_browser: Browser, totp: TOTPDevice, user: Any
-) -> None:
+def test_a_trusted_device_takes_the_password_alone(browser, other_browser, totp, user):
     browser.sign_in_and_trust(totp)
     browser.sign_out()
     assert not browser.user_id
@@ -145,9 +135,7 @@ def test_a_trusted_device_takes_the_password_alone(
     assert other_browser.enter_password().headers["Location"] == url("sign_in_code")
 
 
-def test_on_its_date_a_code_is_asked_for_and_the_device_can_be_trusted_again(
-    browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_on_its_date_a_code_is_asked_for_and_the_device_can_be_trusted_again(browser, totp, clock):
     browser.sign_in_and_trust(totp, name="Work laptop")
     browser.sign_out()
     clock.shift(SIXTY_DAYS)
@@ -159,9 +147,7 @@ def test_on_its_date_a_code_is_asked_for_and_the_device_can_be_trusted_again(
     assert (device.name, device.status) == ("Work laptop", DeviceStatus.REMEMBERED)
 
 
-def test_a_user_without_a_second_factor_is_let_in_and_told_how_to_set_one_up(
-    browser: Browser, user: Any, settings: Any
-) -> None:
+def test_a_user_without_a_second_factor_is_let_in_and_told_how_to_set_one_up(browser, user, settings):
     set_options(settings, MFA_SETUP_URL="/security/")
     response = browser.enter_password()
     assert browser.user_id == str(user.pk)
@@ -171,14 +157,12 @@ def test_a_user_without_a_second_factor_is_let_in_and_told_how_to_set_one_up(
     assert response.headers["Location"] == "/"
 
 
-def test_without_a_page_for_it_nothing_is_said_about_setting_up_a_factor(browser: Browser, user: Any) -> None:
+def test_without_a_page_for_it_nothing_is_said_about_setting_up_a_factor(browser, user):
     browser.enter_password()
     assert not told(browser.get(url("devices")))
 
 
-def test_with_tracking_always_the_device_is_remembered_without_a_question(
-    browser: Browser, totp: TOTPDevice, settings: Any
-) -> None:
+def test_with_tracking_always_the_device_is_remembered_without_a_question(browser, totp, settings):
     set_options(settings, TRACKING="always")
     browser.enter_password()
     browser.enter_code(code_of(totp))
@@ -186,7 +170,7 @@ def test_with_tracking_always_the_device_is_remembered_without_a_question(
     assert Device.objects.get().status == DeviceStatus.REMEMBERED
 
 
-def test_the_offer_names_the_device_and_spells_out_each_end_date(at_offer: Browser) -> None:
+def test_the_offer_names_the_device_and_spells_out_each_end_date(at_offer):
     html = at_offer.get(url("sign_in_trust")).content.decode()
     assert "Chrome on Windows" in html
     for words, date in [("30 days", "March 31, 2026"), ("60 days", "April 30, 2026"), ("90 days", "May 30, 2026")]:
@@ -196,21 +180,21 @@ def test_the_offer_names_the_device_and_spells_out_each_end_date(at_offer: Brows
     assert 'value="5184000"' in html.partition(" checked")[0].rpartition("<input")[2]
 
 
-def test_end_dates_are_those_of_the_users_time_zone(at_offer: Browser, settings: Any) -> None:
+def test_end_dates_are_those_of_the_users_time_zone(at_offer, settings):
     settings.TIME_ZONE = "Pacific/Kiritimati"
     html = at_offer.get(url("sign_in_trust")).content.decode()
     assert ">May 1, 2026</time>" in html
     assert 'datetime="2026-05-01T02:00:00+14:00"' in html
 
 
-def test_a_period_shorter_than_a_day_is_spelled_with_its_time(at_offer: Browser, settings: Any) -> None:
+def test_a_period_shorter_than_a_day_is_spelled_with_its_time(at_offer, settings):
     set_options(settings, PERIODS=(timedelta(minutes=2), SIXTY_DAYS))
     html = at_offer.get(url("sign_in_trust")).content.decode()
     assert "2 minutes" in html
     assert ">12:02 p.m. UTC</time>" in html
 
 
-def test_enter_in_the_name_field_presses_no_button_that_trusts(at_offer: Browser) -> None:
+def test_enter_in_the_name_field_presses_no_button_that_trusts(at_offer):
     form = at_offer.get(url("sign_in_trust")).content.decode().partition("<main")[2]
     first_button = form.partition("<button")[2].partition(">")[0]
     assert 'type="submit"' in first_button
@@ -220,12 +204,12 @@ def test_enter_in_the_name_field_presses_no_button_that_trusts(at_offer: Browser
 # ---- the password ----------------------------------------------------------------------------------------------------
 
 
-def without_token(response: Any) -> str:
+def without_token(response):
     """Return the page as it is for everybody."""
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.content.decode())
 
 
-def test_nothing_tells_a_wrong_password_from_an_unknown_user(browser: Browser, user: Any, totp: TOTPDevice) -> None:
+def test_nothing_tells_a_wrong_password_from_an_unknown_user(browser, user, totp):
     pages = []
     for username in ("maria", "nobody"):
         response = browser.enter_password(username, "wrong horse")
@@ -236,7 +220,7 @@ def test_nothing_tells_a_wrong_password_from_an_unknown_user(browser: Browser, u
     assert not browser.user_id
 
 
-def test_before_the_password_nothing_tells_that_a_browser_holds_a_device(browser: Browser, totp: TOTPDevice) -> None:
+def test_before_the_password_nothing_tells_that_a_browser_holds_a_device(browser, totp):
     browser.sign_in_and_trust(totp)
     browser.sign_out()
     browser.get(url("sign_in"))  # shows, and so ends, the messages
@@ -249,23 +233,19 @@ def test_before_the_password_nothing_tells_that_a_browser_holds_a_device(browser
     ("username", "password"),
     [("", ""), ("maria", ""), ("", "correct horse"), ("m" * 5000, "x"), ("mar\x00ia", "x"), ("maria", "x" * 5000)],
 )
-def test_what_cannot_be_a_user_name_or_password_gets_the_form_again(
-    browser: Browser, user: Any, username: str, password: str
-) -> None:
+def test_what_cannot_be_a_user_name_or_password_gets_the_form_again(browser, user, username, password):
     assert browser.enter_password(username, password).status_code == HTTPStatus.BAD_REQUEST
     assert not browser.user_id
 
 
-def test_a_backend_that_cannot_be_reached_is_a_503_in_words(browser: Browser, user: Any, settings: Any) -> None:
+def test_a_backend_that_cannot_be_reached_is_a_503_in_words(browser, user, settings):
     set_options(settings, BACKEND="tests.web.views.backends.NO_PASSWORDS")
     response = browser.enter_password()
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert "not possible right now" in response.content.decode()
 
 
-def test_the_session_gets_a_new_key_after_the_password_and_after_the_sign_in(
-    browser: Browser, user: Any, totp: TOTPDevice
-) -> None:
+def test_the_session_gets_a_new_key_after_the_password_and_after_the_sign_in(browser, user, totp):
     planted = browser.session
     planted["cart"] = 1
     planted.save()
@@ -281,14 +261,14 @@ def test_the_session_gets_a_new_key_after_the_password_and_after_the_sign_in(
     assert not store(after_password).exists(after_password)
 
 
-def test_no_password_is_kept_between_the_steps(at_code: Browser) -> None:
+def test_no_password_is_kept_between_the_steps(at_code):
     assert "correct horse" not in repr(dict(at_code.session))
 
 
 # ---- the code --------------------------------------------------------------------------------------------------------
 
 
-def test_the_code_field_takes_what_phones_offer_and_pasting(at_code: Browser) -> None:
+def test_the_code_field_takes_what_phones_offer_and_pasting(at_code):
     html = at_code.get(url("sign_in_code")).content.decode()
     field = html.partition('name="code"')[2].partition(">")[0]
     assert 'autocomplete="one-time-code"' in field
@@ -296,36 +276,34 @@ def test_the_code_field_takes_what_phones_offer_and_pasting(at_code: Browser) ->
     assert "readonly" not in field
 
 
-def test_a_code_may_be_pasted_with_a_space(at_code: Browser, totp: TOTPDevice) -> None:
+def test_a_code_may_be_pasted_with_a_space(at_code, totp):
     code = code_of(totp)
     response = at_code.enter_code(f" {code[:3]} {code[3:]} ")
     assert response.headers["Location"].startswith(url("sign_in_trust"))
 
 
 @pytest.mark.parametrize("code", ["", "   ", "000000", "12345", "abcdef", "12\x0034", "-1", "9" * 5000, "١٢٣٤٥٦", "💥"])
-def test_a_code_that_is_not_right_gets_the_page_again(at_code: Browser, code: str) -> None:
+def test_a_code_that_is_not_right_gets_the_page_again(at_code, code):
     response = at_code.enter_code(code)
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert not at_code.user_id
     assert at_code.get(url("sign_in_code")).status_code == HTTPStatus.OK
 
 
-def test_a_wrong_code_is_logged_and_not_shown_again(at_code: Browser) -> None:
+def test_a_wrong_code_is_logged_and_not_shown_again(at_code):
     response = at_code.enter_code("271828")
     assert "271828" not in response.content.decode()
     assert DeviceEvent.objects.filter(action="sign_in_failed", reason="code_mismatch").count() == 1
 
 
-def test_a_code_works_once(at_code: Browser, other_browser: Browser, totp: TOTPDevice) -> None:
+def test_a_code_works_once(at_code, other_browser, totp):
     code = code_of(totp)
     at_code.enter_code(code)
     other_browser.enter_password()
     assert other_browser.enter_code(code).status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_guessing_codes_is_slowed_down_and_the_page_says_for_how_long(
-    at_code: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_guessing_codes_is_slowed_down_and_the_page_says_for_how_long(at_code, totp, clock):
     at_code.enter_code("000000")
     response = at_code.enter_code(code_of(totp))
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
@@ -335,16 +313,14 @@ def test_guessing_codes_is_slowed_down_and_the_page_says_for_how_long(
     assert at_code.enter_code(code_of(totp)).status_code == HTTPStatus.FOUND
 
 
-def test_a_code_cannot_be_answered_while_the_backend_is_away(at_code: Browser, totp: TOTPDevice, settings: Any) -> None:
+def test_a_code_cannot_be_answered_while_the_backend_is_away(at_code, totp, settings):
     set_options(settings, BACKEND="tests.web.views.backends.NO_CODES")
     response = at_code.enter_code(code_of(totp))
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert not at_code.user_id
 
 
-def test_a_code_by_email_is_sent_with_the_password_where_it_is_the_only_way(
-    browser: Browser, email_factor: EmailDevice
-) -> None:
+def test_a_code_by_email_is_sent_with_the_password_where_it_is_the_only_way(browser, email_factor):
     browser.enter_password()
     assert len(mail.outbox) == 1
     assert 'name="code"' in browser.get(url("sign_in_code")).content.decode()
@@ -352,7 +328,7 @@ def test_a_code_by_email_is_sent_with_the_password_where_it_is_the_only_way(
     assert browser.enter_code(email_factor.token).headers["Location"].startswith(url("sign_in_trust"))
 
 
-def test_a_code_by_email_is_sent_by_a_press_and_never_by_looking(at_code: Browser, email_factor: EmailDevice) -> None:
+def test_a_code_by_email_is_sent_by_a_press_and_never_by_looking(at_code, email_factor):
     assert "Code by e-mail" in at_code.get(url("sign_in_code")).content.decode()
     at_code.get(url("sign_in_code"), {"method": email_factor.persistent_id})
     assert not mail.outbox
@@ -364,9 +340,7 @@ def test_a_code_by_email_is_sent_by_a_press_and_never_by_looking(at_code: Browse
     assert at_code.enter_code(email_factor.token).headers["Location"].startswith(url("sign_in_trust"))
 
 
-def test_asking_for_another_mail_too_soon_says_when_the_next_may_come(
-    at_code: Browser, email_factor: EmailDevice, settings: Any
-) -> None:
+def test_asking_for_another_mail_too_soon_says_when_the_next_may_come(at_code, email_factor, settings):
     settings.OTP_EMAIL_COOLDOWN_DURATION = 20
     at_code.post(url("sign_in_code"), {"method": email_factor.persistent_id})
     response = at_code.post(url("sign_in_code"), {"method": email_factor.persistent_id}, follow=True)
@@ -375,15 +349,13 @@ def test_asking_for_another_mail_too_soon_says_when_the_next_may_come(
     assert 'name="code"' in response.content.decode()
 
 
-def test_a_code_that_cannot_be_sent_is_said_to_be(at_code: Browser, email_factor: EmailDevice, settings: Any) -> None:
+def test_a_code_that_cannot_be_sent_is_said_to_be(at_code, email_factor, settings):
     set_options(settings, BACKEND="tests.web.views.backends.NO_CODES")
     response = at_code.post(url("sign_in_code"), {"method": email_factor.persistent_id}, follow=True)
     assert "not possible right now" in told(response)
 
 
-def test_a_recovery_code_leads_in_but_earns_no_trust(
-    at_code: Browser, recovery_code: str, user: Any, settings: Any
-) -> None:
+def test_a_recovery_code_leads_in_but_earns_no_trust(at_code, recovery_code, user, settings):
     method = StaticDevice.objects.get().persistent_id
     page = at_code.post(url("sign_in_code"), {"method": method}, follow=True).content.decode()
     assert 'inputmode="numeric"' not in page
@@ -394,22 +366,20 @@ def test_a_recovery_code_leads_in_but_earns_no_trust(
 
 
 @pytest.mark.parametrize("method", ["", "otp_totp.totpdevice/999", "nonsense", "x" * 5000, "\x00"])
-def test_a_factor_that_is_not_the_users_is_refused(at_code: Browser, method: str) -> None:
+def test_a_factor_that_is_not_the_users_is_refused(at_code, method):
     response = at_code.post(url("sign_in_code"), {"method": method})
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert "not one of your ways" in response.content.decode()
 
 
-def test_somebody_elses_factor_is_refused(at_code: Browser, other_user: Any) -> None:
+def test_somebody_elses_factor_is_refused(at_code, other_user):
     theirs = TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
     response = at_code.post(url("sign_in_code"), {"method": theirs.persistent_id})
     assert response.status_code == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize("how", ["get", "post"])
-def test_a_factor_that_was_removed_meanwhile_starts_the_sign_in_again(
-    at_code: Browser, totp: TOTPDevice, email_factor: EmailDevice, how: str
-) -> None:
+def test_a_factor_that_was_removed_meanwhile_starts_the_sign_in_again(at_code, totp, email_factor, how):
     totp.delete()
     response = getattr(at_code, how)(url("sign_in_code"), {"code": "123456"})
     assert response.headers["Location"].startswith(url("sign_in") + "?")
@@ -418,7 +388,7 @@ def test_a_factor_that_was_removed_meanwhile_starts_the_sign_in_again(
 # ---- the question ----------------------------------------------------------------------------------------------------
 
 
-def test_a_period_that_is_not_offered_is_refused_and_those_that_are_named(at_offer: Browser) -> None:
+def test_a_period_that_is_not_offered_is_refused_and_those_that_are_named(at_offer):
     for period in ("", "1", "-1", "5184001", "31536000", "60 days", "NaN", "9" * 5000, "\x00"):
         response = at_offer.post(url("sign_in_trust"), {"trust": "1", "period": period})
         assert response.status_code == HTTPStatus.BAD_REQUEST, period
@@ -427,7 +397,7 @@ def test_a_period_that_is_not_offered_is_refused_and_those_that_are_named(at_off
         assert not at_offer.user_id, period
 
 
-def test_a_period_beyond_the_users_maximum_is_refused(at_offer: Browser, settings: Any) -> None:
+def test_a_period_beyond_the_users_maximum_is_refused(at_offer, settings):
     set_options(settings, MAX_PERIOD=timedelta(days=60))
     assert at_offer.trust(timedelta(days=90)).status_code == HTTPStatus.BAD_REQUEST
     assert at_offer.trust(timedelta(days=60)).status_code == HTTPStatus.FOUND
@@ -437,9 +407,7 @@ def test_a_period_beyond_the_users_maximum_is_refused(at_offer: Browser, setting
     ("name", "complaint"),
     [("x" * 5000, "too long"), ("x" * 65, "too long"), ("a\x07b", "cannot be shown"), ("abc\u202edef", "cannot be")],
 )
-def test_a_name_that_cannot_be_is_refused_with_the_text_and_the_period_kept(
-    at_offer: Browser, name: str, complaint: str
-) -> None:
+def test_a_name_that_cannot_be_is_refused_with_the_text_and_the_period_kept(at_offer, name, complaint):
     response = at_offer.trust(timedelta(days=90), name)
     assert response.status_code == HTTPStatus.BAD_REQUEST
     html = response.content.decode()
@@ -449,22 +417,22 @@ def test_a_name_that_cannot_be_is_refused_with_the_text_and_the_period_kept(
     assert not Device.objects.exists()
 
 
-def test_a_name_with_a_null_character_is_refused(at_offer: Browser) -> None:
+def test_a_name_with_a_null_character_is_refused(at_offer):
     assert at_offer.trust(name="a\x00b").status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_an_answer_that_is_neither_yes_nor_no_trusts_nothing(at_offer: Browser) -> None:
+def test_an_answer_that_is_neither_yes_nor_no_trusts_nothing(at_offer):
     response = at_offer.post(url("sign_in_trust"), {"period": "5184000"})
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert not Device.objects.exists()
 
 
-def test_whoever_says_not_now_need_not_mind_the_other_fields(at_offer: Browser, user: Any) -> None:
+def test_whoever_says_not_now_need_not_mind_the_other_fields(at_offer, user):
     at_offer.post(url("sign_in_trust"), {"not_now": "1", "period": "7", "name": "x" * 5000})
     assert at_offer.user_id == str(user.pk)
 
 
-def test_trust_that_cannot_be_given_keeps_nobody_out(at_offer: Browser, user: Any, settings: Any) -> None:
+def test_trust_that_cannot_be_given_keeps_nobody_out(at_offer, user, settings):
     set_options(settings, BACKEND="tests.services.owner.AWAY")
     response = at_offer.trust(follow=False)
     assert response.status_code == HTTPStatus.FOUND
@@ -473,7 +441,7 @@ def test_trust_that_cannot_be_given_keeps_nobody_out(at_offer: Browser, user: An
     assert "could not be marked as trusted" in told(at_offer.get(url("devices")))
 
 
-def test_trust_that_is_refused_after_all_keeps_nobody_out(at_offer: Browser, user: Any, settings: Any) -> None:
+def test_trust_that_is_refused_after_all_keeps_nobody_out(at_offer, user, settings):
     set_options(settings, POLICY="tests.web.views.policies.OffersWhatItForbids")
     at_offer.trust()
     assert at_offer.user_id == str(user.pk)
@@ -481,9 +449,7 @@ def test_trust_that_is_refused_after_all_keeps_nobody_out(at_offer: Browser, use
     assert "could not be marked as trusted" in told(at_offer.get(url("devices")))
 
 
-def test_where_every_device_is_remembered_one_that_cannot_be_keeps_nobody_out(
-    at_code: Browser, totp: TOTPDevice, user: Any, settings: Any
-) -> None:
+def test_where_every_device_is_remembered_one_that_cannot_be_keeps_nobody_out(at_code, totp, user, settings):
     set_options(settings, TRACKING="always", POLICY="tests.web.views.policies.OffersWhatItForbids")
     at_code.enter_code(code_of(totp))
     assert at_code.user_id == str(user.pk)
@@ -491,9 +457,7 @@ def test_where_every_device_is_remembered_one_that_cannot_be_keeps_nobody_out(
     assert "could not be marked as trusted" in told(at_code.get(url("devices")))
 
 
-def test_where_every_device_is_remembered_two_tabs_make_one(
-    at_code: Browser, other_browser: Browser, totp: TOTPDevice, settings: Any, clock: time_machine.Coordinates
-) -> None:
+def test_where_every_device_is_remembered_two_tabs_make_one(at_code, other_browser, totp, settings, clock):
     set_options(settings, TRACKING="always")
     share_sign_in(at_code, other_browser)
     at_code.enter_code(code_of(totp))
@@ -503,21 +467,21 @@ def test_where_every_device_is_remembered_two_tabs_make_one(
     assert Device.objects.count() == 1
 
 
-def test_trust_that_the_site_stops_offering_meanwhile_is_not_given(at_offer: Browser, user: Any, settings: Any) -> None:
+def test_trust_that_the_site_stops_offering_meanwhile_is_not_given(at_offer, user, settings):
     set_options(settings, TRACKING="off")
     response = at_offer.trust()
     assert response.headers["Location"].startswith(url("sign_in") + "?")
     assert not Device.objects.exists()
 
 
-def test_the_offer_cannot_be_reached_before_the_code(at_code: Browser) -> None:
+def test_the_offer_cannot_be_reached_before_the_code(at_code):
     for response in (at_code.get(url("sign_in_trust")), at_code.trust(), at_code.not_now()):
         assert response.headers["Location"].startswith(url("sign_in_code"))
     assert not at_code.user_id
     assert not Device.objects.exists()
 
 
-def test_the_code_is_not_asked_again_once_it_was_right(at_offer: Browser) -> None:
+def test_the_code_is_not_asked_again_once_it_was_right(at_offer):
     assert at_offer.get(url("sign_in_code")).headers["Location"].startswith(url("sign_in_trust"))
     assert at_offer.enter_code("000000").headers["Location"].startswith(url("sign_in_trust"))
 
@@ -527,17 +491,13 @@ def test_the_code_is_not_asked_again_once_it_was_right(at_offer: Browser) -> Non
 
 @pytest.mark.parametrize("step", ["sign_in_code", "sign_in_trust"])
 @pytest.mark.parametrize("how", ["get", "post"])
-def test_a_step_without_a_sign_in_leads_to_the_first_one_and_keeps_next(
-    browser: Browser, db: None, step: str, how: str
-) -> None:
+def test_a_step_without_a_sign_in_leads_to_the_first_one_and_keeps_next(browser, db, step, how):
     response = getattr(browser, how)(url(step) + "?next=/reports/")
     assert response.headers["Location"] == url("sign_in") + "?next=%2Freports%2F"
     assert "start again" in told(browser.get(response.headers["Location"]))
 
 
-def test_a_sign_in_that_took_too_long_starts_again_with_the_way_on_kept(
-    at_code: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_a_sign_in_that_took_too_long_starts_again_with_the_way_on_kept(at_code, totp, clock):
     clock.shift(sign_in_timeout())
     response = at_code.enter_code(code_of(totp))
     assert response.headers["Location"] == url("sign_in") + "?next=%2F%3Ffrom%3Dhere"
@@ -547,15 +507,13 @@ def test_a_sign_in_that_took_too_long_starts_again_with_the_way_on_kept(
     assert 'name="next" value="/?from=here"' in page.content.decode()
 
 
-def test_a_sign_in_is_good_until_the_very_second(
-    at_code: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_a_sign_in_is_good_until_the_very_second(at_code, totp, clock):
     clock.shift(sign_in_timeout() - timedelta(seconds=1))
     assert at_code.enter_code(code_of(totp)).headers["Location"].startswith(url("sign_in_trust"))
 
 
 @pytest.mark.parametrize("raw", [None, "x", [], {}, {"state": None}, {"state": {"id": "x"}}, {"state": "x", "next": 5}])
-def test_a_state_that_cannot_be_read_starts_again(browser: Browser, db: None, raw: Any) -> None:
+def test_a_state_that_cannot_be_read_starts_again(browser, db, raw):
     session = browser.session
     session[SESSION_KEY] = raw
     session.save()
@@ -563,14 +521,14 @@ def test_a_state_that_cannot_be_read_starts_again(browser: Browser, db: None, ra
     assert browser.get(url("sign_in_code")).headers["Location"].startswith(url("sign_in"))
 
 
-def test_a_changed_password_ends_a_half_finished_sign_in(at_code: Browser, user: Any, totp: TOTPDevice) -> None:
+def test_a_changed_password_ends_a_half_finished_sign_in(at_code, user, totp):
     user.set_password("another horse")
     user.save()
     assert at_code.enter_code(code_of(totp)).headers["Location"].startswith(url("sign_in") + "?")
     assert not at_code.user_id
 
 
-def test_a_disabled_account_ends_a_half_finished_sign_in(at_offer: Browser, user: Any) -> None:
+def test_a_disabled_account_ends_a_half_finished_sign_in(at_offer, user):
     user.is_active = False
     user.save()
     assert at_offer.trust().headers["Location"].startswith(url("sign_in") + "?")
@@ -578,21 +536,19 @@ def test_a_disabled_account_ends_a_half_finished_sign_in(at_offer: Browser, user
     assert not Device.objects.exists()
 
 
-def test_cancelling_wipes_what_was_half_finished_and_keeps_the_way_on(at_offer: Browser) -> None:
+def test_cancelling_wipes_what_was_half_finished_and_keeps_the_way_on(at_offer):
     response = at_offer.post(url("sign_in_cancel"))
     assert response.headers["Location"] == url("sign_in") + "?next=%2F%3Ffrom%3Dhere"
     assert SESSION_KEY not in at_offer.session
     assert at_offer.trust().headers["Location"].startswith(url("sign_in"))
 
 
-def test_cancelling_takes_a_press(at_offer: Browser) -> None:
+def test_cancelling_takes_a_press(at_offer):
     assert at_offer.get(url("sign_in_cancel")).status_code == HTTPStatus.METHOD_NOT_ALLOWED
     assert SESSION_KEY in at_offer.session
 
 
-def test_somebody_else_who_signs_in_takes_the_place_of_who_was_half_way(
-    at_code: Browser, totp: TOTPDevice, other_user: Any
-) -> None:
+def test_somebody_else_who_signs_in_takes_the_place_of_who_was_half_way(at_code, totp, other_user):
     theirs = TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
     at_code.enter_password("tom", "battery staple")
     assert "<strong>tom</strong>" in at_code.get(url("sign_in_code")).content.decode()
@@ -609,7 +565,7 @@ def test_somebody_else_who_signs_in_takes_the_place_of_who_was_half_way(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_back_button_after_the_sign_in_leads_on(browser: Browser, totp: TOTPDevice, user: Any, step: str) -> None:
+def test_the_back_button_after_the_sign_in_leads_on(browser, totp, user, step):
     browser.sign_in_and_trust(totp)
     before = browser.session.session_key
     assert browser.get(url(step)).headers["Location"] == "/"
@@ -618,7 +574,7 @@ def test_the_back_button_after_the_sign_in_leads_on(browser: Browser, totp: TOTP
 
 
 @pytest.mark.parametrize("step", [*STEPS, "sign_in_cancel"])
-def test_a_second_tab_that_posts_after_the_sign_in_leads_on(clock: Any, user: Any, other_user: Any, step: str) -> None:
+def test_a_second_tab_that_posts_after_the_sign_in_leads_on(clock, user, other_user, step):
     tab = Browser(enforce_csrf_checks=True)
     tab.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     old_form = {"csrfmiddlewaretoken": "x" * 64, "username": "tom", "password": "battery staple", "code": "1"}
@@ -629,7 +585,7 @@ def test_a_second_tab_that_posts_after_the_sign_in_leads_on(clock: Any, user: An
 
 
 @pytest.mark.parametrize("by_middleware", [True, False])
-def test_a_post_from_another_site_is_refused(db: None, clock: Any, settings: Any, by_middleware: bool) -> None:
+def test_a_post_from_another_site_is_refused(db, clock, settings, by_middleware):
     if not by_middleware:
         settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     for step in (*STEPS, "sign_in_cancel", "sign_out"):
@@ -637,7 +593,7 @@ def test_a_post_from_another_site_is_refused(db: None, clock: Any, settings: Any
         assert response.status_code == HTTPStatus.FORBIDDEN, step
 
 
-def test_two_tabs_that_answer_at_once_trust_one_device(at_offer: Browser, other_browser: Browser, user: Any) -> None:
+def test_two_tabs_that_answer_at_once_trust_one_device(at_offer, other_browser, user):
     share_sign_in(at_offer, other_browser)
     at_offer.trust()
     response = other_browser.trust()
@@ -665,7 +621,7 @@ def test_two_tabs_that_answer_at_once_trust_one_device(at_offer: Browser, other_
         "/" + "é" * 1999,
     ],
 )
-def test_nobody_is_led_to_another_site(browser: Browser, totp: TOTPDevice, elsewhere: str) -> None:
+def test_nobody_is_led_to_another_site(browser, totp, elsewhere):
     assert "example.org" not in browser.get(url("sign_in"), {"next": elsewhere}).content.decode()
     response = browser.enter_password(next_url=elsewhere)
     assert response.headers["Location"] == url("sign_in_code")
@@ -676,7 +632,7 @@ def test_nobody_is_led_to_another_site(browser: Browser, totp: TOTPDevice, elsew
 
 
 @pytest.mark.parametrize("sign", ["x", "é", "%", "😀"])
-def test_a_long_way_on_is_kept_as_long_as_a_web_server_takes_the_address(browser: Browser, db: None, sign: str) -> None:
+def test_a_long_way_on_is_kept_as_long_as_a_web_server_takes_the_address(browser, db, sign):
     kept = []
     for length in (0, 200, 900, 1500, 2900, 16000):
         response = browser.get(url("sign_in_code"), {"next": "/" + sign * length})
@@ -687,7 +643,7 @@ def test_a_long_way_on_is_kept_as_long_as_a_web_server_takes_the_address(browser
     assert not kept[-1]
 
 
-def test_a_way_on_that_is_planted_in_the_session_is_checked_again(at_offer: Browser) -> None:
+def test_a_way_on_that_is_planted_in_the_session_is_checked_again(at_offer):
     session = at_offer.session
     session[SESSION_KEY] = session[SESSION_KEY] | {"next": "https://example.org/"}
     session.save()
@@ -697,7 +653,7 @@ def test_a_way_on_that_is_planted_in_the_session_is_checked_again(at_offer: Brow
 # ---- every page ------------------------------------------------------------------------------------------------------
 
 
-def test_no_page_of_the_sign_in_may_be_stored(browser: Browser, totp: TOTPDevice) -> None:
+def test_no_page_of_the_sign_in_may_be_stored(browser, totp):
     responses = [browser.get(url("sign_in")), browser.enter_password(), browser.get(url("sign_in_code"))]
     responses += [browser.enter_code("0"), browser.get(url("sign_out"))]
     for response in responses:
@@ -705,7 +661,7 @@ def test_no_page_of_the_sign_in_may_be_stored(browser: Browser, totp: TOTPDevice
 
 
 @pytest.mark.parametrize("step", ["sign_in", "sign_in_code", "verify"])
-def test_reports_of_errors_hide_what_was_typed(at_code: Browser, totp: TOTPDevice, settings: Any, step: str) -> None:
+def test_reports_of_errors_hide_what_was_typed(at_code, totp, settings, step):
     if step == "verify":
         at_code.enter_code(code_of(totp))
         at_code.not_now()
@@ -713,9 +669,9 @@ def test_reports_of_errors_hide_what_was_typed(at_code: Browser, totp: TOTPDevic
         at_code.post(url("sign_in_cancel"))
     set_options(settings, BACKEND="tests.web.views.backends.BROKEN")
     at_code.raise_request_exception = False
-    reported: list[Any] = []
+    reported = []
 
-    def report(request: Any, **_: Any) -> None:
+    def report(request, **_):
         reported.append(SafeExceptionReporterFilter().get_post_parameters(request))
 
     got_request_exception.connect(report)
@@ -729,7 +685,7 @@ def test_reports_of_errors_hide_what_was_typed(at_code: Browser, totp: TOTPDevic
     assert not {"battery staple", "424242"} & set(reported[0].values())
 
 
-def test_looking_at_pages_changes_nothing(at_offer: Browser) -> None:
+def test_looking_at_pages_changes_nothing(at_offer):
     before = (dict(at_offer.session), DeviceEvent.objects.count(), Device.objects.count())
     for name in ("sign_in", "sign_in_code", "sign_in_trust", "sign_out"):
         at_offer.get(url(name))
@@ -737,21 +693,19 @@ def test_looking_at_pages_changes_nothing(at_offer: Browser) -> None:
     assert (dict(at_offer.session), DeviceEvent.objects.count(), Device.objects.count()) == before
 
 
-def test_other_methods_are_not_allowed(browser: Browser, db: None) -> None:
+def test_other_methods_are_not_allowed(browser, db):
     for name in (*STEPS, "sign_out"):
         for method in ("put", "delete", "patch"):
             response = getattr(browser, method)(url(name))
             assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED, (method, name)
 
 
-def test_a_site_without_djangos_messages_signs_in_all_the_same(
-    browser: Browser, totp: TOTPDevice, settings: Any
-) -> None:
+def test_a_site_without_djangos_messages_signs_in_all_the_same(browser, totp, settings):
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "messages" not in name]
     browser.sign_in_and_trust(totp)
 
 
-def test_the_timeout_is_the_sites(at_code: Browser, settings: Any, clock: time_machine.Coordinates) -> None:
+def test_the_timeout_is_the_sites(at_code, settings, clock):
     set_options(settings, SIGN_IN_TIMEOUT=timedelta(minutes=1))
     clock.shift(60)
     assert at_code.get(url("sign_in_code")).headers["Location"].startswith(url("sign_in"))

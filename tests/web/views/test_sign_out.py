@@ -1,16 +1,11 @@
 """Signing out on the pages."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.web.views.browser import Browser, told, url
+from tests.web.views.browser import told, url
 
 
-def test_signing_out_takes_a_press(browser: Browser, totp: TOTPDevice) -> None:
+def test_signing_out_takes_a_press(browser, totp):
     browser.sign_in_and_trust(totp)
     assert "Sign out?" in browser.get(url("sign_out")).content.decode()
     assert browser.user_id
@@ -20,7 +15,7 @@ def test_signing_out_takes_a_press(browser: Browser, totp: TOTPDevice) -> None:
     assert "signed out" in told(browser.get(url("sign_in")))
 
 
-def test_signing_out_leads_to_where_the_site_says(browser: Browser, user: Any, settings: Any) -> None:
+def test_signing_out_leads_to_where_the_site_says(browser, user, settings):
     settings.LOGOUT_REDIRECT_URL = "home"
     browser.enter_password()
     assert browser.sign_out().headers["Location"] == "/"
@@ -29,5 +24,5 @@ def test_signing_out_leads_to_where_the_site_says(browser: Browser, user: Any, s
 
 
 @pytest.mark.parametrize("how", ["get", "post"])
-def test_whoever_is_not_signed_in_needs_not_sign_out(browser: Browser, db: None, how: str) -> None:
+def test_whoever_is_not_signed_in_needs_not_sign_out(browser, db, how):
     assert getattr(browser, how)(url("sign_out")).headers["Location"] == url("sign_in")

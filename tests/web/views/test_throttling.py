@@ -1,20 +1,15 @@
 """Protection against guessing, in front of the password and in front of the code."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
 
 import pytest
-import time_machine
 from axes.models import AccessAttempt
 from django.db import connection
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tests.web.views.browser import Browser, code_of, url
+from tests.web.views.browser import code_of, url
 from trusted_devices.web import throttling
 
 LIMIT = 3
@@ -22,7 +17,7 @@ COOL_OFF = timedelta(minutes=15)
 
 
 @pytest.fixture
-def guarded(settings: Any) -> Any:
+def guarded(settings):
     """A site with django-axes: three wrong ones for a user close the door for 15 minutes."""
     settings.AXES_ENABLED = True
     settings.AXES_FAILURE_LIMIT = LIMIT
@@ -32,21 +27,19 @@ def guarded(settings: Any) -> Any:
 
 
 @pytest.fixture
-def guarded_by_address(guarded: Any) -> Any:
+def guarded_by_address(guarded):
     """A site on which the door closes for the address, whoever the passwords were for."""
     guarded.AXES_LOCKOUT_PARAMETERS = ["ip_address"]
     return guarded
 
 
-def guess_passwords(browser: Browser, count: int = LIMIT, username: str = "maria") -> None:
+def guess_passwords(browser, count=LIMIT, username="maria"):
     """Type wrong passwords."""
     for _time in range(count):
         assert browser.enter_password(username, "wrong").status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_after_too_many_wrong_passwords_the_right_one_is_not_looked_at(
-    guarded: Any, browser: Browser, user: Any
-) -> None:
+def test_after_too_many_wrong_passwords_the_right_one_is_not_looked_at(guarded, browser, user):
     guess_passwords(browser)
     response = browser.enter_password()
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
@@ -56,7 +49,7 @@ def test_after_too_many_wrong_passwords_the_right_one_is_not_looked_at(
     assert "no-store" in response.headers["Cache-Control"]
 
 
-def test_the_page_says_the_same_of_a_user_who_does_not_exist(guarded: Any, browser: Browser, user: Any) -> None:
+def test_the_page_says_the_same_of_a_user_who_does_not_exist(guarded, browser, user):
     pages = []
     for username in ("maria", "nobody"):
         guess_passwords(browser, username=username)
@@ -65,9 +58,7 @@ def test_the_page_says_the_same_of_a_user_who_does_not_exist(guarded: Any, brows
     assert pages[0].content == pages[1].content
 
 
-def test_the_door_opens_when_it_said_it_would(
-    guarded: Any, browser: Browser, user: Any, clock: time_machine.Coordinates
-) -> None:
+def test_the_door_opens_when_it_said_it_would(guarded, browser, user, clock):
     guess_passwords(browser)
     clock.shift(timedelta(minutes=10))
     response = browser.enter_password()
@@ -77,9 +68,7 @@ def test_the_door_opens_when_it_said_it_would(
     assert browser.user_id == str(user.pk)
 
 
-def test_trying_while_it_is_closed_keeps_it_closed_no_longer(
-    guarded: Any, browser: Browser, user: Any, clock: time_machine.Coordinates
-) -> None:
+def test_trying_while_it_is_closed_keeps_it_closed_no_longer(guarded, browser, user, clock):
     guess_passwords(browser)
     for _minute in range(16):
         clock.shift(60)
@@ -87,15 +76,13 @@ def test_trying_while_it_is_closed_keeps_it_closed_no_longer(
     assert response.status_code == HTTPStatus.FOUND
 
 
-def test_somebody_else_is_not_shut_out(guarded: Any, browser: Browser, user: Any, other_user: Any) -> None:
+def test_somebody_else_is_not_shut_out(guarded, browser, user, other_user):
     guess_passwords(browser)
     browser.enter_password("tom", "battery staple")
     assert browser.user_id == str(other_user.pk)
 
 
-def test_by_address_everybody_there_is_shut_out(
-    guarded_by_address: Any, browser: Browser, user: Any, other_user: Any
-) -> None:
+def test_by_address_everybody_there_is_shut_out(guarded_by_address, browser, user, other_user):
     guess_passwords(browser, 2)
     guess_passwords(browser, 1, username="tom")
     assert browser.enter_password("tom", "battery staple").status_code == HTTPStatus.TOO_MANY_REQUESTS
@@ -103,9 +90,7 @@ def test_by_address_everybody_there_is_shut_out(
     assert elsewhere.status_code == HTTPStatus.FOUND
 
 
-def test_wrong_codes_count_like_wrong_passwords(
-    guarded: Any, browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_wrong_codes_count_like_wrong_passwords(guarded, browser, totp, clock):
     guess_passwords(browser, 1)
     browser.enter_password()
     for _time in range(2):
@@ -118,9 +103,7 @@ def test_wrong_codes_count_like_wrong_passwords(
     assert not browser.user_id
 
 
-def test_wrong_codes_of_a_signed_in_user_count_as_well(
-    guarded: Any, browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates
-) -> None:
+def test_wrong_codes_of_a_signed_in_user_count_as_well(guarded, browser, totp, clock):
     browser.sign_in_and_trust(totp)
     for _time in range(LIMIT):
         clock.shift(60)
@@ -131,7 +114,7 @@ def test_wrong_codes_of_a_signed_in_user_count_as_well(
     assert "Too many attempts" in response.content.decode()
 
 
-def test_a_door_that_stays_closed_names_no_time(guarded: Any, browser: Browser, user: Any) -> None:
+def test_a_door_that_stays_closed_names_no_time(guarded, browser, user):
     guarded.AXES_COOLOFF_TIME = None
     guess_passwords(browser)
     response = browser.enter_password()
@@ -140,23 +123,21 @@ def test_a_door_that_stays_closed_names_no_time(guarded: Any, browser: Browser, 
     assert "Ask the staff" in response.content.decode()
 
 
-def test_with_another_store_of_attempts_the_whole_time_is_named(
-    guarded: Any, browser: Browser, user: Any, clock: time_machine.Coordinates
-) -> None:
+def test_with_another_store_of_attempts_the_whole_time_is_named(guarded, browser, user, clock):
     guarded.AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
     guess_passwords(browser)
     clock.shift(60)
     assert browser.enter_password().headers["Retry-After"] == "900"
 
 
-def test_signing_in_takes_few_guesses_back_where_the_site_says_so(guarded: Any, browser: Browser, user: Any) -> None:
+def test_signing_in_takes_few_guesses_back_where_the_site_says_so(guarded, browser, user):
     guarded.AXES_RESET_ON_SUCCESS = True
     guess_passwords(browser, LIMIT - 1)
     browser.enter_password()
     assert not AccessAttempt.objects.exists()
 
 
-def test_without_django_axes_asking_costs_nothing(db: None, settings: Any) -> None:
+def test_without_django_axes_asking_costs_nothing(db, settings):
     request = RequestFactory().post("/")
     for change in ({"AXES_ENABLED": False}, {"INSTALLED_APPS": [a for a in settings.INSTALLED_APPS if a != "axes"]}):
         for name, value in change.items():

@@ -1,18 +1,13 @@
 """Proving a second factor again."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
 
 import pytest
-import time_machine
 from django.core import mail
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import include, path
 from django_otp.plugins.otp_email.models import EmailDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.web.views.browser import Browser, code_of, told, url
 from trusted_devices.decorators import fresh_mfa_required
@@ -20,7 +15,7 @@ from trusted_devices.models import DeviceEvent, DeviceSession
 
 
 @fresh_mfa_required(timedelta(minutes=5))
-def payout(request: HttpRequest) -> HttpResponse:
+def payout(request):
     """Wants a code that is no older than five minutes."""
     return HttpResponse("paid")
 
@@ -29,7 +24,7 @@ urlpatterns = [path("payout/", payout), path("", include("tests.urls"))]
 
 
 @pytest.fixture
-def remembered(browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinates) -> Browser:
+def remembered(browser, totp, clock):
     """A browser that has signed in by trust, ten minutes after it was given."""
     browser.sign_in_and_trust(totp)
     browser.sign_out()
@@ -39,7 +34,7 @@ def remembered(browser: Browser, totp: TOTPDevice, clock: time_machine.Coordinat
 
 
 @pytest.mark.urls(__name__)
-def test_a_remembered_sign_in_is_asked_for_a_code_and_then_led_back(remembered: Browser, totp: TOTPDevice) -> None:
+def test_a_remembered_sign_in_is_asked_for_a_code_and_then_led_back(remembered, totp):
     response = remembered.get("/payout/")
     assert response.headers["Location"] == url("verify") + "?next=%2Fpayout%2F"
     page = remembered.get(response.headers["Location"]).content.decode()
@@ -51,7 +46,7 @@ def test_a_remembered_sign_in_is_asked_for_a_code_and_then_led_back(remembered: 
     assert remembered.get("/payout/").content == b"paid"
 
 
-def test_the_renewed_session_still_belongs_to_its_device(remembered: Browser, totp: TOTPDevice) -> None:
+def test_the_renewed_session_still_belongs_to_its_device(remembered, totp):
     remembered.post(url("verify"), {"code": code_of(totp)})
     key = str(DeviceSession.objects.get().device.device_key)
     remembered.post(url("forget_device", key))
@@ -59,13 +54,13 @@ def test_the_renewed_session_still_belongs_to_its_device(remembered: Browser, to
 
 
 @pytest.mark.parametrize("code", ["", "000000", "x" * 5000, "\x00", "💥"])
-def test_a_wrong_code_proves_nothing(remembered: Browser, code: str) -> None:
+def test_a_wrong_code_proves_nothing(remembered, code):
     response = remembered.post(url("verify"), {"code": code, "next": "/x/"})
     assert response.status_code == HTTPStatus.BAD_REQUEST
     assert 'name="next" value="/x/"' in response.content.decode()
 
 
-def test_a_wrong_code_is_logged_and_slows_down_the_next(remembered: Browser, totp: TOTPDevice) -> None:
+def test_a_wrong_code_is_logged_and_slows_down_the_next(remembered, totp):
     remembered.post(url("verify"), {"code": "000000"})
     assert DeviceEvent.objects.filter(action="sign_in_failed").count() == 1
     response = remembered.post(url("verify"), {"code": code_of(totp)})
@@ -73,14 +68,12 @@ def test_a_wrong_code_is_logged_and_slows_down_the_next(remembered: Browser, tot
     assert response.headers["Retry-After"] == "1"
 
 
-def test_nobody_is_led_to_another_site(remembered: Browser, totp: TOTPDevice) -> None:
+def test_nobody_is_led_to_another_site(remembered, totp):
     response = remembered.post(url("verify"), {"code": code_of(totp), "next": "https://example.org/"})
     assert response.headers["Location"] == "/"
 
 
-def test_without_a_second_factor_the_answer_is_403_and_where_to_set_one_up(
-    browser: Browser, user: Any, settings: Any
-) -> None:
+def test_without_a_second_factor_the_answer_is_403_and_where_to_set_one_up(browser, user, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"MFA_SETUP_URL": "/security/"}
     browser.enter_password()
     for response in (browser.get(url("verify")), browser.post(url("verify"), {"code": "123456"})):
@@ -88,9 +81,7 @@ def test_without_a_second_factor_the_answer_is_403_and_where_to_set_one_up(
         assert 'href="/security/"' in response.content.decode()
 
 
-def test_another_factor_may_be_chosen_and_a_mail_is_sent_by_a_press_only(
-    remembered: Browser, user: Any, settings: Any
-) -> None:
+def test_another_factor_may_be_chosen_and_a_mail_is_sent_by_a_press_only(remembered, user, settings):
     settings.OTP_EMAIL_COOLDOWN_DURATION = 20
     factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
     already = len(mail.outbox)
@@ -105,7 +96,7 @@ def test_another_factor_may_be_chosen_and_a_mail_is_sent_by_a_press_only(
     assert remembered.post(url("verify"), {"code": factor.token}).headers["Location"] == "/"
 
 
-def test_an_email_code_as_the_only_factor_waits_for_a_press(browser: Browser, user: Any) -> None:
+def test_an_email_code_as_the_only_factor_waits_for_a_press(browser, user):
     EmailDevice.objects.create(user=user, name="mail", confirmed=True)
     browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     page = browser.get(url("verify")).content.decode()
@@ -115,13 +106,11 @@ def test_an_email_code_as_the_only_factor_waits_for_a_press(browser: Browser, us
 
 
 @pytest.mark.parametrize("method", ["", "nonsense", "x" * 5000])
-def test_a_factor_that_is_not_the_users_is_refused(remembered: Browser, method: str) -> None:
+def test_a_factor_that_is_not_the_users_is_refused(remembered, method):
     assert remembered.post(url("verify"), {"method": method}).status_code == HTTPStatus.BAD_REQUEST
 
 
-def test_a_backend_that_cannot_be_reached_is_a_503(
-    remembered: Browser, totp: TOTPDevice, user: Any, settings: Any
-) -> None:
+def test_a_backend_that_cannot_be_reached_is_a_503(remembered, totp, user, settings):
     factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.NO_CODES"}
     for data in ({"code": code_of(totp)}, {"method": factor.persistent_id}):
@@ -130,9 +119,7 @@ def test_a_backend_that_cannot_be_reached_is_a_503(
         assert "not possible right now" in response.content.decode()
 
 
-def test_a_factor_that_goes_while_its_code_is_on_the_way_is_asked_for_no_more(
-    remembered: Browser, totp: TOTPDevice, user: Any, settings: Any
-) -> None:
+def test_a_factor_that_goes_while_its_code_is_on_the_way_is_asked_for_no_more(remembered, totp, user, settings):
     mail_factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.LOSES_FACTORS"}
     for data in ({"method": mail_factor.persistent_id}, {"code": code_of(totp)}):
@@ -141,9 +128,7 @@ def test_a_factor_that_goes_while_its_code_is_on_the_way_is_asked_for_no_more(
     assert remembered.get(url("verify")).status_code == HTTPStatus.FORBIDDEN
 
 
-def test_where_codes_are_asked_only_at_sign_in_the_page_says_so(
-    remembered: Browser, totp: TOTPDevice, settings: Any
-) -> None:
+def test_where_codes_are_asked_only_at_sign_in_the_page_says_so(remembered, totp, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"BACKEND": "tests.web.views.backends.ONLY_AT_SIGN_IN"}
     answers = [
         remembered.get(url("verify"), {"next": "/x/"}),
@@ -157,7 +142,7 @@ def test_where_codes_are_asked_only_at_sign_in_the_page_says_so(
         assert 'name="next" value="/x/"' in page
 
 
-def test_the_choice_of_a_factor_is_for_once(remembered: Browser, totp: TOTPDevice, user: Any) -> None:
+def test_the_choice_of_a_factor_is_for_once(remembered, totp, user):
     factor = EmailDevice.objects.create(user=user, name="mail", confirmed=True)
     page = remembered.post(url("verify"), {"method": factor.persistent_id}, follow=True).content.decode()
     assert f'value="{totp.persistent_id}"' in page
@@ -166,13 +151,13 @@ def test_the_choice_of_a_factor_is_for_once(remembered: Browser, totp: TOTPDevic
     assert f'value="{totp.persistent_id}"' not in remembered.get(url("verify")).content.decode()
 
 
-def test_only_whoever_is_signed_in_is_asked(browser: Browser) -> None:
+def test_only_whoever_is_signed_in_is_asked(browser):
     for response in (browser.get(url("verify")), browser.post(url("verify"), {"code": "1"})):
         assert response.headers["Location"].startswith(url("sign_in") + "?next=")
 
 
 @pytest.mark.parametrize("by_middleware", [True, False])
-def test_a_post_from_another_site_is_refused(user: Any, totp: TOTPDevice, settings: Any, by_middleware: bool) -> None:
+def test_a_post_from_another_site_is_refused(user, totp, settings, by_middleware):
     if not by_middleware:
         settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     visitor = Browser(enforce_csrf_checks=True)
@@ -182,6 +167,6 @@ def test_a_post_from_another_site_is_refused(user: Any, totp: TOTPDevice, settin
     assert "CSRF" in response.content.decode()
 
 
-def test_no_page_that_asks_may_be_stored(remembered: Browser) -> None:
+def test_no_page_that_asks_may_be_stored(remembered):
     for response in (remembered.get(url("verify")), remembered.post(url("verify"), {"code": "1"})):
         assert "no-store" in response.headers["Cache-Control"]
