@@ -6,6 +6,7 @@ The contracts are mixins for a test class of pytest (marked ``django_db``) or fo
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -317,7 +318,9 @@ class DeviceOwnerContract(_Contract):
         device, now = self._device(), timezone.now()
         written: list[Device] = []
         assert not list(self.make_owner().expire_due(written.extend, now=now, batch_size=10))
-        due = {"status": DeviceStatus.REMEMBERED, "trust_granted_at": now - DAY, "trust_expires_at": now}
+        # A moment of its own: sweeps claim a device by its key and date, in a cache that may outlive the test.
+        ended = now - timedelta(seconds=secrets.randbelow(10**8))
+        due = {"status": DeviceStatus.REMEMBERED, "trust_granted_at": ended - DAY, "trust_expires_at": ended}
 
         def write(devices: Sequence[Device]) -> None:
             written.extend(devices)
