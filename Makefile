@@ -27,7 +27,7 @@ demo: $(BIN)/.demo  ## serve the demo site with its worker and beat on 127.0.0.1
 	$(BIN)/python manage.py demo --port $(PORT)
 
 test: $(BIN)/.dev  ## run the tests; what needs a browser or a server is skipped where there is none
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: $(BIN)/.dev  ## ruff and the import rule
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from trusted_devices.types import ClientInfo, MfaVerification
 
-pytest_plugins = ["tests.service_matrix", "tests.shared_database"]
+pytest_plugins = ["tests.service_matrix", "tests.shared_database", "tests.shared_pool"]
 
 hypothesis.settings.register_profile("tests", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("tests")

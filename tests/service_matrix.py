@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from xdist.scheduler import LoadScopeScheduling
 
 STRICT = os.environ.get("STRICT_SERVICES") == "1"
 DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
@@ -52,8 +53,11 @@ ONLY_ON_SQLITE = (
 """Files and folders of tests."""
 TESTS = Path(__file__).parent
 
-COSTLY = ("chromium_path", "pool_process", "demo_folder", "packages")
-"""What starts a program or installs one, once for a run: the tests that share it are left to one worker."""
+SHARED = {
+    "pool": ("cognito/", "faults/", "races/test_pool_users.py"),
+    "programs": ("e2e/", "demo_site/", "clients/", "bare_project/"),
+}
+"""Folders and files whose tests share a pool, a demo, a browser or what they install. Each is left to one worker."""
 
 NEEDED = {
     "redis": (redis_answers, "needs a Redis server"),
@@ -62,7 +66,19 @@ NEEDED = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)
+class BySharedPrograms(LoadScopeScheduling):
+    """Leaves the tests of a file to one worker, and those of all files that share programs."""
+
+    def _split_scope(self, nodeid):
+        file = nodeid.split("::", 1)[0]
+        name = file.removeprefix("tests/")
+        return next((program for program, users in SHARED.items() if name.startswith(users)), file)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return BySharedPrograms(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
     here, elsewhere = [], []
     for item in items:
@@ -77,9 +93,6 @@ def pytest_collection_modifyitems(config, items):
         for name, (present, reason) in NEEDED.items():
             if item.get_closest_marker(name) and not present():
                 item.add_marker(pytest.mark.skip(reason=reason))
-        for name in COSTLY:
-            if name in item.fixturenames:
-                item.add_marker(pytest.mark.xdist_group(name))
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = here

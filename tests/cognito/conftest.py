@@ -1,19 +1,13 @@
-"""A user pool in a process of its own, reached over HTTP by real boto3."""
+"""People and browsers of a pool that real boto3 reaches over HTTP, and of one without a server."""
 
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
-import socket
-import subprocess
-import sys
 import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -24,6 +18,7 @@ from django.utils import timezone
 
 from tests.cognito.stubs import DEVICE_KEY, SUB, StubbedPool, stubbed_settings
 from tests.services.owner import open_transactions
+from tests.shared_pool import Process
 from trusted_devices.cognito import budget, client, tokens
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.types import Binding
@@ -31,30 +26,7 @@ from trusted_devices.types import Binding
 # Not skipped: a strict run takes a skip for a failure.
 collect_ignore = [] if os.environ.get("COGNITO_TEST_USER_POOL_ID") else ["test_real_pool.py"]
 
-ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
-
-
-@dataclass
-class Process:
-    """The pool's process, and its back door."""
-
-    port: int
-    common_pool: dict[str, str] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def endpoint(self):
-        return f"{self.url}/cognito-idp"
-
-    def act(self, name, **params):
-        request = Request(f"{self.url}/back-door/{name}", json.dumps(params).encode(), method="POST")
-        with urlopen(request, timeout=20) as response:
-            return json.load(response)
 
 
 @dataclass
@@ -90,35 +62,6 @@ def outside_of_transactions(monkeypatch):
         return once(self, operation, params)
 
     monkeypatch.setattr(client.PoolClient, "_once", outside)
-
-
-@pytest.fixture(scope="session")
-def pool_process(tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("pool")
-    client._session.cache_clear()
-    environ = os.environ | {"POOL_PORT": str(port), "POOL_DATABASE": str(folder / "db.sqlite3")}
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "tests.cognito.pool"],
-            cwd=ROOT,
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        try:
-            assert server.stdout.readline() == "ready\n", (folder / "log").read_text()
-            process = Process(port)
-            process.common_pool = process.act("new_pool")
-            yield process
-        finally:
-            server.stdin.close()
-            server.wait(20)
-            server.stdout.close()
 
 
 @pytest.fixture

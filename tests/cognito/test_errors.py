@@ -13,7 +13,7 @@ from django.core.checks import Warning as CheckWarning
 from django.urls import reverse
 from django.utils import timezone
 
-from tests.cognito.conftest import ROOT, Browser, at, trusts_the_device
+from tests.cognito.conftest import Browser, at, trusts_the_device
 from tests.cognito.stubs import (
     CLIENT,
     DEVICE_KEY,
@@ -25,6 +25,7 @@ from tests.cognito.stubs import (
     service,
     stubbed_settings,
 )
+from tests.shared_database import ROOT
 from trusted_devices.cognito import budget, checks, client, errors, session
 from trusted_devices.exceptions import (
     ActionRequired,

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 
-from tests.cognito.conftest import ROOT, new_person
+from tests.cognito.conftest import new_person
+from tests.shared_database import ROOT
 
 SUITE = "tests/cognito/test_real_pool.py"
 

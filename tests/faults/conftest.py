@@ -9,7 +9,6 @@ from tests.cognito.conftest import (
     Browser,
     new_person,
     outside_of_transactions,
-    pool_process,
     process,
     site_settings,
 )
@@ -19,7 +18,7 @@ from trusted_devices.models import Device
 from trusted_devices.owners import remote
 from trusted_devices.services import comparison
 
-__all__ = ["outside_of_transactions", "pool_process", "process"]
+__all__ = ["outside_of_transactions", "process"]
 
 EVERY = [fault for fault in FAULTS if fault != "slow"]
 """All faults, for one step of each module: what the caller makes of them does not depend on the step."""

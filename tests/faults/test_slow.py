@@ -19,7 +19,7 @@ from tests.cognito.conftest import Browser, Person, at
 from tests.faults.conftest import agree, compare
 from trusted_devices.cognito import tokens
 from trusted_devices.models import CognitoUser, Device, DeviceEvent
-from trusted_devices.services import activity, bulk, bulk_jobs, devices, expiry
+from trusted_devices.services import bulk, bulk_jobs, devices, expiry
 from trusted_devices.services.bulk import BulkKind
 from trusted_devices.types import By
 
@@ -90,7 +90,7 @@ class Scene:
     def in_background(self, kind):
         act = bulk.begin(kind, bulk.survey(Device.objects.all()))
         operator = get_user_model().objects.get(username="olga")
-        job_id = bulk_jobs.hand_over(act, Device.objects.all(), by=By(actor=operator, client=activity.NOBODY))
+        job_id = bulk_jobs.hand_over(act, Device.objects.all(), by=By(actor=operator))
         assert job_id is not None
         return bulk_jobs.advance(job_id)
 

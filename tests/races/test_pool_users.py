@@ -6,13 +6,13 @@ from threading import Barrier
 import pytest
 from django.contrib.auth import get_user_model
 
-from tests.cognito.conftest import Browser, at, new_person, pool_process, process
+from tests.cognito.conftest import Browser, at, new_person, process
 from tests.cognito.stubs import stubbed_settings
 from tests.shared_database import PATIENCE, at_once
 from trusted_devices.cognito import identities
 from trusted_devices.models import CognitoUser
 
-__all__ = ["pool_process", "process"]
+__all__ = ["process"]
 
 ROUNDS = 20
 
