@@ -83,7 +83,7 @@ def served(live_server, monkeypatch):
     Each has a thread, which closes its database connection when it ends. Ending after the run is too late for that.
     """
     server = live_server.thread.httpd
-    accept, accepted = server.get_request, []
+    accept, accepted, before = server.get_request, [], threading.enumerate()
 
     def get_request():
         accepted.append(accept())
@@ -95,7 +95,7 @@ def served(live_server, monkeypatch):
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
     for thread in threading.enumerate():
-        if "process_request_thread" in thread.name:
+        if "process_request_thread" in thread.name and thread not in before:
             thread.join(PATIENCE)
 
 
