@@ -15,6 +15,9 @@ from demo_site import accounts
 
 pytestmark = pytest.mark.django_db
 
+PATIENCE = 30
+"""Seconds for what takes a moment on a machine that has other work."""
+
 
 def test_the_start_page_says_who_can_sign_in_and_how(visitor):
     accounts.seed()
@@ -119,8 +122,8 @@ def test_the_site_can_be_served_asynchronously(demo):
         }
         visit = ApplicationCommunicator(application, scope)
         await visit.send_input({"type": "http.request"})
-        message = await visit.receive_output()
-        await visit.wait()
+        message = await visit.receive_output(timeout=PATIENCE)
+        await visit.wait(timeout=PATIENCE)
         return message
 
     assert async_to_sync(first_message)()["status"] == 200
