@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 # Compiled tests are kept: compiling them anew takes every process of a run as long as a tenth of the tests.
 export PYTHONDONTWRITEBYTECODE =
+MUTANTS_ARGS ?=
 
-.PHONY: help demo test lint types check bench shots messages clean
+.PHONY: help demo test lint types check mutants bench shots messages clean
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -38,6 +39,9 @@ types: $(BIN)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
 check: lint types test  ## lint, types, tests
+
+mutants: $(BIN)/.dev  ## break guards on purpose and list what no test notices
+	$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
 bench: $(BIN)/.dev  ## the figures that the docs quote
 	$(BIN)/python -m benchmarks

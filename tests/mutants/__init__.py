@@ -1,0 +1,1 @@
+"""Guards broken on purpose, to see which the tests notice."""
