@@ -630,6 +630,12 @@ class TestGranting:
         assert Device.objects.count() == 1
         assert actions() == [("confirmed", ""), ("remembered", "user_trusted")]
 
+    def test_a_question_about_a_known_device_is_answered_once(self, granted, grant, sixty_days):
+        again = grant(granted.credential, grant_id="two", now=NOW + DAY)
+        with pytest.raises(AlreadyAnswered):
+            grant(again.credential, grant_id="two", now=NOW + 2 * DAY)
+        assert Device.objects.get().trust_expires_at == NOW + DAY + sixty_days
+
     def test_an_integrity_error_of_another_kind_is_not_taken_for_a_second_answer(self, granted, grant, monkeypatch):
         monkeypatch.setattr(devices, "new_device_key", lambda: granted.device.device_key)
         with pytest.raises(IntegrityError):
