@@ -21,6 +21,7 @@ from trusted_devices.types import By, EventAction, VerifiedBy
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 1000
+JUST_NOW = timedelta(minutes=1)
 _KEPT = Record("device session v1", keys=conf.secret_keys)
 
 
@@ -45,8 +46,7 @@ def attach(*, device: Device, session_key: str, replaces: str = "", now: datetim
     with transaction.atomic():
         if replaces:
             DeviceSession.objects.filter(session_digest=replaces).delete()
-        stored = Device.objects.select_for_update().filter(pk=device.pk).first()
-        stands = stored is not None and (stored.is_remembered or not device.is_remembered)
+        stands = _stands(device)
         if stands:
             _store(device, session_key, now)
         else:
@@ -62,11 +62,14 @@ def started(
     A session from a device that was forgotten or lost its trust since the check is ended at once.
     """
     with transaction.atomic(savepoint=False):
-        if device is not None and not transitions.used(device, by=by):
+        if device is not None and not _stands(device):
             device = None
             _end(session_key)
-        elif device is not None and can_end():
-            _store(device, session_key, by.at)
+        elif device is not None:
+            if not _noted(device, by):
+                transitions.used(device, by=by)
+            if can_end():
+                _store(device, session_key, by.at)
         activity.record(EventAction.SIGNED_IN, user=user, device=device, reason=verified_by, by=by)
 
 
@@ -111,6 +114,20 @@ def prune(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
         ended = [session.pk for session in batch if not _exists(session)]
         DeviceSession.objects.filter(pk__in=ended).delete()
         yield len(ended)
+
+
+def _stands(device: Device) -> bool:
+    """Lock the row of a device; return whether it was neither forgotten nor lost its trust meanwhile.
+
+    By its key alone: MariaDB could take the index on the status first, and meet what forgetting holds.
+    """
+    stored = Device.objects.select_for_update().filter(pk=device.pk).first()
+    return stored is not None and (stored.is_remembered or not device.is_remembered)
+
+
+def _noted(device: Device, by: By) -> bool:
+    """Return whether the check or the grant of this very sign-in has noted that the device was used."""
+    return device.last_authenticated_at is not None and by.at - device.last_authenticated_at < JUST_NOW
 
 
 def _store(device: Device, session_key: str, now: datetime) -> None:

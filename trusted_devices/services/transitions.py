@@ -220,19 +220,9 @@ def erased(user: AbstractBaseUser) -> None:
     Device.objects.of(user).delete()
 
 
-def used(device: Device, *, by: By) -> bool:
-    """Note that a device signed in; return ``False`` if it was forgotten or lost its trust meanwhile.
-
-    Its row is locked by that until the transaction ends.
-    """
-    stored = Device.objects.filter(pk=device.pk)
-    if device.is_remembered:
-        stored = stored.remembered()
-    changes = _use(by, device)
-    if not stored.update(**changes):
-        return False
-    _set([device], changes)
-    return True
+def used(device: Device, *, by: By) -> None:
+    """Note that a device signed in."""
+    _write([device], _use(by, device))
 
 
 def used_elsewhere(device: Device, *, at: datetime, ip_address: str | None) -> None:
