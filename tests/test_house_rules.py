@@ -8,9 +8,9 @@ LONGEST_NAME = 75
 
 
 def functions():
-    """Every function of the tests, but those of the projects that tests run, with where it stands."""
+    """Every function of the tests, but those of the projects and of the program that are no tests, and its place."""
     for path in TESTS.rglob("*.py"):
-        if "project" not in path.relative_to(TESTS).parts and path.name != "mutants.py":
+        if not {"project", "mutants"} & set(path.relative_to(TESTS).parts):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     yield f"{path.relative_to(TESTS)}:{node.lineno}", node

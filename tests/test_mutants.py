@@ -151,7 +151,7 @@ def test_tests_are_asked_one_case_each_first_and_the_quickest_first():
     assert measured.tests_of(mutant) == ["a[2]", "b", "a[1]"]
 
 
-def test_what_only_runs_while_modules_are_loaded_concerns_whoever_uses_the_module():
+def test_what_runs_while_modules_are_loaded_concerns_all_users_of_the_module():
     [mutant] = mutants_of("def f(a):\n    return a or 1\n", "f.py")
     measured = Measured({"a": 0.1, "b": 0.2}, lines={"f.py": {2: [""], 9: ["b"]}, "g.py": {2: ["a"]}})
     assert measured.tests_of(mutant) == ["b"]
