@@ -673,6 +673,11 @@ class TestSignedIn:
         sign_in(granted.device)
         assert Device.objects.get().last_authenticated_at == NOW + DAY
 
+    def test_a_session_in_signed_cookies_is_not_noted(self, sign_in, granted, settings):
+        settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+        sign_in(granted.device, key="signed")
+        assert not DeviceSession.objects.exists()
+
     def test_a_session_from_a_device_just_forgotten_is_ended(self, sign_in, granted):
         device = Device.objects.get()
         devices.forget([granted.device], by=By())
