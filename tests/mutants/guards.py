@@ -34,6 +34,7 @@ AREAS: dict[str, tuple[str, ...]] = {
         "verification.py",
         "web/*",
         "backends/*",
+        "backends.py",
         "cognito/*",
         "owners/*",
         "signin/*",
