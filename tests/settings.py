@@ -31,7 +31,11 @@ DATABASES_BY_NAME = {
         "TEST": {"NAME": "test_trusted_devices" + SUFFIX, "CHARSET": "utf8mb4"},
     },
 }
-DATABASES = {"default": DATABASES_BY_NAME[os.environ.get("TEST_DATABASE", "sqlite")]}
+DATABASES = {
+    "default": DATABASES_BY_NAME[os.environ.get("TEST_DATABASE", "sqlite")],
+    # For sites that keep their tables in another one. It is made only where a test asks for it.
+    "elsewhere": {**DATABASES_BY_NAME["sqlite"]},
+}
 if name := os.environ.get("TEST_DATABASE_NAME"):
     # A process that a test started works on that test's own database.
     DATABASES["default"]["NAME"] = name

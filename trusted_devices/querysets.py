@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import connections, models, router
+from django.db import models
 from django.db.models import F
 
+from trusted_devices import database
 from trusted_devices.types import DeviceStatus
 
 Row = TypeVar("Row", bound=models.Model)
@@ -25,7 +26,7 @@ class ClaimableQuerySet(models.QuerySet[Row]):
 
         With ``wait``, and where the database has no ``SKIP LOCKED``, those are waited for.
         """
-        features = connections[router.db_for_write(self.model)].features
+        features = database.connection().features
         if features.has_select_for_update:
             return self.select_for_update(skip_locked=features.has_select_for_update_skip_locked and not wait)
         # SQLite has one lock for all writers: a write, even of no row, takes it before the rows are read.

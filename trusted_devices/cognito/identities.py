@@ -10,9 +10,10 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import FieldDoesNotExist
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.module_loading import import_string
 
+from trusted_devices import database
 from trusted_devices.cognito.conf import get_options
 from trusted_devices.exceptions import InvalidCredentials
 from trusted_devices.models import CognitoUser
@@ -102,7 +103,7 @@ def sub_of(user_id: Any) -> str | None:
 
 def _meet(mapper: UserMapper, sub: str, claims: Mapping[str, Any]) -> CognitoUser:
     try:
-        with transaction.atomic():
+        with database.atomic():
             user = mapper.create(claims)
             return CognitoUser.objects.create(user=user, sub=sub)
     except IntegrityError:
@@ -118,7 +119,7 @@ def _hand_over(username: str, known: CognitoUser) -> None:
     """Let a name that was another user's once lead to ``known``."""
     for last in (False, True):
         try:
-            with transaction.atomic():
+            with database.atomic():
                 holder = CognitoUser.objects.filter(username=username)
                 # Locked in one order, so that two who swap their names do not wait for each other for ever.
                 both = [known.pk, *holder.values_list("pk", flat=True)]

@@ -10,9 +10,10 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import F
 
+from trusted_devices import database
 from trusted_devices.cognito_idp import errors
 from trusted_devices.cognito_idp.models import FailedAttempts, UserPool
 from trusted_devices.conf import secret_keys
@@ -47,7 +48,7 @@ def failed(subject: str, *, now: datetime) -> None:
     if FailedAttempts.objects.filter(digest=digest).update(failures=1, last_failed_at=now):
         return
     try:
-        with transaction.atomic():
+        with database.atomic():
             FailedAttempts.objects.create(digest=digest, failures=1, last_failed_at=now)
     except IntegrityError:
         recent.update(failures=F("failures") + 1, last_failed_at=now)

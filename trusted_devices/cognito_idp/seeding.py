@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
 from django.utils import timezone
 
+from trusted_devices import database
 from trusted_devices.cognito_idp import accounts, conf, signing, sigv4
 from trusted_devices.cognito_idp.models import AUTH_FLOWS, AccessKey, MfaConfiguration, UserPool, UserPoolClient
 from trusted_devices.crypto.sealing import Record, Unsealable
@@ -18,13 +18,17 @@ from trusted_devices.types import TrackingMode
 NAME = "Demo"
 
 
-@transaction.atomic
 def seed(passwords: Mapping[str, str]) -> dict[str, str]:
     """Make sure that the demo's pool, clients and access key exist; return what a client needs to know of them.
 
     ``passwords`` maps user names to passwords that are right: those users get SRP verifiers. Running it again changes
     nothing. The secrets in the answer are for everybody to see, so nothing but a demonstration may use this.
     """
+    with database.atomic():
+        return _seed(passwords)
+
+
+def _seed(passwords: Mapping[str, str]) -> dict[str, str]:
     pool, _created = UserPool.objects.get_or_create(
         name=NAME,
         defaults={

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from trusted_devices import database
 from trusted_devices.cognito_idp.models import SigningKey, TokenUse, UserPool
 from trusted_devices.cognito_idp.sealed import record
 
@@ -46,7 +46,7 @@ def rotate(pool: UserPool, *, now: datetime) -> None:
     """Make new keys for ``pool``. They sign after ``LEAD``; the ones before them are published for a while after."""
     ensure_keys(pool, now=now)
     signs_from = now + LEAD
-    with transaction.atomic():
+    with database.atomic():
         pool.signing_keys.filter(published_until=None).update(published_until=signs_from + LONGEST_TOKEN)
         for use in TokenUse:
             _create(pool, use, signs_from=signs_from)
@@ -54,7 +54,7 @@ def rotate(pool: UserPool, *, now: datetime) -> None:
 
 def retire_now(pool: UserPool, *, now: datetime) -> None:
     """Replace keys that may have leaked: what they signed is good no longer, and the new ones sign at once."""
-    with transaction.atomic():
+    with database.atomic():
         pool.signing_keys.all().delete()
         ensure_keys(pool, now=now)
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import django_otp
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django_otp.models import Device as OTPDevice
 from django_otp.models import SideChannelDevice
 
+from trusted_devices import database
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.mfa.codes import normalise
@@ -43,7 +43,7 @@ class OTPProvider(BaseMfaProvider):
         token = normalise(code)
         if method.recovery:
             token = token.lower()
-        with transaction.atomic():
+        with database.atomic():
             device = self._device(user, method, for_verify=True)
             allowed, why_not = device.verify_is_allowed()
             if not allowed:

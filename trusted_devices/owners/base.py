@@ -17,8 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import transaction
-
+from trusted_devices import database
 from trusted_devices.models import Device
 from trusted_devices.types import NewDevice, OwnedDevice
 
@@ -65,7 +64,7 @@ class DeviceOwner:
 
         Raises ``AlreadyAnswered`` if the key has been registered, ``BackendUnavailable``.
         """
-        with transaction.atomic():
+        with database.atomic():
             yield
 
     @contextmanager
@@ -74,7 +73,7 @@ class DeviceOwner:
 
         Raises ``BackendUnavailable`` after the block if not all could be changed.
         """
-        with transaction.atomic():
+        with database.atomic():
             yield devices
 
     def notify_later(self, devices: Sequence[Device], change: Change) -> None:
@@ -89,7 +88,7 @@ class DeviceOwner:
 
         Its row stays locked during the block, where no owner has to be notified meanwhile.
         """
-        with transaction.atomic():
+        with database.atomic():
             yield Device.objects.select_for_update().filter(pk=device.pk).first()
 
     def expire_due(self, write: Write, *, now: datetime, batch_size: int) -> Iterator[int]:
@@ -103,7 +102,7 @@ class DeviceOwner:
         """
         since = Device.objects.due(now).values_list("trust_expires_at", flat=True).first()
         while since is not None:
-            with transaction.atomic():
+            with database.atomic():
                 claimed = list(Device.objects.due(now, since=since).claim()[:batch_size])
                 if claimed:
                     write(claimed)

@@ -16,8 +16,9 @@ from functools import partial
 from typing import Any
 
 from django.core.cache import cache
-from django.db import Error, IntegrityError, transaction
+from django.db import Error, IntegrityError
 
+from trusted_devices import database
 from trusted_devices.exceptions import BackendUnavailable, TrustedDevicesError
 from trusted_devices.keyset import Order
 from trusted_devices.models import Device
@@ -78,7 +79,7 @@ class RemoteOwner(DeviceOwner):
         try:
             if remembered:
                 self.update_device_status(device, DeviceStatus.REMEMBERED)
-            with transaction.atomic():
+            with database.atomic():
                 yield
         except Exception as error:
             if not (isinstance(error, IntegrityError) and _is_stored(device)):  # by the request that was first
@@ -93,7 +94,7 @@ class RemoteOwner(DeviceOwner):
         if failure is not None and change is Change.REMEMBERED:
             raise failure
         try:
-            with transaction.atomic():
+            with database.atomic():
                 yield notified
         except (TrustedDevicesError, Error):
             if change is Change.REMEMBERED:
@@ -104,7 +105,7 @@ class RemoteOwner(DeviceOwner):
             raise failure
 
     def notify_later(self, devices: Sequence[Device], change: Change) -> None:
-        transaction.on_commit(partial(self._notify, devices, change))
+        database.on_commit(partial(self._notify, devices, change))
 
     @contextmanager
     def holding(self, device: Device) -> Iterator[Device | None]:
@@ -147,7 +148,7 @@ class RemoteOwner(DeviceOwner):
 
     def publish_later(self, user_ids: Iterable[Any]) -> None:
         for user_id in user_ids:
-            transaction.on_commit(partial(self.publish, user_id))
+            database.on_commit(partial(self.publish, user_id))
 
     def correct(self, device: Device) -> None:
         self._update_in_background(device, DeviceStatus.NOT_REMEMBERED)
@@ -183,7 +184,7 @@ class RemoteOwner(DeviceOwner):
 
     def _expire(self, device: Device, write: Write, now: datetime) -> bool:
         self._update_in_background(device, DeviceStatus.NOT_REMEMBERED)
-        with transaction.atomic():
+        with database.atomic():
             still_due = list(Device.objects.filter(pk=device.pk).due(now).claim(wait=True))
             if still_due:
                 write(still_due)

@@ -10,10 +10,9 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
 from django.dispatch import Signal
 
-from trusted_devices import conf
+from trusted_devices import conf, database
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import By, EventAction
 from trusted_devices.words import browsers
@@ -86,7 +85,7 @@ def stored_ip(address: str | None) -> str | None:
 
 def announce(signal: Signal, **arguments: Any) -> None:
     """Send ``signal`` once the running transaction has committed; Django logs a receiver that fails."""
-    transaction.on_commit(partial(signal.send_robust, sender=Device, **arguments))
+    database.on_commit(partial(signal.send_robust, sender=Device, **arguments))
 
 
 def kept_since(now: datetime) -> datetime:
@@ -107,7 +106,7 @@ def prune(*, before: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
     """
     since = DeviceEvent.objects.older_than(before).values_list("created_at", flat=True).first()
     while since is not None:
-        with transaction.atomic():
+        with database.atomic():
             old = DeviceEvent.objects.older_than(before, since=since).claim(wait=True)
             claimed = list(old.values_list("pk", "created_at")[:batch_size])
             DeviceEvent.objects.filter(pk__in=[pk for pk, _ in claimed]).delete()

@@ -15,10 +15,10 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 
-from trusted_devices import conf
+from trusted_devices import conf, database
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.owners import get_owner
@@ -147,7 +147,7 @@ def _mend(
 
 def _adopt(user: AbstractBaseUser, there: OwnedDevice, by: By) -> None:
     try:
-        with transaction.atomic():
+        with database.atomic():
             transitions.adopted(user, there, name=_name(there), by=by)
     except IntegrityError:
         # Confirmed at this moment; or on this site it is still another user's.

@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
 
-from trusted_devices import conf
+from trusted_devices import conf, database
 from trusted_devices.exceptions import DeviceNotFound, InvalidExpiry
 from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
@@ -64,7 +63,7 @@ def undo_rename(*, device: Device, previous: str, by: By) -> Device:
 
 
 def _name(device: Device, name: str, by: By) -> Device:
-    with transaction.atomic():
+    with database.atomic():
         if not transitions.renamed(device, name=name, by=by):
             raise DeviceNotFound
     return device
@@ -99,7 +98,7 @@ def stop_at_all_costs(
 
     That trust ends here is enough to have MFA asked. ``services.comparison`` notifies an owner who was away.
     """
-    with transaction.atomic():
+    with database.atomic():
         stopped = transitions.not_remembered(devices, reason=reason, by=by)
         if end_sessions:
             sessions.end(devices)
@@ -135,7 +134,7 @@ def shorten_trust(devices: Sequence[Device], *, until: datetime, by: By) -> int:
     """
     if until <= by.at:
         raise InvalidExpiry
-    with transaction.atomic():
+    with database.atomic():
         shortened = transitions.shortened(devices, until=until, by=by)
         get_owner().publish_later({device.user_id for device in shortened})
     return len(shortened)
@@ -146,7 +145,7 @@ def mark_compromised(device: Device, *, by: By) -> None:
 
     Its owner is notified once that is committed; failing that, ``services.comparison`` notifies it later.
     """
-    with transaction.atomic():
+    with database.atomic():
         if transitions.compromised(device, by=by):
             sessions.end([device])
             get_owner().notify_later([device], Change.NOT_REMEMBERED)
@@ -192,6 +191,6 @@ def erase(*, user: AbstractBaseUser) -> None:
 
     Devices go before anything else of the account, so that nothing that goes with it has any trust left to end.
     """
-    with transaction.atomic():
+    with database.atomic():
         activity.erase(user)
         transitions.erased(user)

@@ -12,8 +12,8 @@ import dataclasses
 from datetime import timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
 
+from trusted_devices import database
 from trusted_devices.exceptions import DeviceNotFound, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
@@ -120,7 +120,7 @@ def renew(device: Device, *, verification: MfaVerification | None, policy: Trust
     user = device.user
     tracking = policy.tracking(user)
     renewed = verification is not None and _renews(device, tracking)
-    with get_owner().changing([device], Change.REMEMBERED) if renewed else transaction.atomic():
+    with get_owner().changing([device], Change.REMEMBERED) if renewed else database.atomic():
         stored = _locked(device)
         transitions.used(stored, by=by)
         if not renewed or not _renews(stored, tracking):

@@ -10,9 +10,8 @@ from importlib import import_module
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import connections, router, transaction
 
-from trusted_devices import conf
+from trusted_devices import conf, database
 from trusted_devices.crypto.sealing import Record, Unsealable
 from trusted_devices.models import Device, DeviceSession
 from trusted_devices.services import activity, transitions
@@ -43,7 +42,7 @@ def attach(*, device: Device, session_key: str, replaces: str = "", now: datetim
     """
     if not can_end():
         return True
-    with transaction.atomic():
+    with database.atomic():
         if replaces:
             DeviceSession.objects.filter(session_digest=replaces).delete()
         stands = _stands(device)
@@ -61,7 +60,7 @@ def started(
 
     A session from a device that was forgotten or lost its trust since the check is ended at once.
     """
-    with transaction.atomic(savepoint=False):
+    with database.atomic(savepoint=False):
         if device is not None and not _stands(device):
             device = None
             _end(session_key)
@@ -138,7 +137,7 @@ def _store(device: Device, session_key: str, now: datetime) -> None:
         sealed_session_key=_KEPT.seal({"key": session_key}),
         created_at=now,
     )
-    targets = connections[router.db_for_write(DeviceSession)].features.supports_update_conflicts_with_target
+    targets = database.connection().features.supports_update_conflicts_with_target
     DeviceSession.objects.bulk_create(
         [session],
         update_conflicts=True,

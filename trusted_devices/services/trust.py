@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import Error, transaction
+from django.db import Error
 
-from trusted_devices import signals
+from trusted_devices import database, signals
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, evaluate_device, evaluate_trust
@@ -104,7 +104,7 @@ def check_device(
 
 def refused(*, user: AbstractBaseUser, device: Device | None, reason: TrustReason, by: By) -> None:
     """Log that a sign-in brought a device along that may not skip MFA. A copied secret ends the trust in the device."""
-    with transaction.atomic():
+    with database.atomic():
         activity.record(EventAction.TRUST_REFUSED, user=user, device=device, reason=reason, by=by)
         if reason is TrustReason.SUPERSEDED_SECRET and device is not None:
             devices.mark_compromised(device, by=by)
@@ -180,7 +180,7 @@ class _Question:
 
 def _savepoint() -> AbstractContextManager[Any]:
     """Keep a database error from spoiling the transaction around us, where there is one."""
-    return transaction.atomic() if transaction.get_connection().in_atomic_block else nullcontext()
+    return database.atomic() if database.connection().in_atomic_block else nullcontext()
 
 
 def _check(question: _Question) -> TrustCheck:

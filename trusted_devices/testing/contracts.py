@@ -18,10 +18,11 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.checks import CheckMessage
-from django.db import connection, models
+from django.db import models
 from django.test import RequestFactory
 from django.utils import timezone
 
+from trusted_devices import database
 from trusted_devices.exceptions import CodeMismatch, InvalidCredentials, SignInExpired, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.models import Device
@@ -286,6 +287,7 @@ class DeviceOwnerContract(_Contract):
 
     def test_every_change_is_written_in_a_transaction(self) -> None:
         device = self._device()
+        connection = database.connection()
         depth = len(connection.atomic_blocks)
         for change in Change:
             with self.make_owner().changing([device], change) as notified:

@@ -10,9 +10,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+from trusted_devices import database
 from trusted_devices.cognito_idp import accounts, errors, tokens
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.signin import challenge_session, due
@@ -48,7 +48,7 @@ def answer(request: SignInRequest) -> dict[str, Any]:
     password = request.require("NEW_PASSWORD")
     session, pool_user = challenge_session.load(request)
     changed = _assign(pool_user, password, request.answers)
-    with transaction.atomic():
+    with database.atomic():
         challenge_session.use_up(session, request.session_text, now=request.now)
         # Another sign-in, the site's own pages or staff may have been faster.
         stored = type(pool_user.user)._base_manager.select_for_update().filter(pk=pool_user.user.pk).first()

@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
+from trusted_devices import database
 from trusted_devices.cognito_idp.models import SpentToken
 
 
 def spend(text: str, *, expires: float, now: datetime) -> bool:
     """Use up a session or secret block; return whether this was the first to do so."""
     try:
-        with transaction.atomic():
+        with database.atomic():
             SpentToken.objects.create(digest=_digest(text), expires_at=max(datetime.fromtimestamp(expires, UTC), now))
     except IntegrityError:
         return False
