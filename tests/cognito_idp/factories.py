@@ -49,7 +49,10 @@ def make_client(pool, *, secret="", **fields):
 def make_access_key(*pools, operations=("*",), **fields):
     """An access key for everything, or for some pools."""
     key = AccessKey.objects.create(
-        name="test", sealed_secret=sigv4.new_secret(KEY_SECRET), operations=list(operations), **fields
+        name="test",
+        sealed_secret=sigv4.new_secret(KEY_SECRET),
+        operations=list(operations),
+        **{"all_pools": not pools, **fields},
     )
     key.pools.set(pools)
     return key

@@ -140,6 +140,18 @@ def test_an_access_keys_secret_is_shown_once_and_signs(desk, pool, wire):
     assert (key.name, key.sealed_secret) == ("renamed", sealed)
 
 
+def test_an_access_key_is_for_some_pools_or_expressly_for_all(desk, pool, wire):
+    made = {"name": "backend", "operations": "*", "is_active": "on"}
+    for wrong in ({}, {"all_pools": "on", "pools": [pool.pk]}):
+        response = desk.post(url("accesskey", "add"), {**made, **wrong})
+        assert list(response.context["adminform"].form.errors) == ["pools"], wrong
+    secret = secret_on(desk.post(url("accesskey", "add"), {**made, "all_pools": "on"}).content.decode())
+    key = AccessKey.objects.get()
+    assert Admin(wire, key, secret).call("CreateUserPool", PoolName="mine")
+    retired = {"name": "backend", "operations": "*"}
+    assert desk.post(url("accesskey", "change", key.pk), retired).status_code == 302
+
+
 def test_an_access_key_for_an_operation_that_does_not_exist_is_refused(desk):
     response = desk.post(url("accesskey", "add"), {"name": "x", "operations": "AdminFly", "is_active": "on"})
     assert "AdminFly" in str(response.context["adminform"].form.errors["operations"])

@@ -10,7 +10,9 @@ import time_machine
 from tests.cognito_idp.factories import KEY_SECRET, make_access_key, make_pool
 from tests.cognito_idp.signed import Admin, signed_headers
 from tests.cognito_idp.wire import Refused, decoded
+from trusted_devices.cognito_idp import housekeeping
 from trusted_devices.cognito_idp.models import AccessKey, UserPool
+from trusted_devices.types import By
 
 
 def error(response):
@@ -146,3 +148,30 @@ def test_a_key_is_limited_to_operations_and_pools(wire, pool):
         reader.call("AdminListDevices", UserPoolId=pool.pool_id, Username="nobody")
     nothing = Admin(wire, make_access_key(operations=()))
     assert error(nothing.raw("DescribeUserPool", {"UserPoolId": pool.pool_id})) == denied
+
+
+@pytest.mark.parametrize("by", ["staff", "cascade"])
+def test_a_key_whose_last_pool_is_deleted_is_good_for_none(wire, pool, by):
+    other, key = make_pool(), make_access_key(pool)
+    if by == "staff":
+        housekeeping.delete_pool(pool, by=By())
+    else:
+        UserPool.objects.filter(pk=pool.pk).delete()
+    admin = Admin(wire, key)
+    for operation, params in (
+        ("DescribeUserPool", {"UserPoolId": other.pool_id}),
+        ("DescribeUserPool", {"UserPoolId": pool.pool_id}),
+        ("CreateUserPool", {"PoolName": "mine"}),
+        ("AdminGetUser", {"UserPoolId": other.pool_id, "Username": "maria"}),
+    ):
+        assert error(admin.raw(operation, params)) == "AccessDeniedException"
+    assert admin.call("ListUserPools", MaxResults=60)["UserPools"] == []
+
+
+def test_a_key_for_all_pools_says_so_itself(wire, pool):
+    key = make_access_key(pool, all_pools=True)
+    admin = Admin(wire, key)
+    made = admin.call("CreateUserPool", PoolName="mine")["UserPool"]["Id"]
+    assert {each["Id"] for each in admin.call("ListUserPools", MaxResults=60)["UserPools"]} == {pool.pool_id, made}
+    with pytest.raises(Refused, match="ResourceNotFoundException"):
+        admin.call("DescribeUserPool", UserPoolId="us-east-1_Nobody")

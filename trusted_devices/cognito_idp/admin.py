@@ -162,13 +162,13 @@ class AccessKeyAdmin(Listed, _KeyAdmin):
     """Access keys."""
 
     form = AccessKeyForm
-    list_display = ("access_key_id", "name", "is_active", "created_by", "created_at")
+    list_display = ("access_key_id", "name", "all_pools", "is_active", "created_by", "created_at")
     list_select_related = ("created_by",)
-    list_filter = ("is_active",)
+    list_filter = ("is_active", "all_pools")
     search_fields = ("access_key_id", "name")
     filter_horizontal = ("pools",)
     readonly_fields = ("access_key_id", "created_by", "created_at")
-    fields = ("name", "operations", "pools", "is_active", "access_key_id", "created_by", "created_at")
+    fields = ("name", "operations", "all_pools", "pools", "is_active", "access_key_id", "created_by", "created_at")
 
     def save_model(self, request: HttpRequest, obj: AccessKey, form: Any, change: bool) -> None:
         if not change:

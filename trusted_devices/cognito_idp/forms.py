@@ -85,7 +85,7 @@ class AccessKeyForm(_KeyForm):
 
     class Meta:
         model = AccessKey
-        fields = ("name", "operations", "pools", "is_active")
+        fields = ("name", "operations", "all_pools", "pools", "is_active")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -103,3 +103,15 @@ class AccessKeyForm(_KeyForm):
                     params={"pattern": pattern},
                 )
         return patterns
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a key that could be taken for one of other pools than it is good for."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "pools" not in cleaned:
+            return cleaned
+        everywhere, somewhere = cleaned.get("all_pools", False), bool(cleaned["pools"])
+        if everywhere and somewhere:
+            self.add_error("pools", forms.ValidationError(_("Choose some or all of them, not both."), code="both"))
+        if cleaned.get("is_active") and not (everywhere or somewhere):
+            self.add_error("pools", forms.ValidationError(_("Choose some, or all of them."), code="none"))
+        return cleaned

@@ -77,7 +77,7 @@ def _client(pool: UserPool, name: str, *, with_secret: bool) -> tuple[UserPoolCl
 
 def _access_key() -> tuple[AccessKey, str]:
     """Return a key for everything, also for making pools of one's own."""
-    key, _created = AccessKey.objects.get_or_create(name=NAME, defaults={"operations": ["*"]})
+    key, _created = AccessKey.objects.get_or_create(name=NAME, defaults={"operations": ["*"], "all_pools": True})
     secret = _readable(sigv4.SECRET, key.sealed_secret)
     if not secret:
         secret = secrets.token_urlsafe(30)

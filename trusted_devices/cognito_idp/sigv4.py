@@ -18,6 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
@@ -97,17 +98,21 @@ def require_pool(key: AccessKey, operation: str, pool_id: str | None) -> UserPoo
 
     Raises ``WireError``: AccessDeniedException unless ``key`` is good for it, ResourceNotFoundException.
     """
-    limited = key.pools.exists()
     if pool_id is None:
-        if limited:
+        if not key.all_pools:
             raise _denied(key, operation, "*")
         return None
-    pool = UserPool.objects.filter(pool_id=pool_id).first()
-    if limited and (pool is None or not key.pools.filter(pk=pool.pk).exists()):
+    pool = pools_of(key).filter(pool_id=pool_id).first()
+    if pool is None and not key.all_pools:
         raise _denied(key, operation, pool_id)
     if pool is None:
         raise pool_not_found(pool_id)
     return pool
+
+
+def pools_of(key: AccessKey) -> QuerySet[UserPool]:
+    """Return the pools that ``key`` is good for: all of them only where it says so, however few are named."""
+    return UserPool.objects.all() if key.all_pools else UserPool.objects.filter(access_keys=key)
 
 
 def _denied(key: AccessKey, operation: str, resource: str) -> WireError:

@@ -70,7 +70,12 @@ class AccessKey(models.Model):
         blank=True,
         related_name="access_keys",
         verbose_name=_("user pools"),
-        help_text=_("Limits the key to these pools. None: all pools, also making new ones."),
+        help_text=_("The pools that the key is good for. Once the last of them is deleted, it is good for none."),
+    )
+    all_pools = models.BooleanField(
+        _("all user pools"),
+        default=False,
+        help_text=_("Good for every pool, also those to come, and for making new ones."),
     )
     is_active = models.BooleanField(_("active"), default=True)
     created_by = models.ForeignKey(

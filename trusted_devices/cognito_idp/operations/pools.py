@@ -52,10 +52,8 @@ def delete_user_pool(call: Call) -> Answer:
 @operation("ListUserPools", Access.SIGNED)
 def list_user_pools(call: Call) -> Answer:
     assert call.key is not None  # the registry says SIGNED
-    found = UserPool.objects.all()
-    if call.key.pools.exists():
-        found = found.filter(access_keys=call.key)
-    page = OLDEST_FIRST.page(found, place_in("pools", call.params.get("NextToken")), size=call.params["MaxResults"])
+    place = place_in("pools", call.params.get("NextToken"))
+    page = OLDEST_FIRST.page(sigv4.pools_of(call.key), place, size=call.params["MaxResults"])
     return {"UserPools": [_summary(pool) for pool in page.rows], **next_token("pools", "NextToken", page)}
 
 
