@@ -325,6 +325,7 @@ class TestTheQuestion:
         assert challenge.device.name == "Work laptop"
         outcome = answer_offer(challenge.state, 30 * DAY, cookie)
         assert (outcome.device, Device.objects.count()) == (challenge.device, 1)
+        assert outcome.trusted_until == Device.objects.get().trust_expires_at == NOW + 30 * DAY
 
     def test_not_now_on_a_known_device_signs_in_from_that_device(
         self, cookie, begin, totp, answer_code, answer_offer, time_machine
@@ -333,7 +334,7 @@ class TestTheQuestion:
         time_machine.move_to(NOW + MINUTE, tick=False)
         challenge = answer_code(begin(cookie).state, f"{oath.totp(totp.bin_key):06d}", cookie)
         outcome = answer_offer(challenge.state, None, cookie)
-        assert (outcome.device, outcome.credential) == (Device.objects.get(), None)
+        assert (outcome.device, outcome.credential, outcome.trusted_until) == (Device.objects.get(), None, None)
         assert not Device.objects.get().is_remembered
 
 

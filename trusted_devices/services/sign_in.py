@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import Error
@@ -87,9 +87,10 @@ class Challenge:
 class SignedIn:
     """The end of a sign-in: make a session for ``user`` and hand ``credential``, if any, to the client.
 
-    ``device`` is the one in front of the user, trusted or not, if it is known. ``trust_failed`` says that the user
-    wanted to trust it and something went wrong; the sign-in stands. ``device_lost`` says that the client's credential
-    is of no more use. ``session_data`` goes into the session.
+    ``device`` is the one in front of the user, trusted or not, if it is known. ``trusted_until`` is the date that this
+    sign-in has stored for it, ``None`` where it granted no trust. ``trust_failed`` says that the user wanted to trust
+    it and something went wrong; the sign-in stands. ``device_lost`` says that the client's credential is of no more
+    use. ``session_data`` goes into the session.
     """
 
     user: AbstractBaseUser
@@ -100,6 +101,7 @@ class SignedIn:
     verification: MfaVerification | None = None
     decision: TrustDecision | None = None
     mfa_active: bool = True
+    trusted_until: datetime | None = None
     trust_failed: bool = False
     device_lost: bool = False
     session_data: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -286,7 +288,11 @@ def _trust_device(challenge: Challenge, period: timedelta, name: str = "") -> Si
         # Not the error itself: databases quote the row.
         logger.error("Trust could not be granted (%s).", type(error).__name__)  # noqa: TRY400
         return dataclasses.replace(_complete(challenge, None), trust_failed=True)
-    return dataclasses.replace(_complete(challenge, granted.device), credential=granted.credential)
+    return dataclasses.replace(
+        _complete(challenge, granted.device),
+        credential=granted.credential,
+        trusted_until=granted.device.trust_expires_at,
+    )
 
 
 def _complete(challenge: Challenge, device: Device | None) -> SignedIn:

@@ -1,4 +1,4 @@
-"""A policy that contradicts itself."""
+"""Policies that contradict themselves, or trust nobody."""
 
 from trusted_devices.policy import TrustPolicy
 from trusted_devices.types import TrustOffer
@@ -12,3 +12,10 @@ class OffersWhatItForbids(TrustPolicy):
 
     def may_trust(self, *arguments):
         return False
+
+
+class SuspectsEverybody(TrustPolicy):
+    """Lets no device answer for a second factor, and ends no trust."""
+
+    def at_risk(self, *arguments):
+        return True

@@ -147,6 +147,31 @@ def test_on_its_date_a_code_is_asked_for_and_the_device_can_be_trusted_again(bro
     assert (device.name, device.status) == ("Work laptop", DeviceStatus.REMEMBERED)
 
 
+@pytest.mark.parametrize(
+    ("why_a_code", "answer"), [("stopped", "not_now"), ("expired", "never"), ("at risk", "recovery code")]
+)
+def test_only_a_sign_in_that_granted_trust_says_until_when(
+    browser, totp, recovery_code, clock, settings, why_a_code, answer
+):
+    browser.sign_in_and_trust(totp)
+    assert "This device is trusted until April 30, 2026." in told(browser.get(url("devices")))
+    if why_a_code == "stopped":
+        browser.post(url("stop_trusting", Device.objects.get().device_key))
+    elif why_a_code == "at risk":
+        set_options(settings, POLICY="tests.web.views.policies.SuspectsEverybody")
+    browser.sign_out()
+    clock.shift(SIXTY_DAYS if why_a_code == "expired" else 30)
+    browser.enter_password()
+    if answer == "recovery code":
+        browser.post(url("sign_in_code"), {"method": StaticDevice.objects.get().persistent_id})
+        browser.enter_code(recovery_code)
+    else:
+        browser.enter_code(code_of(totp))
+        browser.post(url("sign_in_trust"), {answer: "1"})
+    assert browser.user_id
+    assert "trusted until" not in told(browser.get(url("devices")))
+
+
 def test_a_user_without_a_second_factor_is_let_in_and_told_how_to_set_one_up(browser, user, settings):
     set_options(settings, MFA_SETUP_URL="/security/")
     response = browser.enter_password()

@@ -123,8 +123,8 @@ class SignInPage(View):
         if outcome.trust_failed:
             text = _("You are signed in, but this device could not be marked as trusted. You will be asked for a code.")
             navigation.add_message(self.request, messages.WARNING, text)
-        elif outcome.verification and outcome.device and outcome.device.trust_expires_at:
-            until = times.until(outcome.device.trust_expires_at, timezone.now())
+        elif outcome.trusted_until:
+            until = times.until(outcome.trusted_until, timezone.now())
             text = _("This device is trusted until %(date)s. You can undo this under “Your devices”.") % {"date": until}
             navigation.add_message(self.request, messages.SUCCESS, text)
         if not outcome.mfa_active and (set_up := navigation.set_up_url()):
