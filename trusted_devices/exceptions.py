@@ -61,9 +61,14 @@ class StaleDevice(TrustedDevicesError):
 
 
 class InvalidDeviceName(TrustedDevicesError):
-    """A device name that is empty, too long or not printable."""
+    """A device name that cannot be: ``reason`` is ``empty`` (nothing of it can be seen), ``too_long`` or ``characters``
+    (it has some that are refused)."""
 
     code = "invalid_device_name"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The name was refused: {reason}.")
+        self.reason = reason
 
 
 class TrustNotAllowed(TrustedDevicesError):

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 
 from tests.geoip import write_database
@@ -61,13 +60,25 @@ def test_renaming_changes_the_name_and_the_log(user, device, by_token):
     assert (event.user, event.actor, event.device_key) == (user, user, device.device_key)
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 65, "x" * 5000, "a\u202eb", "a\x00b", "\x07"])
-def test_names_that_cannot_be_shown_are_refused(name, user, device, by_token):
-    response = by_token(user).patch(f"/api/devices/{device.device_key}/", {"name": name}, format="json")
-    assert response.status_code == 400
-    assert response.json()["errors"][0]["field"] == "name"
-    device.refresh_from_db()
-    assert device.name == "Work laptop"
+def test_names_that_cannot_be_are_refused_with_the_reason(user, device, by_token):
+    complaints = {
+        "": "may not be blank",
+        "   ": "may not be blank",
+        "\u200b": "Nothing of this name can be seen",
+        "x" * 65: "at most 64 characters",
+        "x" * 5000: "no more than 1024 characters",
+        "a\u202eb": "cannot be shown",
+        "a\x00b": "Null characters",
+        "\x07": "cannot be shown",
+    }
+    for name, complaint in complaints.items():
+        response = by_token(user).patch(f"/api/devices/{device.device_key}/", {"name": name}, format="json")
+        assert response.status_code == 400, name
+        (error,) = response.json()["errors"]
+        assert error["field"] == "name", name
+        assert complaint in error["detail"], name
+        device.refresh_from_db()
+        assert device.name == "Work laptop", name
 
 
 def test_a_device_can_be_marked_as_not_remembered_more_than_once(user, device, by_token):

@@ -50,10 +50,7 @@ class DeviceForm(DeviceModelForm):
         try:
             return devices.clean_name(name)
         except InvalidDeviceName as error:
-            raise forms.ValidationError(
-                gettext("Enter a name that is not too long and has no characters that cannot be shown."),
-                code=error.code,
-            ) from error
+            raise forms.ValidationError(devices.why_refused(error), code=error.reason) from error
 
 
 @admin.register(Device)

@@ -28,6 +28,7 @@ from trusted_devices.exceptions import (
     TrustNotAllowed,
     UnknownMethod,
 )
+from trusted_devices.services import devices
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ MEDIA_TYPE = "application/problem+json"
 
 ANSWERS: dict[type[TrustedDevicesError], tuple[HTTPStatus, Any]] = {
     DeviceNotFound: (HTTPStatus.NOT_FOUND, _("There is no such device.")),
-    InvalidDeviceName: (HTTPStatus.BAD_REQUEST, _("This name is empty, too long or has characters that cannot show.")),
+    InvalidDeviceName: (HTTPStatus.BAD_REQUEST, _("This name cannot be.")),
     InvalidPeriod: (HTTPStatus.BAD_REQUEST, _("This period is not allowed.")),
     CodeMismatch: (HTTPStatus.BAD_REQUEST, _("The code is wrong or has been used.")),
     UnknownMethod: (HTTPStatus.BAD_REQUEST, _("There is no such second factor.")),
@@ -81,6 +82,8 @@ def _translated(error: Exception) -> Exception:
     if not isinstance(error, TrustedDevicesError) or kind is None:
         return error
     status, detail = ANSWERS[kind]
+    if isinstance(error, InvalidDeviceName):
+        detail = devices.why_refused(error)
     field = FIELDS.get(kind)
     members: dict[str, Any] = {"errors": [_entry(field, error.code, detail)]} if field else {}
     wait = None

@@ -19,13 +19,14 @@ from django.db import IntegrityError
 from django.db.models import Q
 
 from trusted_devices import conf, database
-from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName
+from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound
 from trusted_devices.models import CognitoUser, Device
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import devices, transitions
 from trusted_devices.types import Binding, By, DeviceStatus, OwnedDevice, StatusReason
+from trusted_devices.words import names
 
 logger = logging.getLogger(__name__)
 
@@ -155,11 +156,8 @@ def _adopt(user: AbstractBaseUser, there: OwnedDevice, by: By) -> None:
 
 
 def _name(there: OwnedDevice) -> str:
-    """Return the name that the user's app gave the device, if it can be shown."""
-    try:
-        return devices.clean_name(there.name[: conf.get_settings().MAX_NAME_LENGTH])
-    except InvalidDeviceName:
-        return ""
+    """Return what can be shown of the name that the user's app gave the device."""
+    return names.shown(there.name, longest=conf.get_settings().MAX_NAME_LENGTH)
 
 
 def _follow(mirrored: dict[str, Device], owned: dict[str, OwnedDevice]) -> None:

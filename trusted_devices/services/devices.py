@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from trusted_devices import conf, database
-from trusted_devices.exceptions import DeviceNotFound, InvalidExpiry
+from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import Change
@@ -27,6 +27,11 @@ _KEY = re.compile(r"[\x21-\x7e]{1,55}")
 def clean_name(name: str) -> str:
     """Return ``name`` in the form in which it is stored. Raises ``InvalidDeviceName``."""
     return names.clean(name, longest=conf.get_settings().MAX_NAME_LENGTH)
+
+
+def why_refused(error: InvalidDeviceName) -> str:
+    """Return what to say of a name that was refused."""
+    return names.why_refused(error, longest=conf.get_settings().MAX_NAME_LENGTH)
 
 
 def new_device_key() -> str:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trusted_devices import conf
 from trusted_devices.exceptions import InvalidDeviceName
-from trusted_devices.services.devices import clean_name
+from trusted_devices.services.devices import clean_name, why_refused
 from trusted_devices.types import TrustOffer
 from trusted_devices.words import times
 
@@ -163,18 +163,11 @@ class MethodForm(forms.Form):
 class DeviceNameField(forms.CharField):
     """A device's name, by the rule that holds behind every door."""
 
-    default_error_messages = {
-        "required": _("Give the device a name."),
-        "unprintable": _("The name has characters that cannot be shown. Use letters, digits and signs."),
-    }
+    default_error_messages = {"required": _("Give the device a name.")}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        longest = conf.get_settings().MAX_NAME_LENGTH
-        self.widget.attrs["maxlength"] = longest
-        self.error_messages["max_length"] = _("The name is too long. It may have at most %(limit)d characters.") % {
-            "limit": longest
-        }
+        self.widget.attrs["maxlength"] = conf.get_settings().MAX_NAME_LENGTH
 
     def clean(self, value: Any) -> str:
         name: str = super().clean(value)
@@ -183,8 +176,7 @@ class DeviceNameField(forms.CharField):
         try:
             return clean_name(name)
         except InvalidDeviceName as error:
-            code = "max_length" if len(name) > conf.get_settings().MAX_NAME_LENGTH else "unprintable"
-            raise ValidationError(self.error_messages[code], code=code) from error
+            raise ValidationError(why_refused(error), code=error.reason) from error
 
 
 class DeviceFilterForm(forms.Form):
