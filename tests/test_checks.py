@@ -39,6 +39,7 @@ ALL = [
     checks.check_admin_sites,
     checks.check_guessing_protection,
     checks.check_cookie,
+    checks.check_mail_timeout,
     checks.check_places,
     checks.check_other_package,
     checks.check_other_table,
@@ -78,9 +79,9 @@ def test_every_check_is_registered(check):
     assert "trusted_devices" in check.tags
 
 
-def test_only_the_cookie_waits_for_deployment():
+def test_only_cookie_and_mail_server_wait_for_deployment():
     late = set(registry.get_checks(include_deployment_checks=True)) - set(registry.get_checks())
-    assert {check for check in late if check in ALL} == {checks.check_cookie}
+    assert {check for check in late if check in ALL} == {checks.check_cookie, checks.check_mail_timeout}
 
 
 def test_what_is_about_security_carries_djangos_tag():
@@ -167,7 +168,7 @@ class TestClasses:
         settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if not app.startswith("django_otp")]
         assert "INSTALLED_APPS" in _only(checks.check_classes(), "E006", Error).hint
 
-    @pytest.mark.parametrize("option", ["CLIENT_IP", "BULK_RUNNER"])
+    @pytest.mark.parametrize("option", ["CLIENT_IP", "BULK_RUNNER", "MAIL_RUNNER"])
     @pytest.mark.parametrize("path", ["no.such.function", "datetime.MAXYEAR"])
     def test_a_function_that_is_none(self, options, option, path):
         options(**{option: path})
@@ -309,6 +310,18 @@ class TestCookie:
         assert checks.check_cookie() == []
         settings.DEBUG = True
         assert _ids(checks.check_cookie()) == ["W005"]
+
+
+class TestMailTimeout:
+    def test_a_mail_server_that_has_all_the_time_in_the_world(self, settings):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        _only(checks.check_mail_timeout(), "W020", Warning)
+        settings.EMAIL_TIMEOUT = 10
+        assert checks.check_mail_timeout() == []
+
+    def test_what_is_wrong_with_the_backend_is_for_others_to_say(self, settings):
+        settings.EMAIL_BACKEND = "no.such.backend"
+        assert checks.check_mail_timeout() == []
 
 
 class TestPlaces:

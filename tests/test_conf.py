@@ -48,6 +48,7 @@ WRONG = {
     "ADMIN_REQUIRES_MFA": NOT_BOOLEANS,
     "NEW_DEVICE_EMAIL": NOT_BOOLEANS,
     "BULK_RUNNER": NOT_PATHS,
+    "MAIL_RUNNER": ["", "fast", None, 7],
     "EVENT_RETENTION": [None, *NOT_DURATIONS],
     "STORED_IP": [None, "", "half", True],
     "GEOIP": NOT_BOOLEANS,

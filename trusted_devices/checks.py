@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, Warning  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
@@ -22,6 +24,7 @@ from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.policy import TrustPolicy
 from trusted_devices.signin import get_sign_in
+from trusted_devices.web import mail_runner
 from trusted_devices.words import places
 
 MIDDLEWARE = "trusted_devices.middleware.DeviceKeyMiddleware"
@@ -44,6 +47,7 @@ def register() -> None:
     for check in (check_mfa, check_session_engine, check_admin_sites, check_guessing_protection):
         checks.register(check, Tags.security, "trusted_devices")
     checks.register(check_cookie, Tags.security, "trusted_devices", deploy=True)
+    checks.register(check_mail_timeout, "trusted_devices", deploy=True)
     checks.register(check_owner_deployment, "trusted_devices", deploy=True)
     checks.register(check_other_table, Tags.database, "trusted_devices")
 
@@ -76,8 +80,8 @@ def check_classes(**_: Any) -> list[CheckMessage]:
         found += _loading("MFA", get_provider, "a subclass of trusted_devices.mfa.base.BaseMfaProvider", "E003")
     found += _loading("POLICY", _policy, "a subclass of trusted_devices.policy.TrustPolicy", "E004")
     found += _loading("BACKEND", _backend, "a trusted_devices.backends.Backend", "E005")
-    for name in ("CLIENT_IP", "BULK_RUNNER"):
-        if (path := getattr(options, name)) is not None:
+    for name in ("CLIENT_IP", "BULK_RUNNER", "MAIL_RUNNER"):
+        if (path := getattr(options, name)) not in (None, "thread", "inline"):
             found += _loading(name, partial(_function, path), "a function", "E007")
     return found
 
@@ -200,6 +204,24 @@ def check_cookie(**_: Any) -> list[CheckMessage]:
             "The device-key cookie is sent over plain HTTP as well, where it can be copied.",
             hint=f"Serve the site over HTTPS and leave {conf.NAME}['COOKIE_SECURE'] at None or True, with DEBUG off.",
             id="trusted_devices.W005",
+        )
+    ]
+
+
+def check_mail_timeout(**_: Any) -> list[CheckMessage]:
+    """W020, before deployment: no request waits for a mail server without an end."""
+    try:
+        connection = get_connection()
+    except Exception:  # noqa: BLE001 - whatever is wrong with the mail backend is for others to say
+        return []
+    if not isinstance(connection, SMTPBackend) or connection.timeout is not None:
+        return []
+    return [
+        Warning(
+            "EMAIL_TIMEOUT is not set: a mail server that does not answer holds up whoever sends a mail, without end.",
+            hint="Set it to some seconds, such as 10. Mails about devices are sent beside the requests and wait "
+            f"{mail_runner.TIMEOUT} seconds; a code by e-mail and a mail for a new password are sent within them.",
+            id="trusted_devices.W020",
         )
     ]
 

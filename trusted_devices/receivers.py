@@ -7,7 +7,7 @@ else costs nothing; a signal without a sender would also take Django's fast dele
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -45,7 +45,7 @@ def connect() -> None:
     _connect(user_logged_out, follow_sign_out)
     _connect(signals.device_remembered, mail_about_new_device)
     _connect(signals.device_compromised, mail_about_misuse)
-    _connect(signals.device_forgotten, mail_about_forgetting)
+    _connect(signals.devices_forgotten, mail_about_forgetting)
     for signal in (signals.device_remembered, signals.device_not_remembered, signals.device_forgotten):
         _connect(signal, follow_trust)
     _connect(setting_changed, follow_setting)
@@ -159,10 +159,10 @@ def mail_about_misuse(device: Device, **_: Any) -> None:
     mails.send_misuse(device)
 
 
-def mail_about_forgetting(device: Device, actor: Any, **_: Any) -> None:
-    """Tell a user that another user made the site forget a device."""
-    if actor is not None and actor.pk not in (None, device.user_id):
-        mails.send_forgotten(device)
+def mail_about_forgetting(devices: Sequence[Device], actor: Any, **_: Any) -> None:
+    """Tell a user that another user made the site forget devices."""
+    if actor is not None and actor.pk not in (None, devices[0].user_id):
+        mails.send_forgotten(devices)
 
 
 def follow_setting(setting: str, **_: Any) -> None:

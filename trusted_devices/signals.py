@@ -19,6 +19,10 @@ device_not_remembered = Signal()
 device_forgotten = Signal()
 """A device is gone. Arguments: ``device`` (already deleted), ``actor`` (user or None)."""
 
+devices_forgotten = Signal()
+"""Devices of one user are gone, by one act, at however many of them it was aimed; sent once for each user.
+Arguments: ``devices`` (already deleted; those that went first, where the act takes its time), ``actor``."""
+
 device_expired = Signal()
 """The sweep found that a device's trust had ended. Arguments: ``device``."""
 

@@ -6,6 +6,7 @@ Put ``CELERY_BEAT_SCHEDULE = beat_schedule()`` into your Celery configuration. S
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,14 +17,18 @@ from django.utils import timezone
 
 from trusted_devices.owners import get_owner
 from trusted_devices.services import activity, bulk_jobs, comparison, expiry, sessions
+from trusted_devices.web import mail_runner
 
 try:
     from celery import shared_task
+    from celery.signals import worker_process_shutdown
 except ImportError as error:
     raise ImproperlyConfigured(
         "trusted_devices.tasks needs Celery, which the extra brings: pip install django-device-trust[celery]. "
         "Without it, run `manage.py expire_devices` and `manage.py prune_device_events` from cron."
     ) from error
+
+logger = logging.getLogger(__name__)
 
 Batch = TypeVar("Batch")
 
@@ -103,6 +108,34 @@ def start_bulk_operation(job_id: str) -> None:
     run_bulk_operation.delay(job_id)
 
 
+@shared_task(
+    name="trusted_devices.tasks.send_mail",
+    acks_late=True,
+    reject_on_worker_lost=True,
+    ignore_result=True,
+    soft_time_limit=SOFT_TIME_LIMIT,
+    time_limit=TIME_LIMIT,
+    autoretry_for=(mail_runner.MailServerAway,),
+    max_retries=20,
+    retry_backoff=5,
+    retry_backoff_max=240,
+)
+def send_mail(letter: mail_runner.Letter) -> None:
+    """Send a mail. While there is no mail server, it is tried again for about an hour."""
+    try:
+        mail_runner.deliver(letter)
+    except mail_runner.MailServerAway:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a backend raises may quote the address
+        logger.error("A mail could not be sent (%s).", type(error).__name__)  # noqa: TRY400
+
+
+def start_mail(letter: mail_runner.Letter) -> None:
+    """Have a worker send a mail: ``TRUSTED_DEVICES = {"MAIL_RUNNER": "trusted_devices.tasks.start_mail"}``."""
+    unseen: Any = {"argsrepr": "(a mail)"}  # what those read who watch the queues
+    send_mail.apply_async((letter,), retry=False, **unseen)
+
+
 def beat_schedule(
     *,
     expire_every: timedelta = timedelta(minutes=5),
@@ -122,6 +155,12 @@ def beat_schedule(
         task.name: {"task": task.name, "schedule": every, "options": {"expires": every.total_seconds()}}
         for task, every in orders
     }
+
+
+@worker_process_shutdown.connect
+def _finish_mails(**_: Any) -> None:
+    """Processes of a prefork pool end without what others do at their exit."""
+    mail_runner.drain()
 
 
 def _while_time_lasts(batches: Iterator[Batch]) -> Iterator[Batch]:

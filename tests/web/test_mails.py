@@ -13,7 +13,13 @@ from django.utils import timezone, translation
 from trusted_devices.testing import make_device
 from trusted_devices.web import jar, mails
 
-SENDERS = [mails.send_new_device, mails.send_misuse, mails.send_forgotten]
+
+def send_forgotten(device):
+    """Tell of one device."""
+    return mails.send_forgotten([device])
+
+
+SENDERS = [mails.send_new_device, mails.send_misuse, send_forgotten]
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ def test_misuse_says_what_happened_and_what_has_been_done(device):
 
 
 def test_a_device_that_staff_forgot_is_named(device):
-    mails.send_forgotten(device)
+    send_forgotten(device)
     subject, text, _html = _parts()
     assert subject == "One of your devices was forgotten"
     assert "Chrome on Windows" in text
@@ -174,7 +180,7 @@ def test_a_request_of_the_users_own_sets_language_and_time_zone(device):
     assert '<html lang="de">' in html
 
 
-@pytest.mark.parametrize("send", [mails.send_misuse, mails.send_forgotten])
+@pytest.mark.parametrize("send", [mails.send_misuse, send_forgotten])
 def test_a_request_of_somebody_else_does_not(device, send):
     device.status_changed_at = datetime(2026, 3, 1, 12, tzinfo=UTC)
     with translation.override("de"), timezone.override(ZoneInfo("Europe/Berlin")):

@@ -94,6 +94,7 @@ class OperationForm(forms.Form):
         widget=forms.TextInput(attrs={"size": 60}),
         help_text=_("Optional. Kept in the activity log, such as the number of a ticket."),
     )
+    began_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
     newest = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_KEY, widget=forms.HiddenInput)
     after = forms.IntegerField(required=False, min_value=0, max_value=LARGEST_KEY, widget=forms.HiddenInput)
     total = forms.IntegerField(required=False, min_value=0, max_value=LARGEST_KEY, widget=forms.HiddenInput)
@@ -116,6 +117,7 @@ class OperationForm(forms.Form):
             kind=self.kind,
             note=note,
             until=until,
+            began_at=values["began_at"],
             newest=values["newest"] or 0,
             after=values["after"],
             total=values["total"] or 0,
@@ -241,9 +243,10 @@ def _facts(touched: Touched, words: Words) -> Iterator[tuple[str, int]]:
 
 def _carried(act: BulkOperation) -> Iterator[tuple[str, str]]:
     """Yield the form fields from which :class:`OperationForm` makes the same act again."""
-    until: datetime | None = act.until
-    if until is not None:
-        yield "until", until.isoformat()
+    moments: dict[str, datetime | None] = {"until": act.until, "began_at": act.began_at}
+    for name, moment in moments.items():
+        if moment is not None:
+            yield name, moment.isoformat()
     yield "note", act.note
     for name in ("newest", "after", "total", "seen", "changed"):
         yield name, str(getattr(act, name))

@@ -149,6 +149,13 @@ class Settings(Section):
         boolean,
         "Whether users get a mail when a new device is trusted, a device was misused, or staff forget one.",
     )
+    MAIL_RUNNER: str = option(
+        "thread",
+        lambda value: None if value in ("thread", "inline") else dotted_path(value),
+        "Who talks to the mail server: `thread`, one of the web process, so that no request waits; the dotted path of "
+        "a function that takes a mail on, such as `trusted_devices.tasks.start_mail` (Celery); or `inline`, the "
+        "request itself.",
+    )
     BULK_RUNNER: str | None = option(
         None,
         optional(dotted_path),

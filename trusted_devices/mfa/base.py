@@ -33,7 +33,10 @@ class BaseMfaProvider(ABC):
         """
 
     def send_code(self, user: AbstractBaseUser, method: MfaMethod, *, client: ClientInfo) -> None:  # noqa: B027
-        """Send a code for a method with ``needs_sending``. Raises ``TooManyAttempts`` when asked too often."""
+        """Send a code for a method with ``needs_sending``.
+
+        Raises ``TooManyAttempts`` when asked too often, ``BackendUnavailable`` if it cannot be sent now.
+        """
 
     def on_verified(self, request: Any, user: AbstractBaseUser, verification: MfaVerification) -> None:  # noqa: B027
         """Notify the provider's own stack of a finished sign-in, so that its decorators accept the session."""

@@ -5,6 +5,7 @@ django-otp's own row-level throttling guards each factor against guessing; its r
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -17,10 +18,12 @@ from django_otp.models import Device as OTPDevice
 from django_otp.models import SideChannelDevice
 
 from trusted_devices import database
-from trusted_devices.exceptions import CodeMismatch, TooManyAttempts, UnknownMethod
+from trusted_devices.exceptions import BackendUnavailable, CodeMismatch, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.mfa.codes import normalise
 from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
+
+logger = logging.getLogger(__name__)
 
 RECOVERY_APP = "otp_static"
 KINDS = {"otp_totp": "totp", "otp_hotp": "hotp", "otp_email": "email", RECOVERY_APP: "recovery"}
@@ -59,7 +62,11 @@ class OTPProvider(BaseMfaProvider):
         allowed, why_not = device.generate_is_allowed()
         if not allowed:
             raise TooManyAttempts((why_not or {}).get("next_generation_at"))
-        device.generate_challenge()
+        try:
+            device.generate_challenge()
+        except OSError as error:  # the mail server's refusals are such, too
+            logger.error("A code could not be sent (%s).", type(error).__name__)  # noqa: TRY400 - it quotes the address
+            raise BackendUnavailable from error
 
     def on_verified(self, request: Any, user: AbstractBaseUser, verification: MfaVerification) -> None:
         # Django-otp's middleware looks the factor up at the next request, and whose it is; here that would be a query.

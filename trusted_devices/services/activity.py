@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -64,6 +64,13 @@ def build(
 def latest(user: AbstractBaseUser, limit: int) -> list[DeviceEvent]:
     """Return the latest entries about ``user``, newest first, with their devices. One query."""
     return list(DeviceEvent.objects.of(user).select_related("device")[:limit])
+
+
+def known_to(user_ids: Collection[Any], action: EventAction, *, since: datetime, by: By) -> set[Any]:
+    """Return those of the users of whom the log says that ``by.actor`` has done this since then. One query."""
+    actor: Any = by.actor  # of whatever model the site has
+    entries = DeviceEvent.objects.filter(user__in=user_ids, action=action, created_at__gte=since, actor=actor)
+    return set(entries.order_by().values_list("user_id", flat=True).distinct())
 
 
 def stored_ip(address: str | None) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Count, Max, Q
 from django.utils import timezone
@@ -19,8 +20,8 @@ from trusted_devices.exceptions import InvalidExpiry
 from trusted_devices.models import Device, DeviceSession
 from trusted_devices.owners import get_owner
 from trusted_devices.querysets import DeviceQuerySet
-from trusted_devices.services import devices
-from trusted_devices.types import By, DeviceStatus, StatusReason
+from trusted_devices.services import activity, devices
+from trusted_devices.types import By, DeviceStatus, EventAction, StatusReason
 
 READ_SIZE = 2000
 
@@ -54,8 +55,8 @@ class BulkOperation:
     """One act and how far it has come.
 
     ``newest`` bounds it: devices that came after it was confirmed stay untouched. ``until`` is the new end of trust
-    where that is shortened. ``seen`` devices up to the primary key ``after`` are done; ``changed`` of them were not
-    already as they should be. Make one with :func:`begin`.
+    where that is shortened; ``began_at`` is when it was confirmed. ``seen`` devices up to the primary key ``after`` are
+    done; ``changed`` of them were not already as they should be. Make one with :func:`begin`.
     """
 
     kind: BulkKind
@@ -63,6 +64,7 @@ class BulkOperation:
     total: int
     note: str = ""
     until: datetime | None = None
+    began_at: datetime | None = None
     after: int = 0
     seen: int = 0
     changed: int = 0
@@ -95,9 +97,11 @@ def begin(
 
     Raises ``InvalidExpiry`` if trust is to be shortened and ``until`` has passed or would shorten none of it.
     """
-    if kind is BulkKind.SHORTEN_TRUST and not _shortens(until, touched.latest_expiry, now or timezone.now()):
+    now = now or timezone.now()
+    if kind is BulkKind.SHORTEN_TRUST and not _shortens(until, touched.latest_expiry, now):
         raise InvalidExpiry
-    return BulkOperation(kind=kind, newest=touched.newest or 0, total=touched.devices, note=note, until=until)
+    newest, total = touched.newest or 0, touched.devices
+    return BulkOperation(kind=kind, newest=newest, total=total, note=note, until=until, began_at=now)
 
 
 def step(
@@ -136,9 +140,17 @@ def _shortens(until: datetime | None, latest_expiry: datetime | None, now: datet
     return until is not None and latest_expiry is not None and now < until < latest_expiry
 
 
+def _told(act: BulkOperation, batch: list[Device], by: By) -> set[Any]:
+    """Return the users whom an earlier batch of the act has told: one mail is enough."""
+    if by.actor is None or act.began_at is None or not act.after:
+        return set()
+    users = {device.user_id for device in batch}
+    return activity.known_to(users, EventAction.FORGOTTEN, since=act.began_at, by=by)
+
+
 def _apply(act: BulkOperation, batch: list[Device], *, by: By) -> int:
     if act.kind is BulkKind.FORGET:
-        return devices.forget(batch, by=by)
+        return devices.forget(batch, told=_told(act, batch, by), by=by)
     if act.kind is BulkKind.STOP_TRUSTING:
         return devices.stop_trusting(batch, reason=StatusReason.STAFF_STOPPED, end_sessions=True, by=by)
     if act.until is None:

@@ -7,13 +7,14 @@ They decide nothing and notify no owner; the services do, who call them in the t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import F, Q
+from django.db.models import F, Q, prefetch_related_objects
 
 from trusted_devices import signals
 from trusted_devices.crypto import device_secret
@@ -205,12 +206,19 @@ def renamed(device: Device, *, name: str, by: By) -> bool:
     return True
 
 
-def forgotten(devices: Sequence[Device], *, by: By) -> None:
-    """Remove devices whose rows the caller holds."""
+def forgotten(devices: Sequence[Device], *, told: Collection[Any] = (), by: By) -> None:
+    """Remove devices whose rows the caller holds. ``told`` are the users who know of this act already."""
     events = []
+    of_user: dict[Any, list[Device]] = defaultdict(list)
     for device in devices:
         events.append(activity.build(EventAction.FORGOTTEN, device=device, reason=device.status, by=by))
         activity.announce(signals.device_forgotten, device=device, actor=by.actor)
+        if device.user_id not in told:
+            of_user[device.user_id].append(device)
+    if by.actor is not None and of_user.keys() - {by.actor.pk}:
+        prefetch_related_objects(devices, "user")  # for those who write to them
+    for theirs in of_user.values():
+        activity.announce(signals.devices_forgotten, devices=theirs, actor=by.actor)
     DeviceEvent.objects.bulk_create(events)
     Device.objects.filter(pk__in=[device.pk for device in devices]).delete()
 

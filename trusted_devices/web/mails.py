@@ -6,21 +6,18 @@ a site overrides as it pleases. None holds a secret, a picture or anything that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone, translation
 
 from trusted_devices import conf
 from trusted_devices.models import Device
-from trusted_devices.web import jar
-
-HEADERS = {"Auto-Submitted": "auto-generated"}
-"""Asks answering machines not to answer (RFC 3834)."""
+from trusted_devices.web import jar, mail_runner
 
 
 def send_new_device(device: Device) -> bool:
@@ -33,13 +30,13 @@ def send_misuse(device: Device) -> bool:
     return _send("misused_device", device, at=device.status_changed_at)
 
 
-def send_forgotten(device: Device) -> bool:
-    """Tell the user that staff made the site forget ``device``."""
-    return _send("forgotten_device", device, at=None)
+def send_forgotten(devices: Sequence[Device]) -> bool:
+    """Tell the user whose they were that staff made the site forget ``devices``."""
+    return _send("forgotten_device", *devices, at=None)
 
 
-def _send(name: str, device: Device, *, at: datetime | None, by_user: bool = False) -> bool:
-    """Render and send; callers must be ready for the mail server's refusal.
+def _send(name: str, device: Device, *more: Device, at: datetime | None, by_user: bool = False) -> bool:
+    """Render a mail and hand it over to be sent; return whether there is one.
 
     ``by_user`` says that the current request is the user's own, so that its language and time zone are theirs.
     """
@@ -52,6 +49,7 @@ def _send(name: str, device: Device, *, at: datetime | None, by_user: bool = Fal
         context = {
             "user": user,
             "device": device,
+            "devices": [device, *more],
             "at": at or timezone.now(),
             "devices_url": _devices_url(),
         }
@@ -60,9 +58,9 @@ def _send(name: str, device: Device, *, at: datetime | None, by_user: bool = Fal
             for ending in ("_subject.txt", ".txt", ".html")
         )
         # A subject is one line, whatever names and templates put into it.
-        message = EmailMultiAlternatives(" ".join(subject.split()), text, to=[address], headers=HEADERS)
-        message.attach_alternative(html, "text/html")
-        return bool(message.send())
+        letter = {"to": address, "subject": " ".join(subject.split()), "text": text, "html": html}
+    mail_runner.post(letter, patient=name == "forgotten_device")  # staff forget whole lists
+    return True
 
 
 def _language(user: AbstractBaseUser, *, by_user: bool) -> str:

@@ -380,6 +380,14 @@ def test_a_code_that_cannot_be_sent_is_said_to_be(at_code, email_factor, setting
     assert "not possible right now" in told(response)
 
 
+def test_a_mail_server_that_is_away_lets_nobody_in_and_is_said(browser, email_factor, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_PORT = 1
+    response = browser.enter_password()
+    assert "not possible right now" in told(browser.get(response.headers["Location"]))
+    assert not browser.user_id
+
+
 def test_a_recovery_code_leads_in_but_earns_no_trust(at_code, recovery_code, user, settings):
     method = StaticDevice.objects.get().persistent_id
     page = at_code.post(url("sign_in_code"), {"method": method}, follow=True).content.decode()
