@@ -90,6 +90,10 @@ class StubbedPool:
             },
         }
 
+    def record(self, username="maria"):
+        """What AdminGetUser answers."""
+        return {"Username": username, "UserAttributes": [{"Name": "sub", "Value": SUB}]}
+
     def challenge(self, name="SOFTWARE_TOKEN_MFA", **parameters):
         """A challenge."""
         return {"ChallengeName": name, "Session": "s" * 30, "ChallengeParameters": parameters}

@@ -40,7 +40,7 @@ def browser(db):
 
 
 def is_asked_whose_name_it_is(pool):
-    pool.answers("admin_get_user", {"Username": "maria", "UserAttributes": [{"Name": "sub", "Value": SUB}]})
+    pool.answers("admin_get_user", pool.record())
 
 
 def up_to_the_new_password(pool, browser, *required, trusted=False):

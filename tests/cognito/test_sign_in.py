@@ -75,6 +75,22 @@ def test_every_flow_and_kind_of_client_goes_all_the_way(browser, person, process
     assert [device["status"] for device in person.devices()] == ["remembered"]
 
 
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"])
+def test_a_device_is_known_whatever_its_user_types_for_a_name(browser, process, settings, flow):
+    process.facts = process.act("new_pool", email_alias=True)
+    settings.TRUSTED_DEVICES = site_settings(process, AUTH_FLOW=flow)
+    person = new_person(process, totp=True)
+    address = replace(person, username=f"{person.username}@Example.COM")
+    browser.password(address)
+    browser.code(person.code())
+    browser.trust()
+    browser.sign_out()
+    for typed in (address, person):
+        assert at(browser.password(typed)) == "home", typed
+        browser.sign_out()
+    assert Device.objects.count() == 1
+
+
 def test_whoever_does_not_trust_the_device_is_asked_again(browser, person):
     browser.password(person)
     browser.code(person.code())

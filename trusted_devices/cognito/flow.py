@@ -10,13 +10,14 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.cognito import translate
+from trusted_devices.cognito import calls, translate
 from trusted_devices.cognito.client import PoolClient
-from trusted_devices.cognito.errors import MalformedAnswer
+from trusted_devices.cognito.errors import MalformedAnswer, UserNotFound
 from trusted_devices.cognito.tokens import Tokens
 from trusted_devices.conf import secret_keys
 from trusted_devices.crypto.encoding import format_timestamp
@@ -28,6 +29,8 @@ from trusted_devices.types import ClientInfo, DeviceCredential, MfaMethod, NewPa
 
 Recall = Callable[[str], DeviceCredential | None]
 Answer = dict[str, Any]
+_Answered = tuple[str, DeviceCredential | None, Answer]
+"""The pool's name for the user, the device that was named, and the answer."""
 LONGEST_USERNAME = 128
 STATE = "sealed"
 _WAITING = Record("cognito sign-in v1", keys=secret_keys)
@@ -142,14 +145,18 @@ class Flow:
         """
         if not _is_name(username) or not password:
             raise InvalidCredentials
+        prove = self._by_srp
+        if self.by_admin:
+            # Asked whoever it is and whatever this browser holds, so that the time it takes tells neither.
+            prove = partial(self._by_password, own_name=_own_name(username))
         try:
-            name, named, answer = self._password(username, password, recall)
+            name, named, answer = prove(username, password, recall)
         except DeviceNotFound:
-            name, _, answer = self._password(username, password, _no_device)
+            name, _, answer = prove(username, password, _no_device)
             return Attempt(username=name, answer=answer, lost=True)
         if answer.get("ChallengeName") == translate.NEW_PASSWORD and named is not None:
             # The administrator who set the password ended the trust that was given under the last one.
-            name, named, answer = self._password(username, password, _no_device)
+            name, named, answer = prove(username, password, _no_device)
         if answer.get("ChallengeName") != translate.DEVICE:
             return Attempt(username=name, answer=answer, named=named)
         if named is None:
@@ -158,19 +165,21 @@ class Flow:
             answer = self.prove(answer, name, named)
         except (DeviceNotFound, InvalidCredentials) as error:
             lost = isinstance(error, DeviceNotFound)
-            name, _, answer = self._password(username, password, _no_device)
+            name, _, answer = prove(username, password, _no_device)
             proof = ProofState.MISSING if lost else ProofState.FAILED
             return Attempt(username=name, answer=answer, proof=proof, lost=lost)
         return Attempt(username=name, answer=answer, named=named, proof=ProofState.PASSED)
 
     @sensitive_variables()
-    def _password(self, username: str, password: str, recall: Recall) -> tuple[str, DeviceCredential | None, Answer]:
-        if self.by_admin:
-            named = recall(username)
-            parameters = {"USERNAME": username, "PASSWORD": password, **_key(named)}
-            answer = self._initiate("ADMIN_USER_PASSWORD_AUTH", username, parameters)
-            name = (answer.get("ChallengeParameters") or {}).get("USER_ID_FOR_SRP")
-            return str(name or username), named, answer
+    def _by_password(self, username: str, password: str, recall: Recall, *, own_name: str) -> _Answered:
+        named = recall(own_name)
+        parameters = {"USERNAME": username, "PASSWORD": password, **_key(named)}
+        answer = self._initiate("ADMIN_USER_PASSWORD_AUTH", username, parameters)
+        name = (answer.get("ChallengeParameters") or {}).get("USER_ID_FOR_SRP")
+        return str(name or own_name), named, answer
+
+    @sensitive_variables()
+    def _by_srp(self, username: str, password: str, recall: Recall) -> _Answered:
         session = ClientSession.start()
         answer = self._initiate("USER_SRP_AUTH", username, {"USERNAME": username, "SRP_A": session.srp_a})
         if answer.get("ChallengeName") != "PASSWORD_VERIFIER":
@@ -276,6 +285,17 @@ def session_of(answer: Answer) -> str:
     if not isinstance(session, str) or not session:
         raise MalformedAnswer("A challenge without a session.")
     return session
+
+
+def _own_name(username: str) -> str:
+    """Return what the pool calls the user who signs in as ``username``: they may type an address, or other capitals.
+
+    Where it knows nobody, what was typed. Raises ``BackendUnavailable``.
+    """
+    try:
+        return str(translate.user_claims(calls.user_record(username))["cognito:username"])
+    except UserNotFound:
+        return username
 
 
 def _is_name(text: str) -> bool:
