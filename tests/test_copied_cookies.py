@@ -62,6 +62,7 @@ class Browsers(RuleBasedStateMachine):
         self.now = NOW
         self.held = grant(self.user, None, self.now)
         self.trusted_until = self.now + PERIOD
+        self.seen = self.held
         self.alarm = False
         self.alarms = 0
         self.everything_ever_held = [self.held]
@@ -85,9 +86,17 @@ class Browsers(RuleBasedStateMachine):
             assert found.decision.reason is TrustReason.EXPIRED
         else:
             assert found.decision.reason is TrustReason.TRUSTED
+            self.seen = self.held
             self.take(found.credential, lost)
 
-    @rule(gap=GAPS, apart=st.sampled_from([timedelta(0), SECOND, 59 * SECOND]), keeps_second=st.booleans())
+    @rule()
+    def visit(self):
+        """The honest browser shows what it holds, a minute or more after it signed in."""
+        self.now += credentials.SEEN_AFTER
+        trust.seen(self.held)
+        self.seen = self.held
+
+    @rule(gap=GAPS, apart=st.sampled_from([timedelta(0), SECOND, 70 * SECOND]), keeps_second=st.booleans())
     @precondition(lambda self: not self.alarm)
     def sign_in_in_two_tabs(self, gap, apart, keeps_second):
         """Two tabs of the honest browser send the same cookie; it keeps whichever answer comes last."""
@@ -97,6 +106,7 @@ class Browsers(RuleBasedStateMachine):
         second = check(self.user, self.held, self.now)
         for found in (first, second) if keeps_second else (second, first):
             if found.decision.allowed:
+                self.seen = self.held if self.held.generation < found.credential.generation else self.seen
                 self.take(found.credential, lost=False)
             else:
                 assert found.decision.reason is TrustReason.EXPIRED
@@ -106,6 +116,8 @@ class Browsers(RuleBasedStateMachine):
         """The honest user passes MFA and trusts the browser."""
         self.now += gap
         granted = grant(self.user, self.held, self.now)
+        if self.held.device_key == granted.device_key or not lost:
+            self.seen = self.held if self.held.device_key == granted.device_key else granted
         self.take(granted, lost)
         if not lost or granted.device_key == self.held.device_key:
             self.trusted_until = self.now + PERIOD
@@ -118,12 +130,14 @@ class Browsers(RuleBasedStateMachine):
 
     @rule(copy=copies, gap=GAPS)
     def use_a_stale_copy(self, copy, gap):
-        """Whoever copied the cookie knows the password, too, and comes when the browser has moved on two steps."""
-        if copy.device_key != self.held.device_key or self.held.generation < copy.generation + 2:
+        """Whoever copied the cookie knows the password, too, and comes when a successor has been seen."""
+        if copy.device_key != self.seen.device_key or copy.generation >= self.seen.generation:
             return
         self.now += gap
         found = check(self.user, copy, self.now)
         assert found.decision.reason is TrustReason.SUPERSEDED_SECRET
+        # Soon after its successor was seen, the alarm waits for the second factor.
+        assert trust.familiar(user=self.user, credential=copy, by=By(client=CLIENT, at=self.now)) is None
         device = Device.objects.get(device_key=copy.device_key)
         assert device.status_reason == StatusReason.COMPROMISED
         if not self.alarm:

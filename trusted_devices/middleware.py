@@ -44,8 +44,8 @@ class DeviceKeyMiddleware:
             response: HttpResponseBase = self.get_response(request)
         finally:
             jar.current_request.reset(token)
-        if note := logins.moved_session(request):
-            logins.follow_session(request, note)
+        for write in logins.left_to_do(request):
+            write()
         jar.apply_changes(request, response)
         return response
 
@@ -55,8 +55,8 @@ class DeviceKeyMiddleware:
             response: HttpResponseBase = await self.get_response(request)
         finally:
             jar.current_request.reset(token)
-        if note := logins.moved_session(request):
-            await sync_to_async(logins.follow_session)(request, note)
+        for write in logins.left_to_do(request):
+            await sync_to_async(write)()
         jar.apply_changes(request, response)
         return response
 

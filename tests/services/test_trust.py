@@ -311,7 +311,28 @@ class TestRotation:
         assert one.credential == two.credential
         assert check(one.credential, 2 * DAY).decision.allowed
 
-    def test_after_a_minute_the_same_secret_is_given_another_successor(self, granted, check):
+    def test_a_secret_whose_successor_is_seen_meanwhile_is_good_no_more(self, granted, check):
+        successor = check(granted.credential, DAY).credential
+        with interrupted(UPDATES_DEVICE, lambda: trust.seen(successor)):
+            found = check(granted.credential, 2 * DAY)
+        assert found.decision.reason is TrustReason.SUPERSEDED_SECRET
+        assert Device.objects.get().status_reason == StatusReason.COMPROMISED
+
+    def test_only_the_successor_handed_out_last_can_be_seen(self, granted, check, other_user):
+        first = check(granted.credential, DAY).credential
+        last = check(granted.credential, 2 * DAY).credential
+        for other in (
+            granted.credential,
+            first,
+            replace(last, user_id=str(other_user.pk)),
+            replace(last, generation=2),
+        ):
+            trust.seen(other)
+        assert Device.objects.get().secret_generation == 0
+        trust.seen(last)
+        assert Device.objects.get().secret_generation == 1
+
+    def test_after_some_minutes_the_same_secret_is_given_another_successor(self, granted, check):
         one = check(granted.credential, DAY)
         two = check(granted.credential, DAY + credentials.ROTATION_GRACE)
         assert one.credential.secret != two.credential.secret

@@ -13,10 +13,14 @@ from trusted_devices.models import Device
 from trusted_devices.services.transitions import Rotation
 from trusted_devices.types import Binding, DeviceCredential, SecretMatch
 
-ROTATION_GRACE = timedelta(seconds=60)
+ROTATION_GRACE = timedelta(minutes=2)
 """How long a rotation goes on handing out the same successor: two tabs that sign in at once must end up with the
-same secret, whichever answer the browser keeps. After that the same secret is given another successor, so that of two
-copies of one cookie each use ends the other's."""
+same secret, whichever answer the browser keeps, also if one comes a minute late. After that the same secret is given
+another successor, so that of two copies of one cookie each use ends the other's."""
+
+SEEN_AFTER = timedelta(minutes=1)
+"""How long after a sign-in its successor counts as seen when the browser presents it, without signing in again. Sooner,
+another tab may still be signing in with the secret before it, and a browser that crashes may lose what it was given."""
 
 GOOD = (SecretMatch.CURRENT, SecretMatch.SUCCESSOR)
 
@@ -48,7 +52,8 @@ def match(device: Device, credential: DeviceCredential) -> SecretMatch:
 def rotate(device: Device, presented: DeviceCredential, how: SecretMatch, *, at: datetime) -> Rotation:
     """Work out the successor of the presented secret. The presented one stays good until the successor is seen.
 
-    Always true of a stored device: what follows its current secret under its nonce is the secret expected next.
+    Always true of a stored device: what follows its current secret under its nonce is the secret expected next, if one
+    is (``transitions.succeeded``).
     """
     if device.binding == Binding.SRP:
         return Rotation(credential=with_expiry(presented, device.trust_expires_at))
@@ -57,7 +62,7 @@ def rotate(device: Device, presented: DeviceCredential, how: SecretMatch, *, at:
     if how is SecretMatch.SUCCESSOR:
         generation += 1
         columns = {"secret_digest": device.next_secret_digest, "secret_generation": generation}
-    again = not columns and device.rotated_at is not None and at - device.rotated_at < ROTATION_GRACE
+    again = not columns and bool(device.next_secret_digest) and _is_recent(device, at)
     nonce = bytes(device.rotation_nonce) if again else device_secret.new_nonce()
     secret = device_secret.successor(presented.secret, nonce=nonce)
     # The time counts from when the successor was last handed out, whether for the first time or again.
@@ -75,6 +80,21 @@ def rotate(device: Device, presented: DeviceCredential, how: SecretMatch, *, at:
     return Rotation(credential=credential, columns=columns)
 
 
+def may_be_late(device: Device, presented: DeviceCredential, *, at: datetime) -> bool:
+    """Return whether a superseded secret may have been on its way since before the browser had its successor.
+
+    It is then the last one before the current one, which was handed out a short time ago and has not signed in yet.
+    The next request of that browser brings the current one along.
+    """
+    last = presented.generation == device.secret_generation - 1 and not device.next_secret_digest
+    return last and _is_recent(device, at)
+
+
 def with_expiry(credential: DeviceCredential, expires_at: datetime | None) -> DeviceCredential:
     """Return ``credential`` with another expiry."""
     return dataclasses.replace(credential, expires_at=expires_at)
+
+
+def _is_recent(device: Device, at: datetime) -> bool:
+    """Return whether a successor was handed out a short time ago."""
+    return device.rotated_at is not None and at - device.rotated_at < ROTATION_GRACE

@@ -26,6 +26,7 @@ from trusted_devices.services import credentials, devices, registration, transit
 from trusted_devices.services.site_policy import get_policy
 from trusted_devices.services.stamps import password_stamp
 from trusted_devices.services.transitions import Trust
+from trusted_devices.services.trust import familiar
 from trusted_devices.types import (
     Binding,
     By,
@@ -132,7 +133,7 @@ class _Grantor:
         new = self.owner.new_device()
         if new is not None and _is_answered(self.trust):
             raise AlreadyAnswered  # before the owner is asked for anything
-        former = credentials.recognise(user=self.user, credential=credential)
+        former = familiar(user=self.user, credential=credential, by=self.by)
         if former is None or credential is None:
             return self._register(new, former=None)
         if new is not None or former.binding == Binding.SRP:

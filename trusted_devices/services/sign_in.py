@@ -144,7 +144,7 @@ def load(state: SignInState, *, cookie: DeviceCookie, by: By) -> Challenge:
     offer = trust.offer(user=user, verification=_verified(state), client=by.client)
     if offer is None:
         raise SignInExpired
-    return dataclasses.replace(challenge, offer=offer, device=_known_device(user, cookie))
+    return dataclasses.replace(challenge, offer=offer, device=_known_device(challenge))
 
 
 @sensitive_variables("password")
@@ -193,15 +193,15 @@ def answer_code(challenge: Challenge, code: str) -> Challenge | SignedIn:
     challenge = dataclasses.replace(challenge, state=state, methods=(), method=None, offer=offer)
     always = get_policy().tracking(user) is TrackingMode.ALWAYS
     if offer is None or (state.user_id in cookie.declined and not always):
-        return _complete(challenge, _known_device(user, cookie))
+        return _complete(challenge, _known_device(challenge))
     if always:
         try:
             return _trust_device(challenge, offer.default)
         except (InvalidPeriod, TrustNotAllowed):
             # The user did not ask for trust, so the sign-in stands where it cannot be given.
-            outcome = _complete(challenge, _known_device(user, cookie))
+            outcome = _complete(challenge, _known_device(challenge))
             return dataclasses.replace(outcome, trust_failed=True)
-    return dataclasses.replace(challenge, device=_known_device(user, cookie))
+    return dataclasses.replace(challenge, device=_known_device(challenge))
 
 
 def answer_offer(challenge: Challenge, *, period: timedelta | None, name: str = "") -> SignedIn:
@@ -259,7 +259,8 @@ def _complete_without_code(conversation: Conversation, checked: TrustCheck, cook
     user, trusted = conversation.user, checked.decision.allowed
     if conversation.mfa_active and not trusted:
         raise BackendUnavailable("No second factor was asked for where one is due.")
-    device = checked.device if trusted else _known_device(user, cookie)
+    held = cookie.present(str(user.pk)).credential
+    device = checked.device if trusted else recognise(user=user, credential=held)
     return SignedIn(
         user=user,
         verified_by=VerifiedBy.TRUSTED_DEVICE if trusted else VerifiedBy.PASSWORD,
@@ -307,9 +308,10 @@ def _complete(challenge: Challenge, device: Device | None) -> SignedIn:
     )
 
 
-def _known_device(user: AbstractBaseUser, cookie: DeviceCookie) -> Device | None:
-    """Return the device in front of the user, trusted or not; ``None`` if it is not known."""
-    return recognise(user=user, credential=cookie.present(str(user.pk)).credential)
+def _known_device(challenge: Challenge) -> Device | None:
+    """Return the device in front of a user who has used a second factor, trusted or not; ``None`` if not known."""
+    user, credential = challenge.user, challenge.cookie.present(challenge.state.user_id).credential
+    return trust.familiar(user=user, credential=credential, by=challenge.by)
 
 
 def _verified(state: SignInState) -> MfaVerification:

@@ -255,6 +255,21 @@ def rotated(device: Device, rotation: Rotation, *, by: By) -> bool:
     return True
 
 
+def succeeded(credential: DeviceCredential) -> bool:
+    """Let the successor that ``credential`` holds take the place of the secret before it; ``False`` if it is none.
+
+    One conditional update, and no use of the device that anybody need see.
+    """
+    digest = device_secret.digest(credential.secret)
+    handed_out = Device.objects.filter(
+        device_key=credential.device_key,
+        user_id=credential.user_id,
+        secret_generation=credential.generation - 1,
+        next_secret_digest=digest,
+    )
+    return bool(handed_out.update(secret_digest=digest, next_secret_digest="", secret_generation=credential.generation))
+
+
 def restamped(user: AbstractBaseUser, *, old_stamp: str, new_stamp: str, only_key: str | None = None) -> None:
     """Carry trust over from one password hash to the next, for all devices or only for the one with ``only_key``."""
     carried = Device.objects.of(user).filter(password_stamp=old_stamp)

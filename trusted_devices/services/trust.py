@@ -76,8 +76,9 @@ def check(
     reason, device = found.decision.reason, found.device
     if not found.decision.allowed and presented.credential is not None and reason is not TrustReason.MFA_INACTIVE:
         owned = device if device is not None and device.user_id == user.pk else None
+        late = owned is not None and credentials.may_be_late(owned, presented.credential, at=by.at)
         try:
-            refused(user=user, device=owned, reason=reason, by=by)
+            refused(user=user, device=owned, reason=reason, late=late, by=by)
         except Error as error:
             logger.error("A refusal of trust could not be recorded (%s).", type(error).__name__)  # noqa: TRY400
     return found
@@ -102,13 +103,46 @@ def check_device(
     return decision
 
 
-def refused(*, user: AbstractBaseUser, device: Device | None, reason: TrustReason, by: By) -> None:
-    """Log that a sign-in brought a device along that may not skip MFA. A copied secret ends the trust in the device."""
+def refused(*, user: AbstractBaseUser, device: Device | None, reason: TrustReason, late: bool = False, by: By) -> None:
+    """Log that a sign-in brought a device along that may not skip MFA. A copied secret ends the trust in the device.
+
+    Where the request may have been ``late``, whether it was copied is left to :func:`familiar`.
+    """
     with database.atomic():
         activity.record(EventAction.TRUST_REFUSED, user=user, device=device, reason=reason, by=by)
-        if reason is TrustReason.SUPERSEDED_SECRET and device is not None:
+        if reason is TrustReason.SUPERSEDED_SECRET and device is not None and not late:
             devices.mark_compromised(device, by=by)
         activity.announce(signals.trust_refused, user=user, device=device, reason=reason, client=by.client)
+
+
+def familiar(*, user: AbstractBaseUser, credential: DeviceCredential | None, by: By) -> Device | None:
+    """Return the device in front of ``user``, as ``recognise`` does, once they have used a second factor.
+
+    By now the browser has had the answers to what it sent before. A superseded secret was copied, however recently.
+    """
+    if credential is None or credential.user_id != str(user.pk):
+        return None
+    device = Device.objects.of(user).with_key(credential.device_key)
+    how = credentials.match(device, credential) if device is not None else SecretMatch.WRONG
+    if how is SecretMatch.SUPERSEDED and device is not None:
+        try:
+            devices.mark_compromised(device, by=by)
+        except Error as error:
+            logger.error("A copied secret could not be recorded (%s).", type(error).__name__)  # noqa: TRY400
+    return device if how in credentials.GOOD else None
+
+
+def seen(credential: DeviceCredential) -> None:
+    """Note that a client has the successor in ``credential``: the secret before it is superseded from now on.
+
+    One narrow write. If the database fails, a later sign-in with the successor does the same.
+    """
+    try:
+        with _savepoint():
+            transitions.succeeded(credential)
+    except Error as error:
+        # Not the error itself: databases quote the row.
+        logger.error("A successor could not be noted as seen (%s).", type(error).__name__)  # noqa: TRY400
 
 
 def recall(*, user: AbstractBaseUser, presented: Presented, by: By) -> DeviceCredential | None:

@@ -35,7 +35,8 @@ class DeviceKeyJar:
         return conf.get_settings().HEADER_NAME in self._request.headers
 
     @cached_property
-    def _read(self) -> DeviceCookie:
+    def received(self) -> DeviceCookie:
+        """What the client sent."""
         if self.by_header:
             return cookies.load(self._request.headers[conf.get_settings().HEADER_NAME])
         return cookies.load(self._request.COOKIES.get(cookies.name()))
@@ -43,7 +44,7 @@ class DeviceKeyJar:
     @property
     def cookie(self) -> DeviceCookie:
         """What the client holds once it has the response."""
-        return self._read if self._changed is None else self._changed
+        return self.received if self._changed is None else self._changed
 
     def present(self, user: AbstractBaseUser) -> Presented:
         """Return what the client brings along for ``user``."""

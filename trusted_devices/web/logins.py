@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from django.contrib import auth
@@ -16,7 +18,7 @@ from trusted_devices.models import Device
 from trusted_devices.services import sessions
 from trusted_devices.services.sign_in import SignedIn
 from trusted_devices.types import By, MfaVerification, VerifiedBy
-from trusted_devices.web import session_note
+from trusted_devices.web import handover, session_note
 from trusted_devices.web.client import client_info
 from trusted_devices.web.jar import get_jar
 from trusted_devices.web.pending import drop_pending
@@ -40,6 +42,7 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
     at = outcome.verification.at if outcome.verification else None
     session_key = note_verification(request, user, verified_by=verified_by, device=device, at=at)
     by = By(client=client_info(request))
+    handover.begin(request.session, outcome.credential, at=by.at)
     sessions.started(user=user, verified_by=verified_by, device=device, session_key=session_key, by=by)
 
 
@@ -82,6 +85,14 @@ def renew_verification(request: HttpRequest, user: AbstractBaseUser, verified: M
         ),
     )
     get_provider().on_verified(request, user, verified)
+
+
+def left_to_do(request: HttpRequest) -> Iterator[Callable[[], None]]:
+    """Yield what is to be written at the end of a request, now and then; asking costs no query."""
+    if note := moved_session(request):
+        yield partial(follow_session, request, note)
+    if credential := handover.arrived(request, now=timezone.now()):
+        yield partial(handover.end, request, credential)
 
 
 def moved_session(request: HttpRequest) -> Verification | None:
