@@ -10,10 +10,10 @@ import time_machine
 from tests.cognito_idp.factories import SECRET, make_client, make_pool
 from tests.cognito_idp.wire import App, Refused, totp_code
 from trusted_devices.cognito_idp import accounts
-from trusted_devices.cognito_idp.models import RefreshToken, SpentToken, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import FailedAttempts, RefreshToken, SpentToken, UserPool, UserPoolClient
 from trusted_devices.crypto.encoding import encode_base64, format_timestamp, pad
 from trusted_devices.crypto.srp import ClientSession, N
-from trusted_devices.models import Device
+from trusted_devices.models import Device, DeviceEvent
 
 INCORRECT = ("NotAuthorizedException", "Incorrect username or password.")
 NO_DEVICE = ("ResourceNotFoundException", "Device does not exist.")
@@ -244,35 +244,72 @@ def test_a_block_that_the_site_did_not_make_is_refused(app, srp_user, change):
     assert refusal(app.respond, "PASSWORD_VERIFIER", **claim) == INCORRECT
 
 
-@pytest.mark.parametrize(
-    "timestamp",
-    [
+def test_a_block_spelled_in_another_way_is_none(app, srp_user):
+    session, challenge = started(app)
+    claim = app.claim(session, challenge)
+    block = claim["PASSWORD_CLAIM_SECRET_BLOCK"]
+    assert "AuthenticationResult" in app.respond("PASSWORD_VERIFIER", **claim)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    for spelling in (
+        block + "\n",
+        block.rstrip("="),
+        block.replace("+", "-").replace("/", "_") + "=",
+        *(block.rstrip("=")[:-1] + letter + "=" * block.count("=") for letter in letters),
+    ):
+        claim["PASSWORD_CLAIM_SECRET_BLOCK"] = spelling
+        assert refusal(app.respond, "PASSWORD_VERIFIER", **claim) == INCORRECT
+
+
+def test_a_clock_that_is_off_keeps_nobody_out(mfa_app, srp_user, totp):
+    mfa_app.remembered_device(totp)
+    for timestamp in ("Tue Jan 6 03:04:05 UTC 2026", "Fri Dec 31 23:59:59 UTC 9999", "Mon Jan 1 00:00:00 UTC 0001"):
+        answer = mfa_app.srp_sign_in(timestamp=timestamp)
+        assert "AuthenticationResult" in mfa_app.prove_device(answer, timestamp=timestamp)
+
+
+MISWRITTEN = {
+    "TIMESTAMP": [
         "now",
-        "",
+        "x" * 5000,
+        "2026-01-06T03:04:05Z",
+        "1767668645",
         "Tue Jan 06 03:04:05 UTC 2026",
         "Mon Jan 6 03:04:05 UTC 2026",
         "Tue Jan 6 03:04:05 GMT 2026",
-        "Tue Jan 6 03:10:06 UTC 2026",
-        "Tue Jan 6 02:58:05 UTC 2026",
+        "Di Jan 6 03:04:05 UTC 2026",
         "Tue Feb 30 03:04:05 UTC 2026",
     ],
-)
-def test_a_timestamp_that_is_off_or_misformatted_is_refused(app, srp_user, timestamp):
-    with time_machine.travel(datetime(2026, 1, 6, 3, 4, 5, tzinfo=UTC), tick=False):
-        session, challenge = started(app)
-        claim = app.claim(session, challenge, timestamp or "x")
-        assert refusal(app.respond, "PASSWORD_VERIFIER", **claim) == INCORRECT
-        assert "AuthenticationResult" in app.srp_sign_in(timestamp="Tue Jan 6 03:08:05 UTC 2026")
+    "PASSWORD_CLAIM_SIGNATURE": ["!", "A" * 44, "AAAA", "x" * 5000, "\u20ac" * 44],
+}
 
 
-@pytest.mark.parametrize("signature", ["", "A" * 44, "AAAA", "x" * 5000, base64.b64encode(b"1" * 32).decode()])
-def test_a_signature_that_does_not_fit_uses_the_block_up(app, srp_user, signature):
+@pytest.mark.parametrize("member", MISWRITTEN)
+def test_a_proof_that_is_miswritten_is_no_guess(mfa_app, srp_user, totp, member):
+    mfa_app.remembered_device(totp)
+    session, challenge = started(mfa_app)
+    claim = mfa_app.claim(session, challenge)
+    for text in MISWRITTEN[member]:
+        name, message = refusal(mfa_app.respond, "PASSWORD_VERIFIER", **{**claim, member: text})
+        assert (name, member in message) == ("InvalidParameterException", True)
+    answer = mfa_app.respond("PASSWORD_VERIFIER", **claim, DEVICE_KEY=mfa_app.device_key)
+    session = ClientSession.start()
+    challenge = mfa_app.respond("DEVICE_SRP_AUTH", DEVICE_KEY=mfa_app.device_key, SRP_A=session.srp_a)
+    claim = mfa_app.device_claim(session, challenge["ChallengeParameters"])
+    for text in MISWRITTEN[member]:
+        name, message = refusal(mfa_app.respond, "DEVICE_PASSWORD_VERIFIER", **{**claim, member: text})
+        assert (name, member in message) == ("InvalidParameterException", True)
+    assert answer["ChallengeName"] == "DEVICE_SRP_AUTH"
+    assert "AuthenticationResult" in mfa_app.respond("DEVICE_PASSWORD_VERIFIER", **claim)
+    assert not FailedAttempts.objects.exists()
+    assert not DeviceEvent.objects.filter(action__in=["trust_refused", "sign_in_failed"]).exists()
+
+
+def test_a_signature_that_does_not_fit_uses_the_block_up(app, srp_user):
     session, challenge = started(app)
     claim = app.claim(session, challenge)
     good = claim["PASSWORD_CLAIM_SIGNATURE"]
-    assert refusal(app.respond, "PASSWORD_VERIFIER", **{**claim, "PASSWORD_CLAIM_SIGNATURE": signature or "!"}) == (
-        INCORRECT
-    )
+    other = base64.b64encode(b"1" * 32).decode()
+    assert refusal(app.respond, "PASSWORD_VERIFIER", **{**claim, "PASSWORD_CLAIM_SIGNATURE": other}) == INCORRECT
     assert refusal(app.respond, "PASSWORD_VERIFIER", **{**claim, "PASSWORD_CLAIM_SIGNATURE": good}) == INCORRECT
 
 

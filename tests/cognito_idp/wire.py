@@ -172,10 +172,10 @@ class App:
             "TIMESTAMP": timestamp,
         }
 
-    def device_claim(self, session, challenge):
+    def device_claim(self, session, challenge, timestamp=""):
         """The signed answer to a device's challenge."""
         assert self.device is not None
-        timestamp = format_timestamp(datetime.now(UTC))
+        timestamp = timestamp or format_timestamp(datetime.now(UTC))
         signature = session.sign(
             identity=device_identity(device_group_key=self.group_key, device_key=self.device_key or ""),
             password=self.device.password,
@@ -191,13 +191,15 @@ class App:
             "TIMESTAMP": timestamp,
         }
 
-    def prove_device(self, answer):
+    def prove_device(self, answer, timestamp=""):
         """Take DEVICE_SRP_AUTH to its end."""
         assert answer["ChallengeName"] == "DEVICE_SRP_AUTH", answer
         session = ClientSession.start()
         answer = self.respond("DEVICE_SRP_AUTH", DEVICE_KEY=self.device_key, SRP_A=session.srp_a)
         assert answer["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER"
-        return self.respond("DEVICE_PASSWORD_VERIFIER", **self.device_claim(session, answer["ChallengeParameters"]))
+        return self.respond(
+            "DEVICE_PASSWORD_VERIFIER", **self.device_claim(session, answer["ChallengeParameters"], timestamp)
+        )
 
     def answer_mfa(self, answer, factor):
         """Answer SOFTWARE_TOKEN_MFA with the code of now."""

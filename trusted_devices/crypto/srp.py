@@ -188,6 +188,14 @@ class Claim:
     signature: str = field(repr=False)
 
 
+def parse_signature(text: str, /) -> bytes:
+    """The 32 bytes of a PASSWORD_CLAIM_SIGNATURE. Raises Base64Error or LengthError for a text of another form."""
+    signature = decode_base64(text, name="PASSWORD_CLAIM_SIGNATURE", max_bytes=_SIGNATURE_BYTES)
+    if len(signature) != _SIGNATURE_BYTES:
+        raise LengthError(f"PASSWORD_CLAIM_SIGNATURE is not {_SIGNATURE_BYTES} bytes long.")
+    return signature
+
+
 def verify_claim(
     claim: Claim,
     *,
@@ -203,9 +211,7 @@ def verify_claim(
     before any exponentiation, Base64Error or LengthError for a signature that is not base64 of 32 bytes, TextError,
     VerifierError or PublicValueError; and ClaimError for the wrong password, message or key.
     """
-    claimed = decode_base64(claim.signature, name="PASSWORD_CLAIM_SIGNATURE", max_bytes=_SIGNATURE_BYTES)
-    if len(claimed) != _SIGNATURE_BYTES:
-        raise LengthError(f"PASSWORD_CLAIM_SIGNATURE is not {_SIGNATURE_BYTES} bytes long.")
+    claimed = parse_signature(claim.signature)
     message = claim_message(identity=identity, secret_block=claim.secret_block, timestamp=claim.timestamp)
     key = server_session_key(verifier=verifier, client_public=client_public, ephemeral=ephemeral, powmod=powmod)
     if not hmac.compare_digest(claim_signature(session_key=key, message=message), claimed):
