@@ -634,12 +634,44 @@ def test_access_tokens_that_are_not_good(app):
         assert get_user(_encoded(header, {**claims, "username": "tom"}) + "." + signature) == forged
         assert get_user(_encoded({**header, "alg": "none"}, claims) + ".") == forged
         assert get_user(_encoded({**header, "alg": "HS256"}, claims) + "." + signature) == forged
-        assert get_user(_encoded({**header, "kid": "other"}, claims) + "." + signature) == forged
+        other = "0" * len(header["kid"])
+        assert get_user(_encoded({**header, "kid": other}, claims) + "." + signature) == forged
         assert get_user(_respelled(app.access_token)) == forged
         assert refusal(app.wire.call, "GetDevice", DeviceKey="us-east-1_0")[0] == "NotAuthorizedException"
         assert refusal(app.wire.call, "AssociateSoftwareToken")[0] == "NotAuthorizedException"
         clock.shift(timedelta(hours=1, seconds=1))
         assert get_user(app.access_token) == ("NotAuthorizedException", "Access Token has expired")
+
+
+def test_a_header_that_no_token_here_has_is_an_invalid_token(app):
+    app.sign_in()
+    header, claims = _segments(app.access_token)
+    signature = app.access_token.rpartition(".")[2]
+    kid = header["kid"]
+    odd = [
+        "\ud800",
+        "\0",
+        f"{kid}\0",
+        f"{kid}\ud800",
+        "",
+        "other",
+        kid.upper(),
+        "x" * 1000,
+        None,
+        5,
+        [kid],
+        {kid: kid},
+    ]
+    headers = [{**header, "kid": text} for text in odd]
+    headers += [{**header, "crit": text} for text in (5, [5], [["b64"]], "b64", ["b64"])]
+    headers += [{**header, name: "x"} for name in ("b64", "jku", "jwk", "x5c", "zip")]
+    for header in headers:
+        for token in (_encoded(header, claims), _encoded(header, {"token_use": "access"})):
+            for tail in (signature, ""):
+                assert refusal(app.wire.call, "GetUser", AccessToken=f"{token}.{tail}") == (
+                    "NotAuthorizedException",
+                    "Invalid Access Token",
+                ), header
 
 
 def test_access_tokens_end_with_their_sign_in_their_user_and_their_device(mfa_app, totp):

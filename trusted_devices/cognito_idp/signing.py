@@ -6,6 +6,7 @@ published until the last token that it signed has expired.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -24,6 +25,9 @@ from trusted_devices.cognito_idp.sealed import record
 PRIVATE_KEY = record("signing key")
 ALGORITHM = "RS256"
 KEY_BITS = 2048
+HEADER = frozenset({"alg", "kid", "typ"})
+"""What the headers of tokens say, and nothing beside it: extensions would be read before the signature."""
+KEY_ID = re.compile(r"[0-9a-f]{32}")
 JWKS_MAX_AGE = timedelta(minutes=15)
 LEAD = timedelta(hours=1)
 """How long a new key is published before it signs."""
@@ -77,7 +81,7 @@ def verify(token: str, *, kid: str, now: datetime) -> tuple[UserPool, dict[str, 
         raise BadSignature
     try:
         claims: dict[str, Any] = jwt.decode(token, RSAKey.import_key(key.public_jwk), algorithms=[ALGORITHM]).claims
-    except (JoseError, ValueError) as error:
+    except (JoseError, ValueError, TypeError) as error:
         raise BadSignature from error
     return key.pool, claims
 

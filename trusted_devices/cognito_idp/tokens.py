@@ -296,9 +296,16 @@ def _device_stands(refresh_token: RefreshToken) -> bool:
 
 
 def _peek(token: str) -> tuple[str, Any]:
-    """Return key id and use of a JWT, unverified. Raises ``WireError``."""
+    """Return key id and use of a JWT, unverified. Raises ``WireError`` for a header that none issued here has.
+
+    The key id is looked up before anything is verified, so that it must be one that could be stored.
+    """
     try:
         parts = jws.extract_compact(token.encode())
-        return str(parts.headers()["kid"]), json.loads(parts.payload)["token_use"]
+        header, use = parts.headers(), json.loads(parts.payload)["token_use"]
+        kid = header["kid"] if header.keys() <= signing.HEADER else None
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
-        raise errors.not_authorized("Invalid Access Token") from None
+        kid, use = None, None
+    if not isinstance(kid, str) or not signing.KEY_ID.fullmatch(kid):
+        raise errors.not_authorized("Invalid Access Token")
+    return kid, use
