@@ -92,6 +92,12 @@ def secret_on(page):
     return found[1]
 
 
+def test_a_client_with_old_names_of_flows_shows_what_it_may_do(desk, app_client):
+    UserPoolClient.objects.update(auth_flows=["USER_PASSWORD_AUTH"])
+    form = desk.get(url("userpoolclient", "change", app_client.pk)).context["adminform"].form
+    assert form.initial["auth_flows"] == ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH"]
+
+
 def test_a_clients_secret_is_shown_once(desk, pool, user, wire):
     response = desk.post(url("userpoolclient", "add"), {**CLIENT, "pool": pool.pk, "with_secret": "on"})
     assert response.status_code == 200

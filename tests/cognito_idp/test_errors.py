@@ -727,6 +727,12 @@ def test_a_refresh_token_works_with_the_device_of_its_sign_in_alone(mfa_app, tot
     assert refusal(refresh, app, key) == invalid
 
 
+def rotate(app, token):
+    """The refresh token that replaces ``token``."""
+    answer = app.wire.call("GetTokensFromRefreshToken", ClientId=app.client.client_id, RefreshToken=token)
+    return answer["AuthenticationResult"]["RefreshToken"]
+
+
 def test_a_pool_may_let_unconfirmed_devices_refresh(mfa_app, totp):
     UserPool.objects.update(refresh_without_device=True)
     mfa_app.sign_in(totp)
@@ -752,21 +758,19 @@ def test_refresh_tokens_end(app, user):
         assert refusal(refresh, app) == ("NotAuthorizedException", "Refresh Token has expired")
 
 
+REUSED = ("RefreshTokenReuseException", "Refresh Token has been used before")
+
+
 def test_a_rotated_refresh_token_that_comes_back_ends_the_sign_in(app):
     UserPool.objects.update(tracking="off")
     UserPoolClient.objects.update(rotate_refresh_tokens=True)
     app.sign_in()
     first = app.tokens["RefreshToken"]
-    second = app.wire.call("GetTokensFromRefreshToken", ClientId=app.client.client_id, RefreshToken=first)[
-        "AuthenticationResult"
-    ]["RefreshToken"]
+    second = rotate(app, first)
     assert second != first
-    third = refresh(app, token=second)["AuthenticationResult"]["RefreshToken"]
-    assert refusal(app.wire.call, "GetTokensFromRefreshToken", ClientId=app.client.client_id, RefreshToken=first) == (
-        "RefreshTokenReuseException",
-        "Refresh Token has been used before",
-    )
-    assert refusal(refresh, app, token=third) == ("NotAuthorizedException", "Refresh Token has been revoked")
+    third = rotate(app, second)
+    assert refusal(rotate, app, first) == REUSED
+    assert refusal(rotate, app, third) == ("NotAuthorizedException", "Refresh Token has been revoked")
 
 
 def test_a_rotated_refresh_token_works_for_the_grace_of_the_client(app):
@@ -775,13 +779,12 @@ def test_a_rotated_refresh_token_works_for_the_grace_of_the_client(app):
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         app.sign_in()
         first = app.tokens["RefreshToken"]
-        refresh(app, token=first)
+        rotate(app, first)
         clock.shift(timedelta(seconds=29))
-        refresh(app, token=first)
+        rotate(app, first)
         assert RefreshToken.objects.get().revoked_at is None
         clock.shift(timedelta(seconds=31))
-        # For InitiateAuth the error of reuse is not declared.
-        assert refusal(refresh, app, token=first) == ("NotAuthorizedException", "Refresh Token has been revoked")
+        assert refusal(rotate, app, first) == REUSED
         assert RefreshToken.objects.get().revoked_at is not None
 
 
@@ -791,9 +794,29 @@ def test_without_a_grace_a_request_begun_before_the_rotation_is_refused(app):
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         app.sign_in()
         first = app.tokens["RefreshToken"]
-        refresh(app, token=first)
+        rotate(app, first)
         clock.shift(timedelta(seconds=-1))
-        assert refusal(refresh, app, token=first) == ("NotAuthorizedException", "Refresh Token has been revoked")
+        assert refusal(rotate, app, first) == REUSED
+
+
+@pytest.mark.parametrize("flow", ["REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"])
+def test_a_client_that_rotates_refreshes_by_the_operation_for_it_alone(app, flow):
+    UserPool.objects.update(tracking="off")
+    UserPoolClient.objects.update(rotate_refresh_tokens=True)
+    app.sign_in()
+    first = app.tokens["RefreshToken"]
+    assert refusal(app.initiate, flow, REFRESH_TOKEN=first) == (
+        "InvalidParameterException",
+        f"{flow} is not enabled for the client.",
+    )
+    second = rotate(app, first)
+    UserPoolClient.objects.update(rotate_refresh_tokens=False)
+    assert "AuthenticationResult" in app.initiate(flow, REFRESH_TOKEN=second)
+    # For InitiateAuth the error of reuse is not declared.
+    assert refusal(app.initiate, flow, REFRESH_TOKEN=first) == (
+        "NotAuthorizedException",
+        "Refresh Token has been revoked",
+    )
 
 
 def test_what_cannot_be_revoked(app):

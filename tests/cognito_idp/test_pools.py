@@ -60,6 +60,19 @@ def test_an_update_changes_what_it_names(admin, pool):
     assert not UserPool.objects.exists()
 
 
+def test_an_update_that_names_no_device_configuration_ends_tracking(admin, pool):
+    assert pool.is_tracking
+    for extra in ({}, {"DeviceConfiguration": None}):
+        UserPool.objects.update(tracking="always")
+        admin.call("UpdateUserPool", UserPoolId=pool.pool_id, MfaConfiguration="ON", **extra)
+        described = admin.call("DescribeUserPool", UserPoolId=pool.pool_id)["UserPool"]
+        assert "DeviceConfiguration" not in described
+    admin.call("UpdateUserPool", UserPoolId=pool.pool_id)
+    assert admin.call("DescribeUserPool", UserPoolId=pool.pool_id)["UserPool"] == described | {
+        "LastModifiedDate": pytest.approx(described["LastModifiedDate"], abs=60)
+    }
+
+
 def test_deleting_a_pool_forgets_its_devices_and_no_others(admin, app):
     app.remembered_device(None)
     key = app.device_key
@@ -81,6 +94,28 @@ def test_mfa_is_configured_apart(admin):
     assert admin.call("SetUserPoolMfaConfig", UserPoolId=pool_id, **wanted) == wanted
     more = admin.call("SetUserPoolMfaConfig", UserPoolId=pool_id, SmsMfaConfiguration={}, EmailMfaConfiguration={})
     assert more == {**wanted, "SmsMfaConfiguration": {}, "EmailMfaConfiguration": {}}
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [{"SoftwareTokenMfaConfiguration": {"Enabled": True}}, {"SmsMfaConfiguration": {}}, {"EmailMfaConfiguration": {}}],
+)
+def test_mfa_is_not_switched_off_together_with_a_factor(admin, pool, factor):
+    UserPool.objects.update(mfa="ON", email_mfa=True, sms_mfa=True)
+    ids = {"UserPoolId": pool.pool_id}
+    before = admin.call("GetUserPoolMfaConfig", **ids)
+    with pytest.raises(Refused, match="can't turn off MFA and configure an MFA together"):
+        admin.call("SetUserPoolMfaConfig", **ids, MfaConfiguration="OFF", **factor)
+    assert admin.call("GetUserPoolMfaConfig", **ids) == before
+    off = {"MfaConfiguration": "OFF"}
+    unused = {"SoftwareTokenMfaConfiguration": {"Enabled": False}}
+    assert admin.call("SetUserPoolMfaConfig", **ids, **off, **unused) == off
+    with pytest.raises(Refused, match="can't turn off MFA and configure an MFA together"):
+        admin.call("SetUserPoolMfaConfig", **ids, **factor)
+    # What is read can be written, and switching MFA on again brings no factor back that was not asked for.
+    assert admin.call("SetUserPoolMfaConfig", **ids, **admin.call("GetUserPoolMfaConfig", **ids)) == off
+    on = {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": False}, **factor}
+    assert admin.call("SetUserPoolMfaConfig", **ids, **on) == on
 
 
 def test_lists_are_paged(admin):
@@ -126,6 +161,34 @@ def test_a_client_is_made_as_wished_and_changed(admin, pool):
         admin.call(
             "UpdateUserPoolClient", **ids, RefreshTokenValidity=1, TokenValidityUnits={"RefreshToken": "seconds"}
         )
+
+
+LEGACY = {
+    "ADMIN_NO_SRP_AUTH": {"ADMIN_USER_PASSWORD_AUTH", "USER_SRP_AUTH", "REFRESH_TOKEN_AUTH"},
+    "USER_PASSWORD_AUTH": {"USER_PASSWORD_AUTH", "USER_SRP_AUTH", "REFRESH_TOKEN_AUTH"},
+    "CUSTOM_AUTH_FLOW_ONLY": {"REFRESH_TOKEN_AUTH"},
+}
+
+
+def test_legacy_names_of_flows_let_in_srp_and_refreshing_as_well(admin, pool):
+    ids = {"UserPoolId": pool.pool_id}
+    flows = {"ADMIN_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH", "USER_SRP_AUTH", "REFRESH_TOKEN_AUTH", "CUSTOM_AUTH"}
+    for name, allowed in LEGACY.items():
+        made = admin.call("CreateUserPoolClient", **ids, ClientName="old", ExplicitAuthFlows=[name])["UserPoolClient"]
+        assert made["ExplicitAuthFlows"] == [name]
+        client = UserPoolClient.objects.get(client_id=made["ClientId"])
+        assert {flow for flow in flows if client.allows(flow)} == allowed
+
+
+@pytest.mark.parametrize("legacy", LEGACY)
+def test_legacy_names_of_flows_are_not_mixed_with_others(admin, app_client, legacy):
+    ids = {"UserPoolId": app_client.pool.pool_id}
+    mixed = {"ExplicitAuthFlows": [legacy, "ALLOW_USER_SRP_AUTH"]}
+    with pytest.raises(Refused, match="InvalidParameterException: Legacy names"):
+        admin.call("CreateUserPoolClient", **ids, ClientName="mixed", **mixed)
+    with pytest.raises(Refused, match="InvalidParameterException: Legacy names"):
+        admin.call("UpdateUserPoolClient", **ids, ClientId=app_client.client_id, **mixed)
+    assert [client.auth_flows for client in UserPoolClient.objects.all()] == [app_client.auth_flows]
 
 
 def test_clients_are_those_of_the_pool_named(admin, app_client):

@@ -61,7 +61,9 @@ def test_a_refresh_token_rotates_once(app):
     app.sign_in()
     outcomes = at_once(
         *[
-            lambda each=each: each.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=app.tokens["RefreshToken"])
+            lambda each=each: each.wire.call(
+                "GetTokensFromRefreshToken", ClientId=each.client.client_id, RefreshToken=app.tokens["RefreshToken"]
+            )
             for each in copies(app)
         ]
     )

@@ -72,6 +72,8 @@ class ClientForm(_ClientForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
             self.fields.pop("with_secret", None)
+            # A client that was made with old names of flows shows, and from then on has, those of today.
+            self.initial["auth_flows"] = sorted(self.instance.flows)
 
 
 class AccessKeyForm(_KeyForm):

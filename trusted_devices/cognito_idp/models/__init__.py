@@ -8,6 +8,7 @@ from __future__ import annotations
 from trusted_devices.cognito_idp.models.accounts import AccessKey, PoolUser, SrpCredential
 from trusted_devices.cognito_idp.models.pools import (
     AUTH_FLOWS,
+    LEGACY_FLOWS,
     REFRESH_FLOW,
     MfaConfiguration,
     UserPool,
@@ -19,6 +20,7 @@ from trusted_devices.cognito_idp.models.tokens import RefreshToken, SigningKey, 
 
 __all__ = [
     "AUTH_FLOWS",
+    "LEGACY_FLOWS",
     "REFRESH_FLOW",
     "AccessKey",
     "AuthEventFeedback",

@@ -25,6 +25,13 @@ AUTH_FLOWS = (
     "ALLOW_ADMIN_USER_PASSWORD_AUTH",
     REFRESH_FLOW,
 )
+_ALWAYS_LEGACY = {"ALLOW_USER_SRP_AUTH", REFRESH_FLOW}
+LEGACY_FLOWS = {
+    "ADMIN_NO_SRP_AUTH": {"ALLOW_ADMIN_USER_PASSWORD_AUTH", *_ALWAYS_LEGACY},
+    "USER_PASSWORD_AUTH": {"ALLOW_USER_PASSWORD_AUTH", *_ALWAYS_LEGACY},
+    "CUSTOM_AUTH_FLOW_ONLY": {REFRESH_FLOW},
+}
+"""The old names of flows, and what a client with one of them may do: refreshing always, SRP as well unless "only"."""
 
 
 def default_auth_flows() -> list[str]:
@@ -198,5 +205,10 @@ class UserPoolClient(models.Model):
         return bool(self.sealed_secret)
 
     def allows(self, flow: str) -> bool:
-        """Return whether ``flow`` (with or without ``ALLOW_``) is among its flows."""
-        return f"ALLOW_{flow}" in self.auth_flows or flow in self.auth_flows
+        """Return whether the client may use ``flow``, such as ``USER_SRP_AUTH``."""
+        return f"ALLOW_{flow}" in self.flows
+
+    @property
+    def flows(self) -> set[str]:
+        """Its flows by the names of today (``ALLOW_``), whichever names they were given by."""
+        return {name for flow in self.auth_flows for name in LEGACY_FLOWS.get(flow, {flow})}

@@ -105,7 +105,9 @@ def _initiate(call: Call, app_client: UserPoolClient, known: tuple[str, ...]) ->
     flow = _OLD_NAMES.get(asked, asked)
     if flow not in known:
         raise errors.invalid_parameter(f"{asked} is not supported.")
-    if not app_client.allows(flow) and not (asked == "ADMIN_NO_SRP_AUTH" and app_client.allows(asked)):
+    # A client that rotates its refresh tokens has GetTokensFromRefreshToken alone, as on Cognito.
+    rotated = flow == "REFRESH_TOKEN_AUTH" and app_client.rotate_refresh_tokens
+    if rotated or not app_client.allows(flow):
         if flow == "USER_PASSWORD_AUTH":
             raise errors.invalid_parameter("USER_PASSWORD_AUTH flow not enabled for this client")
         raise errors.invalid_parameter(f"{asked} is not enabled for the client.")

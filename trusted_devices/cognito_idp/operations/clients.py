@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from trusted_devices.cognito_idp import accounts, errors
-from trusted_devices.cognito_idp.models import UserPool, UserPoolClient, default_auth_flows
+from trusted_devices.cognito_idp.models import LEGACY_FLOWS, UserPool, UserPoolClient, default_auth_flows
 from trusted_devices.cognito_idp.operations.admin import pool_of
 from trusted_devices.cognito_idp.pages import OLDEST_FIRST, next_token, place_in
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 
 PARTLY = "Flows, lifetimes, rotation, revocation and existence errors; nothing about OAuth and hosted pages."
+SAFER = " PreventUserExistenceErrors is ENABLED unless LEGACY is asked for."
 PAGE = 60
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 LIFETIMES = {
@@ -22,7 +23,7 @@ LIFETIMES = {
 }
 
 
-@operation("CreateUserPoolClient", Access.SIGNED, differs=PARTLY)
+@operation("CreateUserPoolClient", Access.SIGNED, differs=PARTLY + SAFER)
 def create_user_pool_client(call: Call) -> Answer:
     pool = pool_of(call)
     app_client = UserPoolClient(pool=pool, auth_flows=default_auth_flows())
@@ -77,6 +78,8 @@ def _app_client(call: Call, pool: UserPool) -> UserPoolClient:
 def _apply(app_client: UserPoolClient, params: dict[str, Any]) -> None:
     app_client.name = params.get("ClientName", app_client.name)
     app_client.auth_flows = params.get("ExplicitAuthFlows", app_client.auth_flows)
+    if len({flow in LEGACY_FLOWS for flow in app_client.auth_flows}) > 1:
+        raise errors.invalid_parameter("Legacy names of ExplicitAuthFlows cannot be mixed with those in ALLOW_.")
     app_client.auth_session_validity = params.get("AuthSessionValidity", app_client.auth_session_validity)
     app_client.enable_token_revocation = params.get("EnableTokenRevocation", app_client.enable_token_revocation)
     app_client.propagate_context = params.get("EnablePropagateAdditionalUserContextData", app_client.propagate_context)

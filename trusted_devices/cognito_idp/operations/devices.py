@@ -21,7 +21,11 @@ LONGEST_NAME = 1024
 """How much of the name that a client gives is kept: all of what Cognito takes."""
 
 
-@operation("ConfirmDevice", Access.TOKEN)
+@operation(
+    "ConfirmDevice",
+    Access.TOKEN,
+    differs="A user has at most MAX_DEVICES_PER_USER devices (20): one more, and another is forgotten, not refused.",
+)
 def confirm_device(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
     refresh_token, pool = bearer.refresh_token, bearer.pool

@@ -32,10 +32,15 @@ def describe_user_pool(call: Call) -> Answer:
     return {"UserPool": _described(pool_of(call))}
 
 
-@operation("UpdateUserPool", Access.SIGNED, differs=PARTLY + " Members left out stay as they are.")
+@operation(
+    "UpdateUserPool",
+    Access.SIGNED,
+    differs=PARTLY + " Without DeviceConfiguration devices are tracked no longer, as on Cognito; other members that are"
+    " left out stay as they are.",
+)
 def update_user_pool(call: Call) -> Answer:
     pool = pool_of(call)
-    _apply(pool, call.params)
+    _apply(pool, {"DeviceConfiguration": None, **call.params})
     pool.save()
     return {}
 
@@ -57,17 +62,28 @@ def list_user_pools(call: Call) -> Answer:
     return {"UserPools": [_summary(pool) for pool in page.rows], **next_token("pools", "NextToken", page)}
 
 
-@operation("SetUserPoolMfaConfig", Access.SIGNED, differs="Texts of messages are the site's.")
+@operation(
+    "SetUserPoolMfaConfig",
+    Access.SIGNED,
+    differs="Texts of messages are the site's. Members left out stay as they are, but OFF takes all factors away.",
+)
 def set_user_pool_mfa_config(call: Call) -> Answer:
     pool = pool_of(call)
     params = call.params
+    software_token = params.get("SoftwareTokenMfaConfiguration", {}).get("Enabled", False)
+    pool.mfa = params.get("MfaConfiguration", pool.mfa)
+    if pool.mfa == MfaConfiguration.OFF:
+        if software_token or "SmsMfaConfiguration" in params or "EmailMfaConfiguration" in params:
+            raise errors.invalid_parameter(
+                "Invalid MFA configuration given, can't turn off MFA and configure an MFA together."
+            )
+        pool.software_token_mfa = pool.sms_mfa = pool.email_mfa = False
     if "SoftwareTokenMfaConfiguration" in params:
-        pool.software_token_mfa = bool(params["SoftwareTokenMfaConfiguration"].get("Enabled"))
+        pool.software_token_mfa = software_token
     if "SmsMfaConfiguration" in params:
         pool.sms_mfa = True
     if "EmailMfaConfiguration" in params:
         pool.email_mfa = True
-    pool.mfa = params.get("MfaConfiguration", pool.mfa)
     if pool.mfa != MfaConfiguration.OFF and not (pool.software_token_mfa or pool.sms_mfa or pool.email_mfa):
         raise errors.invalid_parameter("Invalid MFA configuration given, can't turn on MFA without configuring it.")
     pool.save()
@@ -126,10 +142,10 @@ def _summary(pool: UserPool) -> dict[str, Any]:
 
 
 def _mfa_config(pool: UserPool) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "MfaConfiguration": pool.mfa,
-        "SoftwareTokenMfaConfiguration": {"Enabled": pool.software_token_mfa},
-    }
+    config: dict[str, Any] = {"MfaConfiguration": pool.mfa}
+    if pool.mfa == MfaConfiguration.OFF:
+        return config  # what is answered here can be set again, and OFF goes with no factor
+    config["SoftwareTokenMfaConfiguration"] = {"Enabled": pool.software_token_mfa}
     if pool.sms_mfa:
         config["SmsMfaConfiguration"] = {}
     if pool.email_mfa:
