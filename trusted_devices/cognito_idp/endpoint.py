@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -67,13 +68,24 @@ def endpoint(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def jwks(request: HttpRequest, pool_id: str) -> HttpResponse:
     """Return the public keys of a pool's tokens."""
+    return _published(request, pool_id, lambda pool: {"keys": signing.published_keys(pool, now=timezone.now())})
+
+
+@login_not_required
+def openid_configuration(request: HttpRequest, pool_id: str) -> HttpResponse:
+    """Return what verifiers of a pool's tokens look up at its issuer (OpenID Connect Discovery 1.0, section 4)."""
+    return _published(request, pool_id, signing.configuration)
+
+
+def _published(request: HttpRequest, pool_id: str, document: Callable[[UserPool], dict[str, Any]]) -> HttpResponse:
+    """Return a document about a pool that anybody may read and keep for a while."""
     pool = UserPool.objects.filter(pool_id=pool_id).first()
     if pool is None:
         response = JsonResponse({"message": "User pool does not exist."}, status=404)
     elif request.method not in ("GET", "HEAD"):
         response = JsonResponse({"message": "Only GET is answered here."}, status=405, headers={"Allow": "GET, HEAD"})
     else:
-        response = JsonResponse({"keys": signing.published_keys(pool, now=timezone.now())})
+        response = JsonResponse(document(pool))
         response["Cache-Control"] = f"public, max-age={int(signing.JWKS_MAX_AGE.total_seconds())}"
     response["Access-Control-Allow-Origin"] = "*"
     return response
