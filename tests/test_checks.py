@@ -1,6 +1,7 @@
 """System checks: each fires, is silent where all is well, is registered and documented."""
 
 import re
+from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from django.apps import AppConfig
 from django.contrib import admin
 from django.contrib.admin import AdminSite
+from django.contrib.auth.models import Group
 from django.contrib.gis import geoip2
 from django.core.checks import Error, Tags, Warning  # noqa: A004 - Django's name
 from django.core.checks.registry import registry
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection
@@ -18,21 +21,25 @@ from django.middleware.common import CommonMiddleware
 from django.urls import include, path
 from django.utils.module_loading import import_string
 from django_otp.admin import OTPAdminSite
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.geoip import write_database
 from trusted_devices import checks
 from trusted_devices.admin_site import TrustedDevicesAdminMixin, TrustedDevicesAdminSite
 from trusted_devices.backends import Backend
+from trusted_devices.checks import databases
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.owners.local import LocalOwner
+from trusted_devices.policy import TrustPolicy
 from trusted_devices.words import places
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "checks.md"
-SOURCE = Path(checks.__file__)
+SOURCES = sorted(Path(checks.__file__).parent.glob("*.py"))
 ALL = [
     checks.check_options,
     checks.check_classes,
     checks.check_owner,
+    checks.check_time_zones,
     checks.check_middleware,
     checks.check_mfa,
     checks.check_session_engine,
@@ -42,8 +49,19 @@ ALL = [
     checks.check_mail_timeout,
     checks.check_places,
     checks.check_other_package,
-    checks.check_other_table,
+    databases.check_router,
+    databases.check_group_model,
+    databases.check_other_table,
+    databases.check_characters,
+    databases.check_groups,
 ]
+
+
+class Directory(TrustPolicy):
+    """Knows users' groups from elsewhere."""
+
+    def groups(self, user):
+        return ["Editors"]
 
 
 def _ids(messages):
@@ -102,7 +120,8 @@ def test_registering_twice_runs_each_once():
 
 
 def test_every_id_is_unique_and_documented_and_no_other_is():
-    used = re.findall(r'(?:id="trusted_devices\.|, ")([EW]\d{3})"', SOURCE.read_text())
+    source = "".join(path.read_text() for path in SOURCES)
+    used = re.findall(r'(?:id="trusted_devices\.|, ")([EW]\d{3})"', source)
     assert len(used) == len(set(used)) > 10
     documented = re.findall(r"^\| `trusted_devices\.([EW]\d{3})` \|", DOCUMENT.read_text(), re.MULTILINE)
     assert documented == sorted(used)
@@ -349,6 +368,44 @@ class TestPlaces:
         assert checks.check_places() == []
 
 
+def test_local_times_are_refused_by_the_check_and_when_the_site_starts(settings):
+    assert checks.check_time_zones() == []
+    settings.USE_TZ = False
+    message = _only(checks.check_time_zones(), "E013", Error).msg
+    with pytest.raises(ImproperlyConfigured, match=re.escape(message)):
+        DeviceKeyMiddleware(lambda request: None)
+
+
+class TestGroups:
+    @pytest.fixture(autouse=True)
+    def group(self, db, options):
+        options(GROUP_MAX_PERIODS={"Editors": timedelta(days=30)})
+        return Group.objects.create(name="Editors")
+
+    def test_those_that_exist_are_fine(self):
+        assert databases.check_groups(databases=["default"]) == []
+
+    def test_one_that_does_not_exist_is_named_with_the_nearest(self, group):
+        group.name = "editors"
+        group.save()
+        assert "'editors'" in _only(databases.check_groups(databases=["default"]), "W010", Warning).hint
+
+    def test_they_are_looked_up_only_when_their_database_is_checked(self, group):
+        group.delete()
+        assert databases.check_groups() == []
+        assert databases.check_groups(databases=["elsewhere"]) == []
+
+    def test_a_policy_that_knows_groups_from_elsewhere_is_not_doubted(self, group, options):
+        group.delete()
+        options(POLICY="tests.test_checks.Directory")
+        assert databases.check_groups(databases=["default"]) == []
+
+    def test_users_must_have_groups(self, monkeypatch):
+        assert databases.check_group_model() == []
+        monkeypatch.setattr(databases, "get_user_model", lambda: TOTPDevice)
+        _only(databases.check_group_model(), "E012", Error)
+
+
 class TestOtherPackage:
     def test_its_setting(self, settings):
         settings.TRUSTED_DEVICE = {}
@@ -366,20 +423,20 @@ class TestOtherPackage:
     @pytest.mark.django_db
     def test_its_table(self):
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE TABLE {checks.OTHER_TABLE} (id integer)")
+            cursor.execute(f"CREATE TABLE {databases.OTHER_TABLE} (id integer)")
             try:
-                found = checks.check_other_table(databases=["default"])
+                found = databases.check_other_table(databases=["default"])
             finally:
-                cursor.execute(f"DROP TABLE {checks.OTHER_TABLE}")
+                cursor.execute(f"DROP TABLE {databases.OTHER_TABLE}")
         _only(found, "W007", Warning)
 
     @pytest.mark.django_db
     def test_no_table(self):
-        assert checks.check_other_table(databases=["default"]) == []
+        assert databases.check_other_table(databases=["default"]) == []
 
     def test_databases_are_looked_at_only_when_they_are_checked(self):
-        assert checks.check_other_table() == []
-        assert Tags.database in checks.check_other_table.tags
+        assert databases.check_other_table() == []
+        assert Tags.database in databases.check_other_table.tags
 
 
 def test_the_classes_that_are_named_here_exist():

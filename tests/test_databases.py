@@ -16,6 +16,7 @@ from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Wire
 from tests.services.owner import Elsewhere
 from tests.web.views.browser import Browser, url
+from trusted_devices.checks.databases import check_router
 from trusted_devices.cognito_idp.models import RefreshToken
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.services import activity, devices, expiry
@@ -131,6 +132,28 @@ def test_the_wire_endpoint_works_there(user, totp):
     assert not RefreshToken.objects.filter(revoked_at=None).exists()
 
 
+@pytest.mark.parametrize("left", [(), ("sessions",), ("admin", "axes")])
+def test_a_router_that_keeps_together_what_refers_to_each_other_is_fine(settings, left):
+    settings.DATABASE_ROUTERS = [Router(*left)]
+    assert check_router() == []
+
+
+@pytest.mark.parametrize("left", ["auth", "trusted_devices", "trusted_devices_cognito_idp", "otp_totp"])
+def test_a_router_that_parts_what_refers_to_each_other_is_an_error(settings, left):
+    settings.DATABASE_ROUTERS = [Router(left)]
+    [error] = check_router()
+    assert (error.id, error.is_serious()) == ("trusted_devices.E010", True)
+    assert "'default' for" in error.msg
+    assert "'elsewhere' for" in error.msg
+
+
+def test_a_router_that_allows_no_relation_is_an_error(settings):
+    router = Router()
+    router.allow_relation = lambda *rows, **hints: False
+    settings.DATABASE_ROUTERS = [router]
+    assert [error.id for error in check_router()] == ["trusted_devices.E011"]
+
+
 def opens_transactions(source):
     """Return whether a module asks Django itself for transactions or for the connection, which are ``default``'s."""
     for node in ast.walk(ast.parse(source)):
@@ -159,6 +182,6 @@ def test_a_module_that_opens_transactions_itself_is_found(line):
 
 
 def test_one_module_alone_opens_transactions():
-    knowing = {"database.py", "checks.py"}  # a check is given the databases that it looks at
+    knowing = {"database.py", "databases.py"}  # a check is given the databases that it looks at
     found = {path for path in PACKAGE.rglob("*.py") if opens_transactions(path.read_text())}
     assert {path.name for path in found} == knowing

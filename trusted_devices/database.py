@@ -1,4 +1,4 @@
-"""The database of this package's tables, which the site's router names: transactions there, and what follows a commit.
+"""The database of this package's tables, which the site's router names: transactions there, and what it can store.
 
 Users, their second factors and these tables refer to each other, so they are in one database, be it ``default`` or not
 (``checks``). The router is asked anew each time: what it says may depend on the tenant of the moment. Nothing else here
@@ -7,11 +7,17 @@ opens a transaction, as Django's own functions would open one in ``default``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from django.apps import apps
-from django.db import connections, router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+
+_PYTHON_NAMES = {"latin1": "cp1252", "ascii": "ascii"}
+_REFUSED_BY_MYSQL = re.compile(r"\((1366|3988), .*(string value|conversion)|\((1267|1270|1271|1300), ", re.IGNORECASE)
+_REFUSED_BY_POSTGRES = {"22021", "22P05"}
 
 
 def alias() -> str:
@@ -32,3 +38,53 @@ def atomic(*, savepoint: bool = True) -> transaction.Atomic:
 def on_commit(act: Callable[[], object]) -> None:
     """Call ``act`` once the running transaction has committed; at once where none is running."""
     transaction.on_commit(act, using=alias())
+
+
+def narrow_columns(tables: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the columns of these tables that cannot store every character: table, column and character set.
+
+    The database or connection as a whole is named in place of a table, without a column. One query.
+    """
+    here = connection()
+    if here.vendor == "postgresql":
+        with here.cursor() as cursor:
+            cursor.execute("SHOW server_encoding")
+            [encoding] = cursor.fetchone()
+        return [] if encoding == "UTF8" else [("the database", "", encoding)]
+    if here.vendor != "mysql":
+        return []
+    with here.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name, character_set_name FROM information_schema.columns"
+            " WHERE table_schema = DATABASE() AND table_name IN %s AND character_set_name <> 'utf8mb4'"
+            " UNION ALL SELECT 'the connection', '', @@character_set_client FROM dual"
+            " WHERE @@character_set_client <> 'utf8mb4'",
+            [tuple(tables)],
+        )
+        return list(cursor.fetchall())
+
+
+def storable(text: str, model: type[Model], column: str) -> str:
+    """Return ``text`` without characters that ``column`` of ``model`` cannot store. A query on MariaDB and MySQL."""
+    if text.isascii() or connection().vendor != "mysql":
+        return text
+    narrow = narrow_columns([model._meta.db_table])
+    sets = {characters for _table, name, characters in narrow if name in {column, ""}}
+    return "".join(character for character in text if all(_has(characters, character) for characters in sets))
+
+
+def refuses_text(error: DatabaseError) -> bool:
+    """Return whether the database could not store, or look for, a text because of its characters."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state in _REFUSED_BY_POSTGRES or _REFUSED_BY_MYSQL.match(str(error)) is not None
+
+
+def _has(characters: str, character: str) -> bool:
+    """Return whether a character set of MySQL has ``character``; one that is not known here has every."""
+    if characters in {"utf8", "utf8mb3"}:
+        return character <= "\uffff"
+    try:
+        character.encode(_PYTHON_NAMES.get(characters, "utf-8"))
+    except UnicodeEncodeError:
+        return False
+    return True

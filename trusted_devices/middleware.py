@@ -7,10 +7,13 @@ from functools import partial
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from trusted_devices import conf
 from trusted_devices.models import Device
 from trusted_devices.services import credentials
 from trusted_devices.web import jar, logins
@@ -30,6 +33,8 @@ class DeviceKeyMiddleware:
     async_capable = True
 
     def __init__(self, get_response: GetResponse) -> None:
+        if not settings.USE_TZ:
+            raise ImproperlyConfigured(conf.NEEDS_TIME_ZONES)  # at once, and not as an error of every page
         self.get_response: Any = get_response
         self._async = iscoroutinefunction(get_response)
         if self._async:

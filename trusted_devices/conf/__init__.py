@@ -34,6 +34,7 @@ from trusted_devices.types import TrackingMode
 __all__ = [
     "LONGEST_PERIOD",
     "NAME",
+    "NEEDS_TIME_ZONES",
     "SIGNED_COOKIES",
     "Problem",
     "Settings",
@@ -45,6 +46,12 @@ __all__ = [
 
 SIGNED_COOKIES = "django.contrib.sessions.backends.signed_cookies"
 """Django's session engine that keeps sessions in the browser, where they cannot be ended."""
+
+
+NEEDS_TIME_ZONES = (
+    "trusted_devices needs USE_TZ = True: in local time an hour comes twice a year, and nobody could tell "
+    "whether trust, a code or a token has ended."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

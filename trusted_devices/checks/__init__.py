@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import metadata
 from typing import Any
@@ -14,11 +14,11 @@ from django.core.checks import CheckMessage, Error, Tags, Warning  # noqa: A004 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import get_connection
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
-from django.db import connections
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from trusted_devices import conf
+from trusted_devices.checks import databases
 from trusted_devices.mfa import get_provider
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import DeviceOwner
@@ -37,19 +37,29 @@ PROTECTED_ADMIN_SITES = {
 }
 OTHER_DISTRIBUTION = "django-trusted-devices"
 OTHER_SETTING = "TRUSTED_DEVICE"
-OTHER_TABLE = "trusted_devices_trusteddevice"
 
 
 def register() -> None:
     """Register all checks. Registering twice is the same as once."""
-    for check in (check_options, check_classes, check_owner, check_middleware, check_places, check_other_package):
+    for check in (
+        check_options,
+        check_classes,
+        check_owner,
+        check_time_zones,
+        check_middleware,
+        check_places,
+        check_other_package,
+        databases.check_router,
+        databases.check_group_model,
+    ):
         checks.register(check, "trusted_devices")
     for check in (check_mfa, check_session_engine, check_admin_sites, check_guessing_protection):
         checks.register(check, Tags.security, "trusted_devices")
     checks.register(check_cookie, Tags.security, "trusted_devices", deploy=True)
     checks.register(check_mail_timeout, "trusted_devices", deploy=True)
     checks.register(check_owner_deployment, "trusted_devices", deploy=True)
-    checks.register(check_other_table, Tags.database, "trusted_devices")
+    for check in (databases.check_other_table, databases.check_characters, databases.check_groups):
+        checks.register(check, Tags.database, "trusted_devices")
 
 
 def check_options(**_: Any) -> list[CheckMessage]:
@@ -110,6 +120,19 @@ def _owner() -> DeviceOwner | None:
         return get_owner()
     except (ImportError, RuntimeError, TypeError):
         return None
+
+
+def check_time_zones(**_: Any) -> list[CheckMessage]:
+    """E013: times are moments, whatever clocks are set to."""
+    if settings.USE_TZ:
+        return []
+    return [
+        Error(
+            conf.NEEDS_TIME_ZONES,
+            hint="Set it, which is Django's default. Django's documentation says how to migrate times that are stored.",
+            id="trusted_devices.E013",
+        )
+    ]
 
 
 def check_middleware(**_: Any) -> list[CheckMessage]:
@@ -253,25 +276,6 @@ def check_places(**_: Any) -> list[CheckMessage]:
             id="trusted_devices.W008",
         )
     ]
-
-
-def check_other_table(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """W007, when a database is checked: it holds no tables of another package of the same import name."""
-    found: list[CheckMessage] = []
-    for alias in databases or ():
-        connection = connections[alias]
-        with connection.cursor() as cursor:
-            tables = connection.introspection.table_names(cursor)
-        if OTHER_TABLE in tables:
-            found.append(
-                Warning(
-                    f"The database {alias!r} has the table {OTHER_TABLE!r} of another package that migrates under the "
-                    "same name.",
-                    hint="Undo that package's migrations with it, 'migrate trusted_devices zero', before you migrate.",
-                    id="trusted_devices.W007",
-                )
-            )
-    return found
 
 
 def _options() -> conf.Settings | None:
