@@ -61,12 +61,12 @@ class StaleDevice(TrustedDevicesError):
 
 
 class InvalidDeviceName(TrustedDevicesError):
-    """A device name that cannot be: ``reason`` is ``empty`` (nothing of it can be seen), ``too_long`` or ``characters``
-    (it has some that are refused)."""
+    """A device name that cannot be: ``reason`` is ``empty`` (nothing of it can be seen), ``too_long``, ``characters``
+    (it has some that are refused) or ``unstorable`` (it has some that the site's database does not know)."""
 
     code = "invalid_device_name"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "characters") -> None:
         super().__init__(f"The name was refused: {reason}.")
         self.reason = reason
 

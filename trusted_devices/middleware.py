@@ -9,14 +9,16 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from trusted_devices import conf
+from trusted_devices import conf, database
 from trusted_devices.models import Device
 from trusted_devices.services import credentials
 from trusted_devices.web import jar, logins
+from trusted_devices.web.views import refusals
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -65,11 +67,21 @@ class DeviceKeyMiddleware:
         jar.apply_changes(request, response)
         return response
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Answer what was typed on a page of ours and has a character that the site's database does not know."""
+        unknown = isinstance(exception, DatabaseError) and database.refuses_text(exception)
+        return refusals.unstorable(request) if unknown and _is_our_page(request) else None
+
     def _prepare(self, request: HttpRequest) -> Any:
         extended: Any = request
         extended.trusted_device = SimpleLazyObject(partial(_recognise, request))
         extended.atrusted_device = partial(_arecognise, request)
         return jar.current_request.set(request)
+
+
+def _is_our_page(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is not None and ("trusted_devices" in match.app_names or "trusted_devices_" in (match.url_name or ""))
 
 
 def _recognise(request: HttpRequest) -> Device | None:

@@ -144,7 +144,6 @@ def test_aws_amplify_goes_through_the_whole_life_of_a_device(run):
 def test_the_aws_sdk_for_javascript_goes_through_the_whole_life_of_a_device(run):
     assert run("sdk3.mjs") == {
         "first": {"mfa": True, "confirmationNecessary": True},
-        "verified": ["maria", True],
         "listed": [True],
         "remembered": {"mfa": False},
         "not remembered": {"mfa": True, "newDevice": False},

@@ -249,25 +249,3 @@ def test_a_failure_of_the_site_is_an_internal_error_in_the_same_form(wire, app, 
     assert response.status_code == 500
     assert decoded(response)["__type"] == "InternalErrorException"
     assert b"secret details" not in response.content
-
-
-REQUIRED = ("issuer", "jwks_uri", "response_types_supported", "subject_types_supported")
-"""By OpenID Connect Discovery 1.0, section 3, of an issuer without authorization and token endpoint."""
-
-
-def test_a_pools_issuer_publishes_its_openid_configuration(pool):
-    at = f"/cognito-idp/{pool.pool_id}/.well-known/openid-configuration"
-    response = Client().get(at)
-    document = response.json()
-    assert response["Content-Type"] == "application/json"
-    assert response["Access-Control-Allow-Origin"] == "*"
-    # Section 4.3: the issuer is exactly what the address of the document was made from.
-    assert f"{document['issuer']}/.well-known/openid-configuration" == f"http://testserver{at}"
-    assert all(document.values()), "members without a value have to be left out"
-    assert document.keys() > set(REQUIRED)
-    assert document["id_token_signing_alg_values_supported"] == ["RS256"]
-    assert Client().get(document["jwks_uri"].removeprefix("http://testserver")).json()["keys"]
-    assert Client().get("/cognito-idp/us-east-1_Nobody/.well-known/openid-configuration").status_code == 404
-    assert Client().post(at).status_code == 405
-    for pool_id in ("%00", "%ed%a0%80", "\u0661"):
-        assert Client().get(f"/cognito-idp/{pool_id}/.well-known/jwks.json").status_code == 404

@@ -8,13 +8,14 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from trusted_devices import database
 from trusted_devices.api.periods import format_period
 from trusted_devices.exceptions import (
     BackendUnavailable,
@@ -77,6 +78,9 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, IntegrityError):
         logger.warning("A row that was referred to went away meanwhile.", exc_info=error)
         return Problem(HTTPStatus.CONFLICT, "conflict", _("Something that this is about has gone meanwhile."))
+    if isinstance(error, DatabaseError) and database.refuses_text(error):
+        text = _("The request has a character that the site's database cannot store.")
+        return Problem(HTTPStatus.BAD_REQUEST, "unstorable_text", text)
     # A backend may say more exactly what went wrong, by a subclass of its own.
     kind = next((each for each in type(error).__mro__ if each in ANSWERS), None)
     if not isinstance(error, TrustedDevicesError) or kind is None:

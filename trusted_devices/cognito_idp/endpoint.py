@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
+from trusted_devices import database
 from trusted_devices.cognito_idp import errors, protocol, signing, sigv4
 from trusted_devices.cognito_idp.errors import WireError
 from trusted_devices.cognito_idp.models import UserPool
@@ -51,9 +52,12 @@ def endpoint(request: HttpRequest) -> HttpResponse:
         response = _error(error)
     except SuspiciousOperation:
         response = _error(WireError("BadRequestException", "The request is not for this host."))
-    except Exception:
-        logger.exception("The endpoint failed.")
-        response = _error(errors.internal())
+    except Exception as error:
+        if isinstance(error, DatabaseError) and database.refuses_text(error):
+            response = _error(errors.invalid_parameter("A value has a character that cannot be stored here."))
+        else:
+            logger.exception("The endpoint failed.")
+            response = _error(errors.internal())
     else:
         response = HttpResponse(_dump(answer), content_type=protocol.CONTENT_TYPE)
     response["x-amzn-RequestId"] = str(uuid.uuid4())
@@ -68,24 +72,13 @@ def endpoint(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def jwks(request: HttpRequest, pool_id: str) -> HttpResponse:
     """Return the public keys of a pool's tokens."""
-    return _published(request, pool_id, lambda pool: {"keys": signing.published_keys(pool, now=timezone.now())})
-
-
-@login_not_required
-def openid_configuration(request: HttpRequest, pool_id: str) -> HttpResponse:
-    """Return what verifiers of a pool's tokens look up at its issuer (OpenID Connect Discovery 1.0, section 4)."""
-    return _published(request, pool_id, signing.configuration)
-
-
-def _published(request: HttpRequest, pool_id: str, document: Callable[[UserPool], dict[str, Any]]) -> HttpResponse:
-    """Return a document about a pool that anybody may read and keep for a while."""
     pool = UserPool.objects.filter(pool_id=pool_id).first()
     if pool is None:
         response = JsonResponse({"message": "User pool does not exist."}, status=404)
     elif request.method not in ("GET", "HEAD"):
         response = JsonResponse({"message": "Only GET is answered here."}, status=405, headers={"Allow": "GET, HEAD"})
     else:
-        response = JsonResponse(document(pool))
+        response = JsonResponse({"keys": signing.published_keys(pool, now=timezone.now())})
         response["Cache-Control"] = f"public, max-age={int(signing.JWKS_MAX_AGE.total_seconds())}"
     response["Access-Control-Allow-Origin"] = "*"
     return response

@@ -24,8 +24,6 @@ from trusted_devices.cognito_idp.sealed import record
 
 PRIVATE_KEY = record("signing key")
 ALGORITHM = "RS256"
-SCOPE = "aws.cognito.signin.user.admin"
-"""The one scope of access tokens: a user's operations on their own account."""
 KEY_BITS = 2048
 HEADER = frozenset({"alg", "kid", "typ"})
 """What the headers of tokens say, and nothing beside it: extensions would be read before the signature."""
@@ -91,22 +89,6 @@ def verify(token: str, *, kid: str, now: datetime) -> tuple[UserPool, dict[str, 
 def published_keys(pool: UserPool, *, now: datetime) -> list[dict[str, Any]]:
     """Return the pool's public keys as JWKS entries, newest first."""
     return [key.public_jwk for key in pool.signing_keys.filter(_published(now)).order_by("-signs_from", "pk")]
-
-
-def configuration(pool: UserPool) -> dict[str, Any]:
-    """Return what the pool's issuer says of itself (OpenID Connect Discovery 1.0, section 3).
-
-    Tokens come from operations here, not from an authorization or a token endpoint: neither is named, and the response
-    type, a member that no issuer may leave out, is the one that asks for nothing.
-    """
-    return {
-        "issuer": pool.issuer,
-        "jwks_uri": f"{pool.issuer}/.well-known/jwks.json",
-        "response_types_supported": ["none"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [ALGORITHM],
-        "scopes_supported": [SCOPE],
-    }
 
 
 def _published(now: datetime) -> Q:

@@ -28,6 +28,7 @@ from trusted_devices.types import MfaVerification
 
 logger = logging.getLogger(__name__)
 
+SCOPE = "aws.cognito.signin.user.admin"
 _REFRESH_TOKEN = record("refresh token")
 
 
@@ -159,7 +160,7 @@ def authenticate(token: str | None, *, now: datetime) -> Bearer:
     )
     if refresh_token is None or refresh_token.revoked_at is not None or not _device_stands(refresh_token):
         raise errors.not_authorized("Access Token has been revoked")
-    if signing.SCOPE not in claims.get("scope", "").split():
+    if SCOPE not in claims.get("scope", "").split():
         raise errors.not_authorized("Access Token does not have required scopes")
     if not refresh_token.user.is_active:
         raise errors.user_disabled()
@@ -183,7 +184,7 @@ def _result(app_client: UserPoolClient, refresh_token: RefreshToken, *, now: dat
     access = {
         **common,
         "token_use": TokenUse.ACCESS.value,
-        "scope": signing.SCOPE,
+        "scope": SCOPE,
         "client_id": app_client.client_id,
         "username": user.get_username(),
         "jti": str(uuid.uuid4()),

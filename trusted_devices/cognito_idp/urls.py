@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from trusted_devices.cognito_idp.endpoint import endpoint, jwks, openid_configuration
-
-_POOL = "(?P<pool_id>[A-Za-z0-9_-]{1,55})"
+from trusted_devices.cognito_idp.endpoint import endpoint, jwks
 
 app_name = "trusted_devices_cognito_idp"
 
 urlpatterns = [
     path("", endpoint, name="endpoint"),
-    re_path(rf"^{_POOL}/\.well-known/jwks\.json$", jwks, name="jwks"),
-    re_path(rf"^{_POOL}/\.well-known/openid-configuration$", openid_configuration, name="openid-configuration"),
+    re_path(r"^(?P<pool_id>[\w-]{1,55})/\.well-known/jwks\.json$", jwks, name="jwks"),
 ]

@@ -26,7 +26,6 @@ from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import devices, transitions
 from trusted_devices.types import Binding, By, DeviceStatus, OwnedDevice, StatusReason
-from trusted_devices.words import names
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ def _adopt(user: AbstractBaseUser, there: OwnedDevice, by: By) -> None:
 
 def _name(there: OwnedDevice) -> str:
     """Return what can be shown of the name that the user's app gave the device."""
-    return names.shown(there.name, longest=conf.get_settings().MAX_NAME_LENGTH)
+    return devices.shown_name(there.name, longest=conf.get_settings().MAX_NAME_LENGTH)
 
 
 def _follow(mirrored: dict[str, Device], owned: dict[str, OwnedDevice]) -> None:

@@ -26,7 +26,15 @@ _KEY = re.compile(r"[\x21-\x7e]{1,55}")
 
 def clean_name(name: str) -> str:
     """Return ``name`` in the form in which it is stored. Raises ``InvalidDeviceName``."""
-    return names.clean(name, longest=conf.get_settings().MAX_NAME_LENGTH)
+    cleaned = names.clean(name, longest=conf.get_settings().MAX_NAME_LENGTH)
+    if database.storable(cleaned, Device, "name") != cleaned:
+        raise InvalidDeviceName("unstorable")
+    return cleaned
+
+
+def shown_name(name: str, *, longest: int) -> str:
+    """Return what can be stored and shown of a name that an app gives, at most ``longest`` characters."""
+    return names.shown(database.storable(name, Device, "name"), longest=longest)
 
 
 def why_refused(error: InvalidDeviceName) -> str:

@@ -62,6 +62,7 @@ def why_refused(error: InvalidDeviceName, *, longest: int) -> str:
         "empty": _("Nothing of this name can be seen. Choose another."),
         "too_long": _("The name is too long. It may have at most %(limit)d characters.") % {"limit": longest},
         "characters": _("The name has characters that cannot be shown. Use letters, digits and signs."),
+        "unstorable": _("The database of this site cannot store a character of this name, such as an emoji."),
     }
     return words[error.reason]
 

@@ -38,6 +38,11 @@ def too_many_attempts(request: HttpRequest, error: TooManyAttempts) -> HttpRespo
     return with_retry_after(render(request, "trusted_devices/too_many_attempts.html", context, status=status), wait)
 
 
+def unstorable(request: HttpRequest) -> HttpResponse:
+    """Return the page about a character that the site's database cannot store or look for."""
+    return render(request, "trusted_devices/unstorable.html", status=HTTPStatus.BAD_REQUEST)
+
+
 def wrong_code(method: MfaMethod) -> str:
     """Return what to say of a code that was not accepted."""
     if method.set_up_key:
