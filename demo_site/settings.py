@@ -90,6 +90,7 @@ DEFAULT_FROM_EMAIL = "Demo site <demo@example.com>"
 LOGIN_URL = "trusted_devices:sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
+CSRF_FAILURE_VIEW = "trusted_devices.web.views.csrf_failure"
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
