@@ -583,12 +583,16 @@ def test_cancelling_takes_a_press(at_offer):
 
 def test_somebody_else_who_signs_in_takes_the_place_of_who_was_half_way(at_code, totp, other_user):
     theirs = TOTPDevice.objects.create(user=other_user, name="phone", confirmed=True)
+    assert 'name="signing_in_as" value="maria"' in at_code.get(url("sign_in_code")).content.decode()
     at_code.enter_password("tom", "battery staple")
-    assert "<strong>tom</strong>" in at_code.get(url("sign_in_code")).content.decode()
-    assert at_code.enter_code(code_of(totp)).status_code == HTTPStatus.BAD_REQUEST
+    marias = at_code.post(url("sign_in_code"), {"code": code_of(totp), "signing_in_as": "maria"})
+    assert marias.headers["Location"].startswith(url("sign_in_code"))
+    page = at_code.get(url("sign_in_code"))
+    assert "Another sign-in has begun in this browser" in told(page)
+    assert "<strong>tom</strong>" in page.content.decode()
     assert not at_code.user_id
     theirs.refresh_from_db()
-    theirs.throttle_reset()
+    assert theirs.throttling_failure_count == 0
     at_code.enter_code(code_of(theirs))
     at_code.not_now()
     assert at_code.user_id == str(other_user.pk)
@@ -607,14 +611,35 @@ def test_the_back_button_after_the_sign_in_leads_on(browser, totp, user, step):
 
 
 @pytest.mark.parametrize("step", [*STEPS, "sign_in_cancel"])
-def test_a_second_tab_that_posts_after_the_sign_in_leads_on(clock, user, other_user, step):
+def test_a_second_tab_that_posts_after_the_sign_in_leads_on(clock, user, step):
     tab = Browser(enforce_csrf_checks=True)
     tab.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    old_form = {"csrfmiddlewaretoken": "x" * 64, "username": "tom", "password": "battery staple", "code": "1"}
-    response = tab.post(url(step), old_form | {"trust": "1", "period": "5184000"})
-    assert (response.status_code, response.headers["Location"]) == (HTTPStatus.FOUND, "/")
+    old_form = {"csrfmiddlewaretoken": "x" * 64, "password": "correct horse", "code": "1"}
+    for name in ("maria", " maria", "\uff4daria", "Maria@Example.com"):
+        typed = {"username": name, "signing_in_as": name, "trust": "1", "period": "5184000"}
+        response = tab.post(url(step), old_form | typed)
+        assert (response.status_code, response.headers["Location"]) == (HTTPStatus.FOUND, "/"), name
     assert tab.user_id == str(user.pk)
     assert not Device.objects.exists()
+
+
+@pytest.mark.parametrize("step", [*STEPS, "sign_in_cancel"])
+def test_an_old_tab_of_somebody_else_says_who_is_signed_in_and_offers_both_ways(clock, user, other_user, step):
+    tab = Browser(enforce_csrf_checks=True)
+    tab.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    before = tab.session.session_key
+    old_form = {"csrfmiddlewaretoken": "x" * 64, "username": "tom", "signing_in_as": "tom", "next": "/?from=here"}
+    page = tab.post(url(step), old_form | {"password": "battery staple", "code": "1", "trust": "1"})
+    html = page.content.decode()
+    assert page.status_code == HTTPStatus.CONFLICT
+    assert "signed in as <strong>maria</strong>" in html
+    assert "battery staple" not in html
+    assert 'href="/?from=here"' in html
+    assert (tab.user_id, tab.session.session_key) == (str(user.pk), before)
+    leave = {"csrfmiddlewaretoken": page.context["csrf_token"], "next": page.context["sign_in_url"]}
+    assert f'value="{leave["next"]}"' in html
+    assert tab.post(url("sign_out"), leave).headers["Location"] == url("sign_in") + "?next=%2F%3Ffrom%3Dhere"
+    assert not tab.user_id
 
 
 @pytest.mark.parametrize("by_middleware", [True, False])

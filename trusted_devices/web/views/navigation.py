@@ -30,15 +30,25 @@ def safe_next(request: HttpRequest, url: str) -> str:
     return url if stays else ""
 
 
+def way_on(request: HttpRequest, url: str = "") -> str:
+    """Return where a signed-in user wanted to go, or else home."""
+    return safe_next(request, url) or resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
 def go_on(request: HttpRequest, url: str = "") -> HttpResponseRedirect:
     """Redirect a signed-in user to where they wanted to go, or else home."""
-    return HttpResponseRedirect(safe_next(request, url) or resolve_url(settings.LOGIN_REDIRECT_URL))
+    return HttpResponseRedirect(way_on(request, url))
+
+
+def way_to(name: str, next_url: str = "") -> str:
+    """Return the address of one of the app's pages, which goes on to ``next_url``."""
+    url = reverse(f"trusted_devices:{name}")
+    return f"{url}?{urlencode({'next': next_url})}" if next_url else url
 
 
 def go_to(name: str, next_url: str = "") -> HttpResponseRedirect:
     """Redirect to one of the app's pages, which goes on to ``next_url``."""
-    url = reverse(f"trusted_devices:{name}")
-    return HttpResponseRedirect(f"{url}?{urlencode({'next': next_url})}" if next_url else url)
+    return HttpResponseRedirect(way_to(name, next_url))
 
 
 def add_message(request: HttpRequest, level: int, text: str) -> None:

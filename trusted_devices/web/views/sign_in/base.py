@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from abc import ABC, abstractmethod
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
@@ -24,7 +28,7 @@ from trusted_devices.services.sign_in import Challenge, SignedIn
 from trusted_devices.services.sign_in_state import Question
 from trusted_devices.types import By
 from trusted_devices.web import logins
-from trusted_devices.web.client import client_info
+from trusted_devices.web.client import client_info, current_user
 from trusted_devices.web.jar import get_jar
 from trusted_devices.web.pending import PendingSignIn, drop_pending
 from trusted_devices.web.views import navigation, refusals
@@ -51,15 +55,35 @@ class SignInPage(View):
     """A user who is signed in already goes on, also from a second tab or by the Back button.
 
     That comes before Django's CSRF check, because signing in has replaced the token that such a page still holds;
-    everything else comes after it.
+    everything else comes after it. Whoever answers a page of somebody else's is told who is signed in.
     """
 
     http_method_names = ["get", "head", "options", "post"]
+    name_field = "signing_in_as"
+    """Where the page says whose it is; the user may have changed in another tab since it was shown."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if request.user.is_authenticated:
-            return navigation.go_on(request, navigation.asked_next(request))
-        return self._checked(request, *args, **kwargs)
+        if not request.user.is_authenticated:
+            return self._checked(request, *args, **kwargs)
+        if not self.is_meant_for(request.user):
+            return self._signed_in_already(request)
+        return navigation.go_on(request, navigation.asked_next(request))
+
+    def is_meant_for(self, user: AbstractBaseUser) -> bool:
+        """Return whether the page that was answered is ``user``'s, or nobody's."""
+        name = _plain(self.request.POST.get(self.name_field, ""))
+        address = getattr(user, user.get_email_field_name(), None) or ""
+        return not name or name == _plain(user.get_username()) or name.casefold() == _plain(address).casefold()
+
+    @method_decorator(requires_csrf_token)
+    def _signed_in_already(self, request: HttpRequest) -> HttpResponse:
+        next_url = navigation.asked_next(request)
+        context = {
+            "username": current_user(request).get_username(),
+            "way_on": navigation.way_on(request, next_url),
+            "sign_in_url": navigation.way_to("sign_in", next_url),
+        }
+        return render(request, "trusted_devices/signed_in_already.html", context, status=HTTPStatus.CONFLICT)
 
     @method_decorator(csrf_protect)
     def _checked(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -138,6 +162,11 @@ class SignInPage(View):
         return navigation.go_on(self.request, next_url)
 
 
+def _plain(name: Any) -> str:
+    """Return a name as it comes back from a form, for comparing it."""
+    return " ".join(unicodedata.normalize("NFKC", str(name)).split())
+
+
 class QuestionPage(SignInPage, ABC):
     """One question of a half-finished sign-in. Each request loads that once."""
 
@@ -149,7 +178,13 @@ class QuestionPage(SignInPage, ABC):
         return self.show() if self.is_due() else self.ask(self.pending)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        return self.answer() if self.is_due() else self.ask(self.pending)
+        if not self.is_due():
+            return self.ask(self.pending)
+        if not self.is_meant_for(self.challenge.user):
+            text = _("Another sign-in has begun in this browser since that page was opened: this one.")
+            navigation.add_message(request, messages.WARNING, text)
+            return self.ask(self.pending)
+        return self.answer()
 
     def is_due(self) -> bool:
         """Load the sign-in; return whether it is this question that it asks. Raises ``SignInExpired``."""

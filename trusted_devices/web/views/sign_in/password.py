@@ -22,6 +22,8 @@ from trusted_devices.web.views.sign_in.base import SignInPage
 class SignInView(SignInPage):
     """User name and password."""
 
+    name_field = "username"
+
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.page(SignInForm())
 
