@@ -1,12 +1,16 @@
 """Two requests at the same moment with what is good for once."""
 
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
+from django.contrib.auth.signals import user_login_failed
 from django.db import OperationalError, transaction
 
 from tests.broken_database import interrupted
 from tests.cognito_idp.wire import App, Refused, Wire
 from tests.shared_database import at_once
-from trusted_devices.cognito_idp import accounts
+from trusted_devices.cognito_idp import accounts, attempts
 from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, UserPool, UserPoolClient
 from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device
@@ -148,3 +152,19 @@ def test_a_code_by_text_message_signs_in_once(app, user, texts):
     outcomes = at_once(*[lambda each=each: each.respond("SMS_MFA", session, SMS_MFA_CODE=code) for each in copies(app)])
     assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1)
     assert RefreshToken.objects.count() == 1
+
+
+def test_of_forty_guesses_at_once_no_more_are_looked_at_than_one_by_one(app):
+    looked_at = []
+
+    def note(credentials, **_arguments):
+        looked_at.append(credentials)
+
+    user_login_failed.connect(note)
+    app.password = "wrong"
+    apps = [App(Wire(), app.client, app.username, app.password) for _guess in range(40)]
+    with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False):
+        outcomes = at_once(*[each.password_sign_in for each in apps])
+    assert count(outcomes, Refused) == 40, outcomes
+    assert len(looked_at) == attempts.FREE
+    assert refusals(outcomes) == {"Incorrect username or password.", "Password attempts exceeded"}

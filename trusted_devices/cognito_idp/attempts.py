@@ -1,62 +1,88 @@
 """Guessing protection of the endpoint: after five wrong guesses in a row each further one waits, longer and longer.
 
-It counts by what was guessed at, not by who exists, so that unknown users look like known ones. Django's
-``user_login_failed`` goes out as well, for whatever else the site uses.
+It counts by what was guessed at, not by who exists, so that unknown users look like known ones, and for all pools
+together, whose users and factors are the site's. What protects the site's own sign-in is asked before.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError
 from django.db.models import F
 
-from trusted_devices import database
 from trusted_devices.cognito_idp import errors
-from trusted_devices.cognito_idp.models import FailedAttempts, UserPool
+from trusted_devices.cognito_idp.models import FailedAttempts
 from trusted_devices.conf import secret_keys
+from trusted_devices.exceptions import TooManyAttempts, TrustedDevicesError
+from trusted_devices.types import By
+from trusted_devices.web import throttling
 
 FREE = 5
 LONGEST_WAIT = timedelta(minutes=15)
+TRIES = 2 * FREE
+"""How often a count begins anew because another guess was counted meanwhile: more than are let through at once."""
 
 
-def password_subject(pool: UserPool, username: str) -> str:
-    """Return the key under which guesses at one user's password in one pool are counted."""
-    return f"password\0{pool.pool_id}\0{username.casefold()}"
+@dataclass(slots=True)
+class Guess:
+    """One guess that is being looked at; whoever finds it wrong says so here."""
+
+    wrong: bool = False
 
 
-def code_subject(pool: UserPool, user_id: str) -> str:
-    """Return the key under which guesses at one user's codes are counted."""
-    return f"code\0{pool.pool_id}\0{user_id}"
+@contextmanager
+def guess(subject: str, username: str, *, by: By) -> Iterator[Guess]:
+    """Look at a guess within. It is counted before, so that many at once are no more than one after the other.
 
-
-def require_allowed(subject: str, *, now: datetime) -> None:
-    """Raise ``WireError`` (NotAuthorizedException) while the next guess has to wait."""
-    known = FailedAttempts.objects.filter(digest=_digest(subject)).first()
-    if known is not None and known.failures >= FREE and now < known.last_failed_at + _wait(known.failures):
-        raise errors.attempts_exceeded()
-
-
-def failed(subject: str, *, now: datetime) -> None:
-    """Count a wrong guess; the count begins anew after the longest wait."""
-    digest = _digest(subject)
-    recent = FailedAttempts.objects.filter(digest=digest, last_failed_at__gt=now - LONGEST_WAIT)
-    if recent.update(failures=F("failures") + 1, last_failed_at=now):
-        return
-    if FailedAttempts.objects.filter(digest=digest).update(failures=1, last_failed_at=now):
-        return
+    A right one takes the earlier ones back, and an answer that says nothing of it (a form, a clock, a disabled user)
+    takes back itself. Raises ``WireError`` (NotAuthorizedException) while the next guess has to wait.
+    """
     try:
-        with database.atomic():
-            FailedAttempts.objects.create(digest=digest, failures=1, last_failed_at=now)
-    except IntegrityError:
-        recent.update(failures=F("failures") + 1, last_failed_at=now)
-
-
-def succeeded(subject: str) -> None:
-    """Forget the wrong guesses."""
+        throttling.ensure_allowed(by.client.request, username)
+    except TooManyAttempts:
+        raise errors.attempts_exceeded() from None
+    count(subject, now=by.at)
+    made = Guess()
+    try:
+        yield made
+    except (errors.WireError, TrustedDevicesError):
+        if not made.wrong:
+            FailedAttempts.objects.filter(digest=_digest(subject), failures__gt=0).update(failures=F("failures") - 1)
+        raise
     FailedAttempts.objects.filter(digest=_digest(subject)).delete()
+
+
+def password_subject(username: str) -> str:
+    """Return the key under which guesses at one user's password are counted."""
+    return f"password\0{username.casefold()}"
+
+
+def code_subject(user_id: object) -> str:
+    """Return the key under which guesses at one user's codes are counted."""
+    return f"code\0{user_id}"
+
+
+def count(subject: str, *, now: datetime) -> None:
+    """Count one guess; the count begins anew after the longest wait. Raises ``WireError`` where it has to wait."""
+    digest = _digest(subject)
+    for _try in range(TRIES):
+        known, _made = FailedAttempts.objects.get_or_create(
+            digest=digest, defaults={"failures": 0, "last_failed_at": now}
+        )
+        failures = known.failures if now < known.last_failed_at + LONGEST_WAIT else 0
+        if failures >= FREE and now < known.last_failed_at + _wait(failures):
+            break
+        unchanged = FailedAttempts.objects.filter(
+            pk=known.pk, failures=known.failures, last_failed_at=known.last_failed_at
+        )
+        if unchanged.update(failures=failures + 1, last_failed_at=now):
+            return
+    raise errors.attempts_exceeded()
 
 
 def _wait(failures: int) -> timedelta:

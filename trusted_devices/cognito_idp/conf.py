@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from trusted_devices.conf import get_settings
 from trusted_devices.conf.section import Section, option
-from trusted_devices.conf.validators import dotted_path, matching, url
+from trusted_devices.conf.validators import boolean, dotted_path, matching, url
 
 
 def _endpoint(value: Any) -> str | None:
@@ -34,6 +34,12 @@ class Options(Section):
     )
     ACCOUNT_ID: str = option(
         "000000000000", matching(r"[0-9]{12}", "twelve digits"), "The digits in the ARNs of devices and pools."
+    )
+    FORWARDED_FOR: bool = option(
+        False,
+        boolean,
+        "Whether servers that sign their calls name their user's network address first in `X-Forwarded-For`, where "
+        "there is none in ContextData.",
     )
     SMS_SENDER: str | None = option(
         None,

@@ -23,6 +23,7 @@ from trusted_devices.cognito_idp.errors import WireError
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operations
 from trusted_devices.types import ClientInfo
+from trusted_devices.web import throttling
 from trusted_devices.web.client import client_address
 from trusted_devices.words import browsers
 
@@ -140,7 +141,7 @@ def _client_info(request: HttpRequest) -> ClientInfo:
     return ClientInfo(
         ip_address=client_address(request),
         user_agent=browsers.stated(request.headers),
-        request=request,
+        request=throttling.on_behalf_of(request),
     )
 
 

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.apps import apps
@@ -107,20 +106,17 @@ def verify(pool_user: PoolUser, factor: Factor, code: str, *, sent: str, by: By)
 
     Raises ``WireError`` (CodeMismatchException, NotAuthorizedException).
     """
-    subject = attempts.code_subject(pool_user.pool, str(pool_user.user.pk))
-    attempts.require_allowed(subject, now=by.at)
-    try:
-        if factor.challenge == SMS:
-            verified = _verify_sms(pool_user, code, sent, by)
-        else:
-            verified = _verify(pool_user, factor, code, by)
-    except CodeMismatch:
-        attempts.failed(subject, now=by.at)
-        raise errors.WireError("CodeMismatchException", MISMATCH[factor.challenge]) from None
-    except TooManyAttempts:
-        raise errors.too_many_requests() from None
-    attempts.succeeded(subject)
-    return verified
+    user = pool_user.user
+    with attempts.guess(attempts.code_subject(user.pk), user.get_username(), by=by) as guess:
+        try:
+            if factor.challenge == SMS:
+                return _verify_sms(pool_user, code, sent, by)
+            return _verify(pool_user, factor, code, by)
+        except CodeMismatch:
+            guess.wrong = True
+            raise errors.WireError("CodeMismatchException", MISMATCH[factor.challenge]) from None
+        except TooManyAttempts:
+            raise errors.too_many_requests() from None
 
 
 def set_preference(pool_user: PoolUser, settings: dict[str, dict[str, Any]]) -> None:
@@ -157,25 +153,22 @@ def begin_setup(pool_user: PoolUser) -> tuple[str, str]:
     return token.persistent_id, base64.b32encode(token.bin_key).decode().rstrip("=")
 
 
-def finish_setup(
-    pool_user: PoolUser, code: str, *, setup: str = "", friendly_name: str, now: datetime
-) -> MfaVerification:
+def finish_setup(pool_user: PoolUser, code: str, *, setup: str = "", friendly_name: str, by: By) -> MfaVerification:
     """Take the first code of a software token that is being set up, and put it into use. Raises ``WireError``."""
-    subject = attempts.code_subject(pool_user.pool, str(pool_user.user.pk))
-    attempts.require_allowed(subject, now=now)
-    pending = _totp_model().objects.filter(user=pool_user.user, confirmed=False, name=_pending_name(pool_user)).first()
-    if pending is None or (setup and pending.persistent_id != setup):
-        raise errors.software_token_not_found()
-    if not pending.verify_token(code):
-        attempts.failed(subject, now=now)
-        raise errors.WireError("EnableSoftwareTokenMFAException", "Code mismatch")
+    user = pool_user.user
+    with attempts.guess(attempts.code_subject(user.pk), user.get_username(), by=by) as guess:
+        pending = _totp_model().objects.filter(user=user, confirmed=False, name=_pending_name(pool_user)).first()
+        if pending is None or (setup and pending.persistent_id != setup):
+            raise errors.software_token_not_found()
+        if not pending.verify_token(code):
+            guess.wrong = True
+            raise errors.WireError("EnableSoftwareTokenMFAException", "Code mismatch")
     pending.name, pending.confirmed = friendly_name[:64], True
     pending.save()
     enabled = {**pool_user.mfa_enabled, TOTP: True}
     pool_user.mfa_enabled = enabled
     pool_user.save(update_fields=["mfa_enabled"])
-    attempts.succeeded(subject)
-    return MfaVerification(kind="totp", factor_id=pending.persistent_id, at=now)
+    return MfaVerification(kind="totp", factor_id=pending.persistent_id, at=by.at)
 
 
 def can_set_up(pool: UserPool) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from trusted_devices.cognito_idp import errors, factors, sigv4, tokens
+from trusted_devices.cognito_idp import callers, errors, factors, sigv4, tokens
 from trusted_devices.cognito_idp.models import UserPoolClient
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.signin import challenges, device_proof, new_password, password
 from trusted_devices.cognito_idp.signin.request import SignInRequest
-from trusted_devices.types import By, ClientInfo
+from trusted_devices.types import By
 
 NO_CUSTOM = "No custom authentication, passkeys or choice-based sign-in."
 NO_OTHERS = NO_CUSTOM + " Along with a new password only attributes that were asked for."
@@ -49,36 +48,6 @@ def find_app_client(client_id: str) -> UserPoolClient:
     return app_client
 
 
-def client_info(call: Call, app_client: UserPoolClient) -> ClientInfo:
-    """Return who is at the other end: what a trusted server says of its user, or else the connection."""
-    if call.key is not None:
-        return _stated_by_server(call)
-    stated = call.params.get("UserContextData", {}).get("IpAddress")
-    if app_client.propagate_context and app_client.has_secret:
-        return _with_address(call.client_info, stated)
-    return call.client_info
-
-
-def _stated_by_server(call: Call) -> ClientInfo:
-    context: dict[str, Any] = call.params.get("ContextData", {})
-    agents = [
-        header.get("headerValue", "")
-        for header in context.get("HttpHeaders", [])
-        if header.get("headerName", "").lower() == "user-agent"
-    ]
-    return _with_address(call.client_info, context.get("IpAddress"), agents[0] if agents else None)
-
-
-def _with_address(info: ClientInfo, address: str | None, user_agent: str | None = None) -> ClientInfo:
-    """Return ``info`` with the address and agent that a trusted caller names."""
-    changes: dict[str, Any] = {}
-    if address:
-        changes["ip_address"] = address
-    if user_agent:
-        changes["user_agent"] = user_agent
-    return dataclasses.replace(info, **changes)
-
-
 def _app_client_of_pool(call: Call) -> UserPoolClient:
     assert call.key is not None  # the registry says SIGNED
     pool = sigv4.require_pool(call.key, call.operation, call.params["UserPoolId"])
@@ -90,10 +59,11 @@ def _app_client_of_pool(call: Call) -> UserPoolClient:
 
 def _request(call: Call, app_client: UserPoolClient, step: str, member: str) -> SignInRequest:
     given = call.params.get(member, {})
+    client = callers.client_info(call, app_client, username=given.get("USERNAME") or "")
     return SignInRequest(
         step=step,
         app_client=app_client,
-        by=By(client=client_info(call, app_client), at=call.now),
+        by=By(client=client, at=call.now),
         answers={name: value for name, value in given.items() if value is not None},
         session_text=call.params.get("Session") or "",
         key_withdrawn="DEVICE_KEY" in given and given["DEVICE_KEY"] is None,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from trusted_devices.cognito_idp import devicelists, errors, pool_devices, tokens
+from trusted_devices.cognito_idp import callers, devicelists, errors, pool_devices, tokens
 from trusted_devices.cognito_idp.models import RefreshToken, UserPool
-from trusted_devices.cognito_idp.operations.auth import client_info
 from trusted_devices.cognito_idp.pool_policy import PoolPolicy
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.tokens import Bearer
@@ -101,7 +100,7 @@ def change_status(call: Call, device: Device, pool: UserPool, *, verification: M
 
 
 def _by(call: Call, bearer: Bearer) -> By:
-    return By(actor=bearer.user, client=client_info(call, bearer.refresh_token.app_client), at=call.now)
+    return By(actor=bearer.user, client=callers.client_info(call, bearer.refresh_token.app_client), at=call.now)
 
 
 def _verifier(call: Call) -> SrpVerifier:

@@ -71,10 +71,10 @@ def verify_software_token(call: Call) -> Answer:
     if text is None:
         bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
         _require_mfa(bearer)
-        factors.finish_setup(bearer.pool_user, code, friendly_name=name, now=call.now)
+        factors.finish_setup(bearer.pool_user, code, friendly_name=name, by=call.by)
         return {"Status": "SUCCESS"}
     session, pool_user = challenge_session.load_for_setup(text, now=call.now)
-    verified = factors.finish_setup(pool_user, code, setup=session.setup, friendly_name=name, now=call.now)
+    verified = factors.finish_setup(pool_user, code, setup=session.setup, friendly_name=name, by=call.by)
     challenge_session.use_up(session, text, now=call.now)
     return {"Status": "SUCCESS", "Session": session.after(verified).waiting_for("MFA_SETUP").seal()}
 

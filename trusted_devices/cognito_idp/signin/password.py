@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_login_failed
 from django.views.decorators.debug import sensitive_variables
 
+from trusted_devices import database
 from trusted_devices.cognito_idp import accounts, attempts, errors
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.signin import due, exchange, known_device, new_password
@@ -26,22 +27,20 @@ def begin_with_password(request: SignInRequest) -> dict[str, Any]:
     request.require_secret_hash(username)
     known = accounts.find(request.pool, username)
     name = known.get_username() if known is not None else username
-    subject = attempts.password_subject(request.pool, name)
-    attempts.require_allowed(subject, now=request.now)
-    if known is None and not request.app_client.prevent_user_existence_errors:
-        raise errors.user_not_found()
-    if known is not None and not known.is_active:
-        # One hash is computed here, as in the other case: inactive users take as long as anybody.
-        if known.check_password(password):
-            raise errors.user_disabled()
-        user = None
-    else:
-        user = authenticate(request.client_info.request, username=name, password=password)
-    if user is None:
-        attempts.failed(subject, now=request.now)
-        _log_failure(request, known)
-        raise errors.incorrect()
-    attempts.succeeded(subject)
+    with attempts.guess(attempts.password_subject(name), name, by=request.by) as guess:
+        if known is None and not request.app_client.prevent_user_existence_errors:
+            raise errors.user_not_found()
+        if known is not None and not known.is_active:
+            # One hash is computed here, as in the other case: inactive users take as long as anybody.
+            if known.check_password(password):
+                raise errors.user_disabled()
+            user = None
+        else:
+            user = authenticate(request.client_info.request, username=name, password=password)
+        if user is None:
+            guess.wrong = True
+            _log_failure(request, known)
+            raise errors.incorrect()
     pool_user = accounts.get_pool_user(request.pool, user)
     accounts.keep_verifier(pool_user, password)
     return _passed(request, pool_user, request.answers.get("DEVICE_KEY", ""))
@@ -83,26 +82,24 @@ def answer_verifier(request: SignInRequest) -> dict[str, Any]:
     name = known.get_username() if known is not None else username
     if name != block.username:
         raise errors.incorrect()
-    subject = attempts.password_subject(request.pool, name)
-    attempts.require_allowed(subject, now=request.now)
-    pool_user = accounts.load_pool_user(block.pool_user_id)
-    verifier = accounts.verifier_of(pool_user) if pool_user is not None else None
-    identity = srp.user_identity(pool_name=request.pool.pool_name, user_id=name)
-    proved = exchange.is_proved(request, block, identity, verifier or accounts.decoy(request.pool, name))
-    if not proved or pool_user is None:
-        exchange.use_up(request, block)
-        attempts.failed(subject, now=request.now)
-        _log_failure(request, pool_user.user if pool_user else known)
-        user_login_failed.send(sender=__name__, credentials={"username": name}, request=request.client_info.request)
-        raise errors.incorrect()
-    if not pool_user.user.is_active:
-        raise errors.user_disabled()
-    # A later step that names the key, or takes it back, wins over the earlier one.
-    device_key = "" if request.key_withdrawn else request.answers.get("DEVICE_KEY", block.device_key)
-    known_device.find(pool_user, device_key)
-    if not exchange.use_up(request, block):
-        raise errors.incorrect()
-    attempts.succeeded(subject)
+    with attempts.guess(attempts.password_subject(name), name, by=request.by) as guess:
+        pool_user = accounts.load_pool_user(block.pool_user_id)
+        verifier = accounts.verifier_of(pool_user) if pool_user is not None else None
+        identity = srp.user_identity(pool_name=request.pool.pool_name, user_id=name)
+        proved = exchange.is_proved(request, block, identity, verifier or accounts.decoy(request.pool, name))
+        if not proved or pool_user is None:
+            guess.wrong = True
+            exchange.use_up(request, block)
+            _log_failure(request, pool_user.user if pool_user else known)
+            user_login_failed.send(sender=__name__, credentials={"username": name}, request=request.client_info.request)
+            raise errors.incorrect()
+        if not pool_user.user.is_active:
+            raise errors.user_disabled()
+        # A later step that names the key, or takes it back, wins over the earlier one.
+        device_key = "" if request.key_withdrawn else request.answers.get("DEVICE_KEY", block.device_key)
+        known_device.find(pool_user, device_key)
+        if not exchange.use_up(request, block):
+            raise errors.incorrect()
     return _passed(request, pool_user, device_key)
 
 
@@ -114,9 +111,8 @@ def _passed(request: SignInRequest, pool_user: PoolUser, device_key: str) -> dic
 
 
 def _log_failure(request: SignInRequest, user: AbstractBaseUser | None) -> None:
-    activity.record(
-        EventAction.SIGN_IN_FAILED,
-        user=user,
-        reason=InvalidCredentials.code,
-        by=request.by,
-    )
+    """Log a wrong password. Of a name that nobody has no entry stays, for anybody can invent them; it takes as long."""
+    with database.atomic(), database.atomic():
+        activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=InvalidCredentials.code, by=request.by)
+        if user is None:
+            database.connection().set_rollback(True)

@@ -9,6 +9,9 @@ from trusted_devices.cognito_idp import accounts, errors
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
 from trusted_devices.types import By, ClientInfo
 
+LONGEST_USERNAME = 255
+"""As long as the logs of guessing protection take; Cognito takes 128 characters."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInRequest:
@@ -45,6 +48,11 @@ class SignInRequest:
         value = self.answers.get(name)
         if not value:
             raise errors.missing_parameter(name)
+        if name == "USERNAME" and len(value) > LONGEST_USERNAME:
+            raise errors.invalid_parameter(
+                "1 validation error detected: Value at 'username' failed to satisfy constraint: "
+                f"Member must have length less than or equal to {LONGEST_USERNAME}"
+            )
         return value
 
     def require_secret_hash(self, *names: str) -> None:
