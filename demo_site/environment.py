@@ -127,13 +127,14 @@ class Broker(NamedTuple):
 
     url: str
     transport: str | None
-    options: dict[str, str]
+    options: dict[str, Any]
 
 
 def broker(environ: Mapping[str, str], directory: Path) -> Broker:
     """Return where Celery's messages go."""
     if url := environ.get("REDIS_URL"):
-        return Broker(url, None, {})
+        # Longer than any task takes: what a killed worker had in hand is another's soon.
+        return Broker(url, None, {"visibility_timeout": 600})
     folder = str(directory / "broker")
     folders = dict.fromkeys(("data_folder_in", "data_folder_out", "control_folder"), folder)
     return Broker("filesystem://", "demo_site.broker:Transport", folders)

@@ -8,7 +8,8 @@ from celery import Celery
 
 django.setup()
 
-from trusted_devices.tasks import beat_schedule  # noqa: E402 - needs Django's models
+from trusted_devices.owners.base import DeviceOwner  # noqa: E402 - needs Django's models
+from trusted_devices.tasks import beat_schedule  # noqa: E402
 
 EVERY_SECOND = timedelta(seconds=1)
 
@@ -19,6 +20,8 @@ app.conf.update(
     worker_hijack_root_logger=False,
     beat_schedule=beat_schedule(expire_every=EVERY_SECOND, prune_every=EVERY_SECOND),
 )
+if size := os.environ.get("TEST_BATCH_SIZE"):
+    DeviceOwner.batch_size = int(size)
 if folder := os.environ.get("TEST_BROKER_FOLDER"):
     app.conf.broker_transport = "demo_site.broker:Transport"
     app.conf.broker_transport_options = dict.fromkeys(("data_folder_in", "data_folder_out", "control_folder"), folder)

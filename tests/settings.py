@@ -39,6 +39,9 @@ DATABASES = {
 if name := os.environ.get("TEST_DATABASE_NAME"):
     # A process that a test started works on that test's own database.
     DATABASES["default"]["NAME"] = name
+if folder := os.environ.get("TEST_CACHE_FOLDER"):
+    # As above, with the cache.
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": folder}}
 REDIS_HOST = os.environ.get("REDIS_HOST", "127.0.0.1")
 REDIS_PORT = int(os.environ.get("REDIS_PORT", "6379"))
 SILENCED_SYSTEM_CHECKS = [

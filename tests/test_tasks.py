@@ -8,14 +8,17 @@ from datetime import timedelta
 
 import pytest
 import redis
+from django.db import OperationalError
 from django.utils import timezone
 
 from tests import factories
+from tests.broken_database import interrupted
 from tests.shared_database import eventually, running
 from trusted_devices import tasks
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import sessions
-from trusted_devices.types import EventAction
+from trusted_devices.services import bulk, bulk_jobs, sessions
+from trusted_devices.services.bulk import BulkKind
+from trusted_devices.types import ClientInfo, EventAction
 
 
 @pytest.fixture
@@ -55,6 +58,27 @@ def test_a_task_has_a_settled_name_and_survives_a_killed_worker(task):
     assert task.name == f"trusted_devices.tasks.{task.__name__}"
     assert (task.acks_late, task.ignore_result) == (True, True)
     assert tasks.RUN_SECONDS < task.soft_time_limit < task.time_limit
+
+
+def test_a_bulk_act_is_not_given_up_when_its_worker_is_lost_or_late():
+    task = tasks.run_bulk_operation
+    assert (task.acks_late, task.reject_on_worker_lost, task.acks_on_failure_or_timeout) == (True, True, False)
+    assert tasks.RUN_SECONDS < task.soft_time_limit < task.time_limit
+
+
+def test_a_bulk_act_is_tried_again_when_the_database_fails_on_the_way(due):
+    def gone_away():
+        raise OperationalError("The server closed the connection.")
+
+    act = bulk.begin(BulkKind.FORGET, bulk.survey(Device.objects.all()))
+    job_id = str(uuid.uuid4())
+    bulk_jobs._keep(
+        job_id, bulk_jobs.Job(act=act, query=Device.objects.all().query, actor_id=None, client=ClientInfo())
+    )
+    with interrupted("^DELETE FROM .trusted_devices_device.", gone_away):
+        tasks.run_bulk_operation.apply([job_id])
+    assert bulk_jobs.follow(job_id).act.finished
+    assert not Device.objects.exists()
 
 
 def test_the_beat_schedule_orders_each_task_and_lets_stale_orders_lapse():

@@ -93,13 +93,22 @@ def sync_devices(max_age_hours: float = 24) -> dict[str, int]:
 @shared_task(
     name="trusted_devices.tasks.run_bulk_operation",
     acks_late=True,
+    reject_on_worker_lost=True,
+    acks_on_failure_or_timeout=False,
     ignore_result=True,
     soft_time_limit=SOFT_TIME_LIMIT,
     time_limit=TIME_LIMIT,
+    autoretry_for=(Exception,),
+    max_retries=20,
+    retry_backoff=5,
+    retry_backoff_max=240,
 )
 def run_bulk_operation(job_id: str) -> None:
-    """Do a share of what staff ordered for many devices, and order the rest; killed, it is done again."""
-    if bulk_jobs.advance(job_id):
+    """Do a share of what staff ordered for many devices, and order the rest.
+
+    Whether its process is killed, its time is up, or database, cache or broker fail for an hour: it goes on.
+    """
+    if bulk_jobs.advance(job_id, seconds=RUN_SECONDS):
         start_bulk_operation(job_id)
 
 
@@ -133,7 +142,7 @@ def send_mail(letter: mail_runner.Letter) -> None:
 def start_mail(letter: mail_runner.Letter) -> None:
     """Have a worker send a mail: ``TRUSTED_DEVICES = {"MAIL_RUNNER": "trusted_devices.tasks.start_mail"}``."""
     unseen: Any = {"argsrepr": "(a mail)"}  # what those read who watch the queues
-    send_mail.apply_async((letter,), retry=False, **unseen)
+    send_mail.apply_async((letter,), retry_policy={"max_retries": 1, "interval_start": 0}, **unseen)
 
 
 def beat_schedule(

@@ -1,9 +1,13 @@
 """Big acts in the background, as staff see them."""
 
+from contextlib import nullcontext
+
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
 from tests.admin.conftest import make_devices, signed_in
+from tests.broken_cache import CACHES, cache_away
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.owners.base import DeviceOwner
 from trusted_devices.services import bulk_jobs
@@ -42,6 +46,43 @@ def test_a_big_act_is_handed_over_and_followed(desk, ordered):
     text = desk.get(url).content.decode()
     assert "9 devices were forgotten." in text
     assert "data-over" in text
+
+
+def test_an_act_that_no_worker_takes_up_says_so(desk, ordered, time_machine):
+    time_machine.move_to(timezone.now() + bulk_jobs.STUCK_AFTER)
+    page = desk.get(ordered.request["PATH_INFO"]).content.decode()
+    assert "has not moved since" in page
+    assert "you can leave this page" not in page
+
+
+def refuse(job_id):
+    """Fail as a broker does that cannot be reached."""
+    raise ConnectionError(job_id)
+
+
+@pytest.mark.parametrize("away", ["broker", "cache"])
+def test_the_page_does_the_work_itself_while_nobody_takes_it_on(settings, desk, user, monkeypatch, away):
+    monkeypatch.setattr("trusted_devices.admin.bulk_operations.BATCHES_PER_REQUEST", 2)
+    monkeypatch.setattr(DeviceOwner, "batch_size", 3)
+    settings.CACHES = CACHES
+    runner = {"broker": "refuse", "cache": "start"}[away]
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BULK_RUNNER": f"{__name__}.{runner}"}
+    devices = make_devices(user, 7)
+    fields = {"action": "forget", "_selected_action": [devices[0].pk], "select_across": "1", "confirm": "1"}
+    with cache_away() if away == "cache" else nullcontext():
+        page = desk.post(LIST, fields)
+    assert page.status_code == 200
+    assert Device.objects.count() == 1
+    assert page.context["act"].seen == 6
+
+
+def test_a_page_that_cannot_follow_an_act_leads_back_with_a_word(settings, desk, ordered):
+    settings.CACHES = CACHES
+    with cache_away():
+        response = desk.get(ordered.request["PATH_INFO"], follow=True)
+    assert [str(message) for message in response.context["messages"]] == [
+        "Nothing is known of this act now. What it has done is done."
+    ]
 
 
 def test_a_small_act_is_done_at_once(settings, desk, ordered, user):

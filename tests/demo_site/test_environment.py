@@ -62,7 +62,7 @@ def test_without_redis_the_broker_and_the_cache_are_files_in_the_folder(tmp_path
 
 def test_with_redis_the_broker_and_the_cache_are_redis(tmp_path):
     environ = {"REDIS_URL": "redis://localhost:6379/7"}
-    assert environment.broker(environ, tmp_path) == ("redis://localhost:6379/7", None, {})
+    assert environment.broker(environ, tmp_path) == ("redis://localhost:6379/7", None, {"visibility_timeout": 600})
     cache = environment.cache(environ, tmp_path)
     assert cache == {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

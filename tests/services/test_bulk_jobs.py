@@ -6,6 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
+from tests.broken_cache import CACHES, cache_away
 from tests.factories import remembered
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.owners.base import DeviceOwner
@@ -35,7 +36,6 @@ def order(settings, user, other_user, monkeypatch):
     """Hand over the act of forgetting the user's seven devices."""
     monkeypatch.setattr(DeviceOwner, "batch_size", 2)
     taken.clear()
-    cache.clear()
     use(settings, "take")
     expiry = timezone.now() + timedelta(days=9)
     for owner, count in ((user, 7), (other_user, 2)):
@@ -109,6 +109,42 @@ def test_a_broker_that_cannot_be_reached_leaves_nothing_behind(settings, order, 
     use(settings, "refuse")
     assert order() is None
     assert "did not take on" in caplog.text
+
+
+def test_a_cache_that_cannot_be_reached_is_as_good_as_no_runner(settings, order, caplog):
+    settings.CACHES = CACHES
+    with cache_away():
+        assert order() is None
+        assert bulk_jobs.follow("any") is None
+    assert taken == []
+    assert "secret" not in caplog.text
+
+
+def test_a_job_waits_for_a_cache_that_cannot_be_reached(settings, order, user):
+    settings.CACHES = CACHES
+    job_id = order()
+    with cache_away(), pytest.raises(ConnectionError):
+        bulk_jobs.advance(job_id)
+    assert Device.objects.filter(user=user).count() == 7
+    assert bulk_jobs.advance(job_id) is False
+    assert not Device.objects.filter(user=user).exists()
+
+
+def test_a_job_that_no_worker_takes_up_does_not_move(order):
+    job = bulk_jobs.follow(job_id := order())
+    later = job.moved_at + bulk_jobs.STUCK_AFTER
+    assert not job.is_stuck(timezone.now())
+    assert job.is_stuck(later)
+    bulk_jobs.advance(job_id, batches=1)
+    assert not bulk_jobs.follow(job_id).is_stuck(later)
+    bulk_jobs.advance(job_id)
+    assert not bulk_jobs.follow(job_id).is_stuck(later + bulk_jobs.STUCK_AFTER)
+
+
+def test_a_job_stops_between_two_batches_when_its_time_is_up(order):
+    job_id = order()
+    assert bulk_jobs.advance(job_id, seconds=0) is True
+    assert bulk_jobs.follow(job_id).act.seen == 2
 
 
 def test_what_stops_a_job_is_told(order, settings):

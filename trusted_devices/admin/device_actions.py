@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -143,7 +144,9 @@ class DeviceActions(DeviceModelAdmin):
             raise PermissionDenied
         job = bulk_jobs.follow(str(job_id))
         if job is None:
-            self.message_user(request, gettext("Nothing is known of this act any more."), messages.WARNING)
+            self.message_user(
+                request, gettext("Nothing is known of this act now. What it has done is done."), messages.WARNING
+            )
             return HttpResponseRedirect(self._url("changelist"))
         context = {
             **self.admin_site.each_context(request),
@@ -151,6 +154,7 @@ class DeviceActions(DeviceModelAdmin):
             "opts": self.opts,
             "job": job,
             "act": job.act,
+            "stuck": job.is_stuck(timezone.now()),
             "outcome": outcome(job.act, failure=job.failure),
         }
         return TemplateResponse(request, "admin/trusted_devices/job.html", context)
