@@ -4,14 +4,15 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import Error, connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from tests.broken_database import broken
 from trusted_devices import signals
-from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import expiry
+from trusted_devices.models import Device, DeviceEvent, DeviceSession
+from trusted_devices.services import expiry, sessions
 
 SECOND = timedelta(seconds=1)
 
@@ -31,6 +32,24 @@ def test_a_device_is_flipped_on_the_very_moment_of_its_expiry_and_not_before(use
     device.refresh_from_db()
     assert (device.status, device.status_reason) == ("not_remembered", "expired")
     assert device.status_changed_at == device.modified_at == now
+
+
+def disable(user):
+    """Disable an account past the signals of its model."""
+    get_user_model().objects.filter(pk=user.pk).update(is_active=False)
+
+
+def test_a_disabled_account_loses_its_trust_and_sessions_with_the_next_sweep(user, other_user, client, now):
+    device, _ = factories.store_trusted(user, 2, now=now)
+    [kept] = factories.store_trusted(other_user, 1, now=now)
+    client.session.save()
+    sessions.attach(device=device, session_key=client.session.session_key, now=now)
+    disable(user)
+    assert list(expiry.sweep(now=now, batch_size=1)) == [1, 1]
+    assert Device.objects.remembered().get() == kept
+    assert set(Device.objects.of(user).values_list("status_reason", flat=True)) == {"account_disabled"}
+    assert not DeviceSession.objects.exists()
+    assert list(expiry.sweep(now=now)) == []
 
 
 def test_what_trust_was_given_stays_on_record(user, now):

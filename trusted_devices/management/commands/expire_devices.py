@@ -39,7 +39,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write(f"Devices due: {due}")
             return
-        batches = expiry.expire_due(now=now, batch_size=options["batch_size"])
+        batches = expiry.sweep(now=now, batch_size=options["batch_size"])
         try:
             expired = progress.count(batches, self.stderr, total=due, noun="devices", verbosity=verbosity)
         except BackendUnavailable as error:
