@@ -19,8 +19,9 @@ SWEEP_EVERY = timedelta(seconds=5)
 
 @app.on_after_finalize.connect
 def schedule(sender: Celery, **kwargs: Any) -> None:
-    """Take over the app's own schedule; only how often the sweep runs is the demo's."""
+    """Take over the schedules of both apps; only how often the sweep runs is the demo's."""
     # The tasks need Django's models, which are not loaded yet when this module is imported.
-    from trusted_devices.tasks import beat_schedule
+    from trusted_devices import tasks
+    from trusted_devices.cognito_idp import tasks as endpoint_tasks
 
-    sender.conf.beat_schedule = beat_schedule(expire_every=SWEEP_EVERY)
+    sender.conf.beat_schedule = tasks.beat_schedule(expire_every=SWEEP_EVERY) | endpoint_tasks.beat_schedule()

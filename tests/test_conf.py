@@ -50,6 +50,7 @@ WRONG = {
     "BULK_RUNNER": NOT_PATHS,
     "MAIL_RUNNER": ["", "fast", None, 7],
     "EVENT_RETENTION": [None, *NOT_DURATIONS],
+    "DEVICE_RETENTION": NOT_DURATIONS,
     "STORED_IP": [None, "", "half", True],
     "GEOIP": NOT_BOOLEANS,
     "CLIENT_IP": NOT_PATHS,

@@ -102,6 +102,11 @@ class Device(models.Model):
                 name="td_device_due",
                 condition=Q(status=DeviceStatus.REMEMBERED.value),
             ),
+            models.Index(
+                fields=["status", "modified_at"],
+                name="td_device_dead",
+                condition=Q(status=DeviceStatus.NOT_REMEMBERED.value),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -156,6 +161,7 @@ class DeviceSession(models.Model):
     class Meta:
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
+        indexes = [models.Index(fields=["created_at"], name="td_session_time")]
 
     def __str__(self) -> str:
         return f"session {self.pk}"

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 
 from trusted_devices import database
 from trusted_devices.types import DeviceStatus
@@ -58,6 +58,17 @@ class DeviceQuerySet(ClaimableQuerySet[Row]):
         if since is not None:
             due = due.filter(trust_expires_at__gte=since)
         return due.order_by("trust_expires_at")
+
+    def dead(self, moment: datetime, *, since: datetime | None = None) -> Self:
+        """Devices not remembered that nobody has used or changed since ``moment``, the longest dead first.
+
+        From ``since`` on where given.
+        """
+        unused = Q(last_authenticated_at=None) | Q(last_authenticated_at__lt=moment)
+        dead = self.filter(unused, status=DeviceStatus.NOT_REMEMBERED, modified_at__lt=moment)
+        if since is not None:
+            dead = dead.filter(modified_at__gte=since)
+        return dead.order_by("modified_at")
 
     def trusted_since(self, moment: datetime) -> Self:
         """Devices that were last granted trust at ``moment`` or later, remembered or not."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from trusted_devices.owners import get_owner
-from trusted_devices.services import activity, bulk_jobs, comparison, expiry, sessions
+from trusted_devices.services import bulk_jobs, comparison, expiry, retention
 from trusted_devices.web import mail_runner
 
 try:
@@ -48,9 +49,9 @@ TIME_LIMIT = 330
 def expire_devices(batch_size: int = expiry.BATCH_SIZE) -> dict[str, int]:
     """Make the devices whose trust has ended not remembered; return ``{"expired": how many}``.
 
-    Safe to run twice at once and to kill at any moment.
+    Those of disabled accounts are among them. Safe to run twice at once and to kill at any moment.
     """
-    batches = expiry.expire_due(now=timezone.now(), batch_size=batch_size)
+    batches = expiry.sweep(now=timezone.now(), batch_size=batch_size)
     return {"expired": sum(_while_time_lasts(batches))}
 
 
@@ -61,15 +62,16 @@ def expire_devices(batch_size: int = expiry.BATCH_SIZE) -> dict[str, int]:
     soft_time_limit=SOFT_TIME_LIMIT,
     time_limit=TIME_LIMIT,
 )
-def prune_events(batch_size: int = activity.BATCH_SIZE) -> dict[str, int]:
-    """Delete what the activity log has kept for longer than ``EVENT_RETENTION``, and notes of ended sessions.
+def prune_events(batch_size: int = retention.BATCH_SIZE) -> dict[str, int]:
+    """Delete what the activity log has kept for longer than ``EVENT_RETENTION``, notes of ended sessions, dead devices.
 
-    Return ``{"pruned": how many entries, "sessions": how many notes}``.
+    Return ``{"pruned": how many entries, "sessions": how many notes, "devices": how many}``.
     """
-    now = timezone.now()
-    entries = activity.prune(before=activity.kept_since(now), batch_size=batch_size)
-    pruned = sum(_while_time_lasts(entries))
-    return {"pruned": pruned, "sessions": sum(_while_time_lasts(sessions.prune(now=now)))}
+    deleted: Counter[retention.Kind] = Counter()
+    for kind, count in _while_time_lasts(retention.prune(now=timezone.now(), batch_size=batch_size)):
+        deleted[kind] += count
+    kinds = {"pruned": retention.Kind.ENTRIES, "sessions": retention.Kind.SESSIONS, "devices": retention.Kind.DEVICES}
+    return {name: deleted[kind] for name, kind in kinds.items()}
 
 
 @shared_task(

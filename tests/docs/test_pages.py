@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.management import find_commands, get_commands
@@ -98,6 +99,16 @@ def test_the_example_of_an_own_sign_in_notes_a_known_device_on_not_now(own_sign_
     )
     devices.forget(list(Device.objects.all()), by=By())
     assert not request.session.exists(request.session.session_key), "forgetting the device ends its session"
+
+
+def test_each_table_stands_on_the_page_about_their_upkeep():
+    page = (ROOT / "docs/howto/upkeep.md").read_text()
+    models = [
+        model
+        for app in ("trusted_devices", "trusted_devices_cognito_idp")
+        for model in apps.get_app_config(app).get_models()
+    ]
+    assert [model.__name__ for model in models if f"`{model.__name__}`" not in page] == []
 
 
 def test_the_example_of_a_provider_verifies_its_code_once(now, client_info):

@@ -31,13 +31,13 @@ def oldest_in_days():
 def test_it_deletes_what_has_been_kept_long_enough_and_nothing_else(log, capsys):
     call_command("prune_device_events", "--batch-size", "3")
     assert (DeviceEvent.objects.count(), oldest_in_days()) == (30, 29)
-    assert capsys.readouterr().out == "Entries deleted: 10; notes of ended sessions: 0\n"
+    assert capsys.readouterr().out == "Entries deleted: 10; notes of ended sessions: 0; devices: 0\n"
 
 
 def test_a_dry_run_counts_and_changes_nothing(log, capsys):
     call_command("prune_device_events", "--dry-run")
     assert DeviceEvent.objects.count() == 40
-    assert capsys.readouterr().out == "Entries to delete: 10\n"
+    assert capsys.readouterr().out == "Entries to delete: 10; devices: 0\n"
 
 
 def test_another_number_of_days_can_be_kept_for_once(log, capsys):

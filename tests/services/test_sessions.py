@@ -159,6 +159,16 @@ def test_the_notes_of_sessions_that_ended_unnoticed_are_dropped_and_no_others(en
     assert DeviceSession.objects.get().session_digest == sessions.digest(alive.session_key)
 
 
+def test_a_session_in_the_database_has_ended_on_its_date_cleared_or_not(device, settings, now):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    store.create()
+    sessions.attach(device=device, session_key=store.session_key, now=now)
+    [stored] = store.get_model_class().objects.all()
+    assert list(sessions.prune(now=stored.expire_date - timedelta(seconds=1))) == [0]
+    assert list(sessions.prune(now=stored.expire_date)) == [1]
+
+
 def test_a_note_that_can_no_longer_be_read_is_dropped(signed_in, settings, now):
     signed_in()
     DeviceSession.objects.update(sealed_session_key="x")

@@ -175,6 +175,12 @@ class Settings(Section):
         duration,
         "How long the activity log is kept (task `prune_events`, command `prune_device_events`).",
     )
+    DEVICE_RETENTION: timedelta | None = option(
+        timedelta(days=365),
+        optional(duration),
+        "How long a device that is not remembered is kept after its last use or change, by the same task; "
+        "`None`: until somebody forgets it.",
+    )
     STORED_IP: str = option(
         "truncated",
         one_of("truncated", "full", "none"),

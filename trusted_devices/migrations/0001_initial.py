@@ -107,6 +107,10 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('status', 'remembered')), fields=['status', 'trust_expires_at'], name='td_device_due'),
         ),
         migrations.AddIndex(
+            model_name='device',
+            index=models.Index(condition=models.Q(('status', 'not_remembered')), fields=['status', 'modified_at'], name='td_device_dead'),
+        ),
+        migrations.AddIndex(
             model_name='deviceevent',
             index=models.Index(fields=['user', '-created_at'], name='td_event_user_time'),
         ),
@@ -125,5 +129,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='deviceevent',
             index=models.Index(fields=['device_key'], name='td_event_device_key'),
+        ),
+        migrations.AddIndex(
+            model_name='devicesession',
+            index=models.Index(fields=['created_at'], name='td_session_time'),
         ),
     ]

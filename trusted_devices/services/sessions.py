@@ -13,14 +13,16 @@ from django.contrib.auth.base_user import AbstractBaseUser
 
 from trusted_devices import conf, database
 from trusted_devices.crypto.sealing import Record, Unsealable
+from trusted_devices.keyset import Order
 from trusted_devices.models import Device, DeviceSession
-from trusted_devices.services import activity, transitions
+from trusted_devices.services import activity, session_stores, transitions
 from trusted_devices.types import By, EventAction, VerifiedBy
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 1000
 JUST_NOW = timedelta(minutes=1)
+_OLDEST_FIRST = Order("created_at")
 _KEPT = Record("device session v1", keys=conf.secret_keys)
 
 
@@ -104,13 +106,16 @@ def end(devices: Iterable[Device], *, spare: str = "") -> int:
 def prune(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
     """Drop the notes of sessions that ended without anybody signing out; yield how many of each batch.
 
-    A session is looked for once its note is older than sessions get without being used (``SESSION_COOKIE_AGE``).
+    A session is looked for once its note is older than sessions get without being used (``SESSION_COOKIE_AGE``), all
+    of a batch at once. The oldest notes come first.
     """
     old = DeviceSession.objects.filter(created_at__lt=now - timedelta(seconds=settings.SESSION_COOKIE_AGE))
-    last = 0
-    while batch := list(old.filter(pk__gt=last).order_by("pk")[:batch_size]):
-        last = batch[-1].pk
-        ended = [session.pk for session in batch if not _exists(session)]
+    place = None
+    while batch := list(_OLDEST_FIRST.beyond(old, place)[:batch_size]):
+        place = _OLDEST_FIRST.place(batch[-1])
+        keys = {session.pk: _key(session) for session in batch}
+        living = session_stores.living([key for key in keys.values() if key], now=now)
+        ended = [pk for pk, key in keys.items() if key not in living]
         DeviceSession.objects.filter(pk__in=ended).delete()
         yield len(ended)
 
@@ -146,13 +151,12 @@ def _store(device: Device, session_key: str, now: datetime) -> None:
     )
 
 
-def _exists(session: DeviceSession) -> bool:
+def _key(session: DeviceSession) -> str:
+    """Return the session's key; empty where it can no longer be read, so that nobody could end the session."""
     try:
-        session_key = _KEPT.open(session.sealed_session_key)["key"]
+        return str(_KEPT.open(session.sealed_session_key)["key"])
     except Unsealable:
-        return False  # nobody could end it any more
-    exists: bool = import_module(settings.SESSION_ENGINE).SessionStore().exists(session_key)
-    return exists
+        return ""
 
 
 def _end(session_key: str) -> None:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from trusted_devices.management import arguments, progress
-from trusted_devices.services import activity, sessions
+from trusted_devices.services import activity, retention
+from trusted_devices.services.retention import Kind
 
 
 class Command(BaseCommand):
     """Any number may run at once; one that is killed loses nothing."""
 
-    help = "Delete what the activity log has kept for longer than EVENT_RETENTION says, and notes of ended sessions."
+    help = "Delete what is kept no longer: old entries of the activity log, notes of ended sessions, dead devices."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="count the entries and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="count the rows and change nothing")
         parser.add_argument("--keep-days", type=arguments.days, metavar="N", help="keep N days, not EVENT_RETENTION")
         parser.add_argument(
             "--batch-size",
             type=arguments.batch_size,
-            default=activity.BATCH_SIZE,
+            default=retention.BATCH_SIZE,
             metavar="N",
-            help="how many entries one transaction takes (default: %(default)s)",
+            help="how many rows one transaction takes (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,10 +36,19 @@ class Command(BaseCommand):
         before = activity.kept_since(now) if days is None else now - timedelta(days=days)
         old = activity.count_prunable(before) if options["dry_run"] or verbosity else 0
         if options["dry_run"]:
-            self.stdout.write(f"Entries to delete: {old}")
+            self.stdout.write(f"Entries to delete: {old}; devices: {retention.count_dead(now)}")
             return
-        batches = activity.prune(before=before, batch_size=options["batch_size"])
-        pruned = progress.count(batches, self.stderr, total=old, noun="entries", verbosity=verbosity)
-        ended = sum(sessions.prune(now=now))
+        deleted: Counter[Kind] = Counter()
+        entries = _entries(deleted, now, before, options["batch_size"])
+        progress.count(entries, self.stderr, total=old, noun="entries", verbosity=verbosity)
         if verbosity:
-            self.stdout.write(f"Entries deleted: {pruned}; notes of ended sessions: {ended}")
+            rest = f"notes of ended sessions: {deleted[Kind.SESSIONS]}; devices: {deleted[Kind.DEVICES]}"
+            self.stdout.write(f"Entries deleted: {deleted[Kind.ENTRIES]}; {rest}")
+
+
+def _entries(deleted: Counter[Kind], now: datetime, before: datetime, batch_size: int) -> Iterator[int]:
+    """Delete everything, count it in ``deleted``, and yield how many entries each batch deleted."""
+    for kind, count in retention.prune(now=now, entries_before=before, batch_size=batch_size):
+        deleted[kind] += count
+        if kind is Kind.ENTRIES:
+            yield count
