@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import NOW
 from trusted_devices import cookies
 from trusted_devices.conf import secret_keys
-from trusted_devices.cookies import MAX_ENTRIES, MAX_LENGTH, REVIVAL_PERIOD, DeviceCookie
+from trusted_devices.cookies import MAX_DISPLACED, MAX_ENTRIES, MAX_LENGTH, REVIVAL_PERIOD, DeviceCookie
 from trusted_devices.crypto.sealing import Sealer
 from trusted_devices.types import DeviceCredential, Presented
 
@@ -113,6 +114,29 @@ def test_the_least_recently_used_entry_goes_first():
     assert len(held.entries) == MAX_ENTRIES
     assert held.present("0").credential is None
     assert held.entries[0].user_id == str(MAX_ENTRIES)
+
+
+def test_the_last_who_had_to_make_room_are_noted_until_they_are_back():
+    held = EMPTY
+    for number in range(MAX_ENTRIES + 6):
+        held = held.put(credential(str(number), expires_at=NOW + number * DAY if number != 4 else None))
+    assert list(held.displaced.items()) == [(str(number), NOW + number * DAY) for number in (5, 3, 2, 1)]
+    kept = cookies.load(cookies.dump(held))
+    assert kept.displaced.items() >= held.displaced.items() or len(kept.displaced) == MAX_DISPLACED
+    back = held.put(credential("3"))
+    assert list(back.displaced) == ["6", "5", "2", "1"]
+    assert "5" not in back.drop("5").displaced
+
+
+def test_who_is_displaced_by_length_is_noted_as_well_unless_the_note_is_long():
+    held = EMPTY
+    for number in range(MAX_ENTRIES):
+        held = held.put(credential(str(UUID(int=number))))
+    kept = cookies.load(cookies.dump(held))
+    assert len(kept.entries) >= 12
+    assert set(kept.displaced) == {entry.user_id for entry in held.entries[len(kept.entries) :]}
+    for user_id in ("é", "x" * 41):
+        assert not EMPTY.put(credential(user_id)).without_oldest().displaced, user_id
 
 
 def test_dropping_one_user_leaves_the_others_alone():

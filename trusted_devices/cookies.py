@@ -2,17 +2,19 @@
 
 One cookie per browser holds an entry for each user who trusted it, most recently used first, sealed as a whole.
 Inside the seal is a JSON list of ``[user id, device key, secret, generation, group key, expiry]`` (expiry in epoch
-seconds or null), and of ``[user id]`` for those who do not want to be asked about this browser. Clients without cookies
-carry the same sealed value in a header.
+seconds or null), of ``[user id]`` for those who do not want to be asked about this browser, and of ``[user id,
+expiry]`` for the last ones whose entry had to make room. Clients without cookies carry the same sealed value in a
+header.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from trusted_devices import conf
@@ -23,6 +25,9 @@ CONTEXT = "device-key cookie v1"
 MAX_LENGTH = 3072
 """Ceiling of the sealed value in bytes; with name and attributes it stays well under the 4096 that browsers keep."""
 MAX_ENTRIES = 16
+MAX_DISPLACED = 4
+LONGEST_DISPLACED = 40
+"""Of a user id that is noted as displaced: notes must not take the room of entries."""
 REVIVAL_PERIOD = timedelta(days=90)
 """How much longer than its trust a browser keeps its device key, so that trusting again revives the same device."""
 
@@ -31,12 +36,14 @@ REVIVAL_PERIOD = timedelta(days=90)
 class DeviceCookie:
     """The entries of one browser. ``unreadable`` when it brought something that is not ours;
     ``outdated`` when it was sealed under a key that has been rotated since. ``declined`` are the users (primary keys as
-    text) who do not want to be asked whether to trust it."""
+    text) who do not want to be asked whether to trust it; ``displaced`` those whose entry had to make room for others',
+    with the expiry that it had."""
 
     entries: tuple[DeviceCredential, ...] = ()
     unreadable: bool = False
     outdated: bool = False
     declined: tuple[str, ...] = ()
+    displaced: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -50,25 +57,44 @@ class DeviceCookie:
 
     def put(self, credential: DeviceCredential) -> DeviceCookie:
         """Return a cookie in which ``credential`` is its user's only entry and the most recently used one."""
-        entries = (credential, *self._others(credential.user_id))[:MAX_ENTRIES]
-        return DeviceCookie(entries, declined=self._declined_without(credential.user_id))
+        mine = credential.user_id
+        held = self._changed(
+            entries=(credential, *self._others(mine)),
+            declined=self._declined_without(mine),
+            displaced=self._displaced_without(mine),
+        )
+        return held if len(held.entries) <= MAX_ENTRIES else held.without_oldest()
 
     def drop(self, user_id: str) -> DeviceCookie:
         """Return a cookie without an entry for that user."""
-        return DeviceCookie(self._others(user_id), declined=self.declined)
+        return self._changed(entries=self._others(user_id), displaced=self._displaced_without(user_id))
 
     def decline(self, user_id: str) -> DeviceCookie:
         """Return a cookie whose browser that user is not asked about."""
         declined = (user_id, *self._declined_without(user_id))[:MAX_ENTRIES]
-        return DeviceCookie(self.entries, declined=declined)
+        return self._changed(declined=declined)
 
     def ask_again(self, user_id: str) -> DeviceCookie:
         """Return a cookie whose browser that user is asked about as anybody is."""
-        return DeviceCookie(self.entries, declined=self._declined_without(user_id))
+        return self._changed(declined=self._declined_without(user_id))
 
     def tidied(self) -> DeviceCookie:
         """Return a cookie with the same content, to be sealed anew."""
-        return DeviceCookie(self.entries, declined=self.declined)
+        return self._changed()
+
+    def without_oldest(self) -> DeviceCookie:
+        """Return a cookie without the least recently used entry, whose user is noted as displaced."""
+        *kept, gone = self.entries
+        displaced = dict(self.displaced)
+        if gone.expires_at is not None and gone.user_id.isascii() and len(gone.user_id) <= LONGEST_DISPLACED:
+            displaced = {gone.user_id: gone.expires_at, **displaced}
+        return self._changed(entries=tuple(kept), displaced=dict(islice(displaced.items(), MAX_DISPLACED)))
+
+    def _changed(self, **changes: Any) -> DeviceCookie:
+        return replace(self, unreadable=False, outdated=False, **changes)
+
+    def _displaced_without(self, user_id: str) -> Mapping[str, datetime]:
+        return {each: expiry for each, expiry in self.displaced.items() if each != user_id}
 
     def _declined_without(self, user_id: str) -> tuple[str, ...]:
         return tuple(each for each in self.declined if each != user_id)
@@ -92,12 +118,11 @@ def load(value: str | None) -> DeviceCookie:
 
 def dump(cookie: DeviceCookie) -> str:
     """Return the sealed value, at most ``MAX_LENGTH`` bytes; the least recently used entries go first."""
-    entries = list(cookie.entries)
     while True:
-        value = _sealer(conf.secret_keys()).seal(_format(entries, cookie.declined))
-        if len(value) <= MAX_LENGTH or not entries:
+        value = _sealer(conf.secret_keys()).seal(_format(cookie))
+        if len(value) <= MAX_LENGTH or not cookie.entries:
             return value
-        entries.pop()
+        cookie = cookie.without_oldest()
 
 
 def max_age(cookie: DeviceCookie, now: datetime) -> timedelta:
@@ -119,7 +144,7 @@ def _sealer(keys: tuple[bytes, ...]) -> Sealer:
     return Sealer(keys=keys, context=CONTEXT)
 
 
-def _format(entries: Sequence[DeviceCredential], declined: Sequence[str]) -> bytes:
+def _format(cookie: DeviceCookie) -> bytes:
     rows: list[list[Any]] = [
         [
             entry.user_id,
@@ -129,21 +154,24 @@ def _format(entries: Sequence[DeviceCredential], declined: Sequence[str]) -> byt
             entry.group_key,
             int(entry.expires_at.timestamp()) if entry.expires_at else None,
         ]
-        for entry in entries
+        for entry in cookie.entries
     ]
-    rows += [[user_id] for user_id in declined]
+    rows += [[user_id] for user_id in cookie.declined]
+    rows += [[user_id, int(expiry.timestamp())] for user_id, expiry in cookie.displaced.items()]
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
 def _parse(plaintext: bytes) -> DeviceCookie:
-    entries, declined = [], []
+    entries, declined, displaced = [], [], {}
     for row in json.loads(plaintext):
         match row:
             case [user_id]:
                 declined.append(str(user_id))
+            case [user_id, expiry]:
+                displaced[str(user_id)] = datetime.fromtimestamp(expiry, UTC)
             case _:
                 entries.append(_entry(*row))
-    return DeviceCookie(tuple(entries), declined=tuple(declined))
+    return DeviceCookie(tuple(entries), declined=tuple(declined), displaced=displaced)
 
 
 def _entry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -63,6 +64,11 @@ class DeviceKeyJar:
         """Replace what cannot be read, or was sealed under a key that has been rotated."""
         if self.cookie.unreadable or self.cookie.outdated:
             self._changed = self.cookie.tidied()
+
+    def has_displaced(self, user: AbstractBaseUser, now: datetime) -> bool:
+        """Return whether the trust of ``user``, not yet at its end, had to make room for that of others."""
+        expiry = self.cookie.displaced.get(str(user.pk))
+        return expiry is not None and now < expiry
 
     def declines(self, user: AbstractBaseUser) -> bool:
         """Return whether ``user`` does not want to be asked whether to trust this browser."""

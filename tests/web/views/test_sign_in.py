@@ -1,6 +1,7 @@
 """Signing in on the pages: the steps, and everything that can go wrong with them."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from importlib import import_module
@@ -517,6 +518,23 @@ def test_the_offer_cannot_be_reached_before_the_code(at_code):
 def test_the_code_is_not_asked_again_once_it_was_right(at_offer):
     assert at_offer.get(url("sign_in_code")).headers["Location"].startswith(url("sign_in_trust"))
     assert at_offer.enter_code("000000").headers["Location"].startswith(url("sign_in_trust"))
+
+
+def test_whoever_had_to_make_room_in_a_browser_of_many_people_is_told(browser, totp, clock):
+    browser.sign_in_and_trust(totp)
+    browser.sign_out()
+    held = cookies.load(browser.device_cookie)
+    for number in range(cookies.MAX_ENTRIES):
+        held = held.put(replace(held.entries[0], user_id=str(1000 + number)))
+    browser.device_cookie = cookies.dump(held)
+
+    assert "had to make room" in told(browser.enter_password(follow=True))
+    clock.shift(30)
+    browser.enter_code(code_of(totp))
+    browser.not_now()
+    browser.sign_out()
+    clock.shift(SIXTY_DAYS)
+    assert "had to make room" not in told(browser.enter_password(follow=True))
 
 
 # ---- half-finished sign-ins ------------------------------------------------------------------------------------------

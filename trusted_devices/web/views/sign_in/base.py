@@ -113,8 +113,12 @@ class SignInPage(View):
         """Go on after a password that was right."""
         if isinstance(outcome, SignedIn):
             return self.finish(outcome, next_url)
+        jar, by = get_jar(self.request), self.by()
         if outcome.device_lost:
-            get_jar(self.request).discard(outcome.user)
+            jar.discard(outcome.user)
+        if outcome.question is Question.SECOND_FACTOR and jar.has_displaced(outcome.user, by.at):
+            text = _("This browser keeps the trust of a limited number of people. Yours had to make room.")
+            navigation.add_message(self.request, messages.INFO, text)
         # An attacker who planted this browser's session key must not hold a half-finished sign-in.
         self.request.session.cycle_key()
         return self.ask(self._first_code(outcome, PendingSignIn(state=outcome.state, next_url=next_url)))
