@@ -301,6 +301,10 @@ def test_staff_acting_as_somebody_else_are_offered_nothing():
     assert policy().offer(somebody(), BY_CODE, ClientInfo(impersonated=True)) is None
 
 
+def test_no_trust_is_offered_to_a_client_that_would_not_keep_it():
+    assert policy().offer(somebody(), BY_CODE, ClientInfo(keeps_credentials=False)) is None
+
+
 def test_nothing_is_offered_while_tracking_is_off():
     assert policy(TRACKING="off").offer(somebody(), BY_CODE, CLIENT) is None
 

@@ -177,10 +177,10 @@ class TrustPolicy:
     def offer(self, user: AbstractBaseUser, verification: MfaVerification, client: ClientInfo) -> TrustOffer | None:
         """Return what this user is offered after that second factor, or ``None``.
 
-        Nobody is asked about trust that would not count.
+        Nobody is asked about trust that would not count, or that the client would not keep.
         """
         periods = self.periods(user)
-        if not periods or not self.may_trust(user, verification, client):
+        if not periods or not client.keeps_credentials or not self.may_trust(user, verification, client):
             return None
         if self.tracking(user) is TrackingMode.OPT_IN and not self.trust_counts(user):
             return None

@@ -122,13 +122,14 @@ class VerifiedBy(StrEnum):
 class ClientInfo:
     """What is known of the client.
 
-    ``request`` is opaque to everything below the doors: it is only handed on to Django's authentication
-    backends, several of which insist on it.
+    ``keeps_credentials`` says whether it will keep a credential that it is given now. ``request`` is opaque to
+    everything below the doors: it is only handed on to Django's authentication backends, several of which insist on it.
     """
 
     ip_address: str | None = None
     user_agent: str = ""
     impersonated: bool = False
+    keeps_credentials: bool = True
     request: Any = field(default=None, repr=False, compare=False)
 
 

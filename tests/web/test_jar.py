@@ -55,6 +55,38 @@ def untouched(response):
     return not response.cookies and not {"Vary", "Cache-Control", "Trusted-Device"} & set(response.headers)
 
 
+class TestWhetherItIsKept:
+    """Chromium, Firefox and Safari keep a Secure cookie over HTTPS; the first two on the machine itself, too."""
+
+    @pytest.fixture(autouse=True)
+    def forgotten_warning(self, production):
+        jar._warn.cache_clear()
+
+    @pytest.mark.parametrize(
+        ("kept", "request_of"),
+        [
+            (True, {"secure": True}),
+            (False, {"headers": {"Origin": "http://example.com"}}),
+            (False, {"headers": {"Origin": "null"}}),
+            (True, {"headers": {"Origin": "https://example.com"}}),  # a proxy that does not say so
+            (True, {"headers": {"Sec-Fetch-Site": "same-origin"}}),  # the same, or http://localhost
+            (True, {"headers": {"Trusted-Device": ""}}),
+        ],
+    )
+    def test_the_connection_decides_as_the_browser_sees_it(self, kept, request_of):
+        assert get_jar(rf.post("/", **request_of)).is_kept is kept
+
+    def test_a_cookie_that_is_not_secure_is_kept_anyway(self, settings):
+        settings.TRUSTED_DEVICES = {"COOKIE_SECURE": False}
+        assert get_jar(rf.get("/")).is_kept
+
+    def test_the_log_says_so_once(self, caplog):
+        for _time in range(2):
+            assert not get_jar(rf.get("/")).is_kept
+        [record] = caplog.records
+        assert (record.levelname, "COOKIE_SECURE" in record.getMessage()) == ("WARNING", True)
+
+
 class TestReading:
     def test_a_request_has_one_jar(self):
         request = request_with()

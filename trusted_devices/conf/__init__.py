@@ -134,7 +134,10 @@ class Settings(Section):
     COOKIE_DOMAIN: str | None = option(None, optional(text), "Domain of the cookie; `None`: this host only.")
     COOKIE_PATH: str = option("/", matching(r"/[^;\s]*", "a path that begins with /"), "Path of the cookie.")
     COOKIE_SECURE: bool | None = option(
-        None, optional(boolean), "Whether the cookie is sent over HTTPS only; `None`: unless `DEBUG` is on."
+        None,
+        optional(boolean),
+        "Whether the cookie is sent over HTTPS only; `None`: unless `DEBUG` is on. "
+        "Over plain HTTP browsers do not keep it then, and nobody is asked about trust.",
     )
     COOKIE_SAMESITE: str = option(
         "Lax", one_of("Lax", "Strict", "None"), "The cookie's `SameSite`; `None` only together with Secure."

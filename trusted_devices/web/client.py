@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from trusted_devices import conf
 from trusted_devices.types import By, ClientInfo
+from trusted_devices.web.jar import get_jar
 from trusted_devices.words import browsers
 
 IMPERSONATION_SESSION_KEYS = ("hijack_history", "_impersonate", "loginas_from_user")
@@ -22,6 +23,7 @@ def client_info(request: HttpRequest) -> ClientInfo:
     return ClientInfo(
         ip_address=client_address(request),
         user_agent=browsers.stated(request.headers),
+        keeps_credentials=get_jar(request).is_kept,
         impersonated=session is not None and any(session.get(key) for key in IMPERSONATION_SESSION_KEYS),
         request=request,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -16,6 +17,8 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from trusted_devices import conf, cookies
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.types import DeviceCredential, Presented
+
+logger = logging.getLogger(__name__)
 
 _ATTRIBUTE = "_trusted_devices_jar"
 
@@ -34,6 +37,22 @@ class DeviceKeyJar:
     def by_header(self) -> bool:
         """Whether this client carries its credentials in the header."""
         return conf.get_settings().HEADER_NAME in self._request.headers
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the client keeps what it is given: browsers take Secure cookies over an encrypted connection alone.
+
+        The browser knows best what it is connected to, behind a proxy that does not say so, or on this very machine:
+        it sends ``Sec-Fetch-Site`` where it trusts the connection (Fetch Metadata Request Headers, section 2).
+        """
+        request = self._request
+        if self.by_header or not conf.cookie_is_secure() or request.is_secure():
+            return True
+        origin = request.headers.get("Origin", "")
+        kept = "Sec-Fetch-Site" in request.headers or origin.startswith("https://")
+        if not kept:
+            _warn()
+        return kept
 
     @cached_property
     def received(self) -> DeviceCookie:
@@ -114,6 +133,16 @@ class DeviceKeyJar:
             httponly=True,
             samesite=samesite,
         )
+
+
+@cache
+def _warn() -> None:
+    """Say it once."""
+    logger.warning(
+        "This site is open over plain HTTP, where browsers do not keep the device-key cookie, which is Secure: nobody "
+        "is asked whether to trust a device. Serve it over HTTPS, or set %s['COOKIE_SECURE'] to False.",
+        conf.NAME,
+    )
 
 
 def get_jar(request: HttpRequest) -> DeviceKeyJar:

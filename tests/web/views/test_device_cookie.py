@@ -142,6 +142,16 @@ def test_the_very_second_of_expiry_is_too_late(browser, totp, clock):
     assert last_refusal() == TrustReason.EXPIRED
 
 
+@pytest.mark.parametrize("tracking", ["opt_in", "always"])
+def test_where_no_browser_would_keep_the_cookie_trust_is_not_promised(browser, totp, settings, tracking):
+    settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"COOKIE_SECURE": None, "TRACKING": tracking}
+    browser.enter_password()
+    response = browser.enter_code(code_of(totp), follow=True)
+    assert browser.user_id
+    assert response.request["PATH_INFO"] == "/"
+    assert not Device.objects.exists()
+
+
 def test_the_cookie_keeps_out_of_scripts_and_of_other_sites(browser, totp, settings):
     settings.TRUSTED_DEVICES = settings.TRUSTED_DEVICES | {"COOKIE_SECURE": True}
     browser.enter_password(secure=True)

@@ -151,7 +151,7 @@ class SignInPage(View):
         if outcome.trust_failed:
             text = _("You are signed in, but this device could not be marked as trusted. You will be asked for a code.")
             navigation.add_message(self.request, messages.WARNING, text)
-        elif outcome.trusted_until:
+        elif outcome.trusted_until and get_jar(self.request).is_kept:
             until = times.until(outcome.trusted_until, timezone.now())
             text = _("This device is trusted until %(date)s. You can undo this under “Your devices”.") % {"date": until}
             navigation.add_message(self.request, messages.SUCCESS, text)
