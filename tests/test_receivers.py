@@ -72,7 +72,7 @@ def _request(user, cookie=None):
     request = RequestFactory().post("/")
     request.user = user
     if cookie is not None:
-        jar.get_jar(request).__dict__["_read"] = cookie
+        jar.get_jar(request).__dict__["received"] = cookie
     return request
 
 
