@@ -36,10 +36,22 @@ class CodeMismatch(TrustedDevicesError):
     code = "code_mismatch"
 
 
+class CodeUsed(CodeMismatch):
+    """The code was right and has been used, so that it says nothing of who sent it. It is no guess."""
+
+    code = "code_used"
+
+
 class UnknownMethod(TrustedDevicesError):
     """The named second factor is not one of the user's."""
 
     code = "unknown_method"
+
+
+class SecondFactorRequired(TrustedDevicesError):
+    """Second factors may be changed only in a sign-in in which one was used."""
+
+    code = "second_factor_required"
 
 
 class SignInExpired(TrustedDevicesError):

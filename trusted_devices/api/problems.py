@@ -20,6 +20,7 @@ from trusted_devices.api.periods import format_period
 from trusted_devices.exceptions import (
     BackendUnavailable,
     CodeMismatch,
+    CodeUsed,
     DeviceNotFound,
     InvalidDeviceName,
     InvalidPeriod,
@@ -40,6 +41,7 @@ ANSWERS: dict[type[TrustedDevicesError], tuple[HTTPStatus, Any]] = {
     InvalidDeviceName: (HTTPStatus.BAD_REQUEST, _("This name cannot be.")),
     InvalidPeriod: (HTTPStatus.BAD_REQUEST, _("This period is not allowed.")),
     CodeMismatch: (HTTPStatus.BAD_REQUEST, _("The code is wrong or has been used.")),
+    CodeUsed: (HTTPStatus.BAD_REQUEST, _("The code has been used. Wait for the next one.")),
     UnknownMethod: (HTTPStatus.BAD_REQUEST, _("There is no such second factor.")),
     TooManyAttempts: (HTTPStatus.TOO_MANY_REQUESTS, _("Too many attempts. Try again later.")),
     TrustNotAllowed: (HTTPStatus.FORBIDDEN, _("This device may not be remembered.")),
@@ -50,6 +52,7 @@ FIELDS: dict[type[TrustedDevicesError], str] = {
     InvalidDeviceName: "name",
     InvalidPeriod: "period",
     CodeMismatch: "code",
+    CodeUsed: "code",
     UnknownMethod: "method",
 }
 """Which field of the request an error is about."""

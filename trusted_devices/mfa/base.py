@@ -29,7 +29,8 @@ class BaseMfaProvider(ABC):
         """Verify ``code`` (as typed) against one factor of ``user`` and use it up.
 
         Raises ``CodeMismatch`` for a wrong, used or malformed code and ``TooManyAttempts`` when guessing protection
-        refuses to look. Must be safe against the same code arriving twice at once: at most one succeeds.
+        refuses to look. A used code that the provider can tell from a wrong one is ``CodeUsed``, and no guess. Must be
+        safe against the same code arriving twice at once: at most one succeeds.
         """
 
     def send_code(self, user: AbstractBaseUser, method: MfaMethod, *, client: ClientInfo) -> None:  # noqa: B027

@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from time import time
 from typing import Any
 
 import django_otp
@@ -16,9 +17,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.translation import gettext as _
 from django_otp.models import Device as OTPDevice
 from django_otp.models import SideChannelDevice
+from django_otp.oath import TOTP, hotp
 
 from trusted_devices import database
-from trusted_devices.exceptions import BackendUnavailable, CodeMismatch, TooManyAttempts, UnknownMethod
+from trusted_devices.exceptions import BackendUnavailable, CodeMismatch, CodeUsed, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa.base import BaseMfaProvider
 from trusted_devices.mfa.codes import normalise
 from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
@@ -51,7 +53,10 @@ class OTPProvider(BaseMfaProvider):
             allowed, why_not = device.verify_is_allowed()
             if not allowed:
                 raise TooManyAttempts((why_not or {}).get("locked_until"))
-            verified = bool(token) and device.verify_token(token)
+            used = _is_used(device, token)
+            verified = not used and bool(token) and device.verify_token(token)
+        if used:
+            raise CodeUsed
         if not verified:
             # Only now: the failure that the factor has counted must be stored.
             raise CodeMismatch
@@ -106,3 +111,19 @@ class OTPProvider(BaseMfaProvider):
         if device is None or device.user_id != user.pk or not device.confirmed:
             raise UnknownMethod(method.id)
         return device
+
+
+def _is_used(device: Any, token: str) -> bool:
+    """Return whether ``token`` is a right code of ``device`` that is good no more, as it or a later one was used.
+
+    Who hears so knows a code that nobody can use; whoever guesses hears it as seldom as they guess right.
+    """
+    app = device._meta.app_label
+    if not token.isdigit() or app not in ("otp_totp", "otp_hotp"):
+        return False
+    if app == "otp_hotp":
+        return bool(device.counter) and hotp(device.bin_key, device.counter - 1, device.digits) == int(token)
+    totp = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
+    totp.time = time()
+    unused = totp.verify(int(token), device.tolerance, device.last_t + 1)
+    return not unused and totp.verify(int(token), device.tolerance)

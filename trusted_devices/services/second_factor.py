@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_login_failed
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.exceptions import CodeMismatch, UnknownMethod
+from trusted_devices.exceptions import CodeMismatch, CodeUsed, UnknownMethod
 from trusted_devices.services import activity
 from trusted_devices.signin import get_sign_in
 from trusted_devices.signin.base import Conversation
 from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification
+
+logger = logging.getLogger(__name__)
 
 
 def methods(user: AbstractBaseUser) -> Sequence[MfaMethod]:
@@ -54,10 +57,14 @@ def send(conversation: Conversation, method: MfaMethod) -> None:
 def verify(conversation: Conversation, method: MfaMethod, code: str, *, by: By) -> MfaVerification:
     """Verify a code and use it up. Raises as ``Conversation.answer_code`` does.
 
-    A wrong code is announced as Django's ``user_login_failed``, so that what guards passwords guards codes as well.
+    A wrong code is announced as Django's ``user_login_failed``, so that what guards passwords guards codes as well. A
+    right one that has been used is no guess.
     """
     try:
         return conversation.answer_code(method, code)
+    except CodeUsed:
+        logger.info("A code that has been used came again, user=%s.", conversation.user.pk)
+        raise
     except CodeMismatch:
         user = conversation.user
         activity.record(EventAction.SIGN_IN_FAILED, user=user, reason=CodeMismatch.code, by=by)

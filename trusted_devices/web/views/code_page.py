@@ -16,6 +16,7 @@ from trusted_devices.exceptions import (
     ActionRequired,
     BackendUnavailable,
     CodeMismatch,
+    CodeUsed,
     TooManyAttempts,
     TrustedDevicesError,
 )
@@ -79,5 +80,5 @@ class CodePage:
             return self.render(request, form, problem=problem, status=status)
         if not isinstance(error, CodeMismatch):
             raise error
-        form.add_error("code", refusals.wrong_code(self.method))
+        form.add_error("code", refusals.wrong_code(self.method, used=isinstance(error, CodeUsed)))
         return self.render(request, form, status=HTTPStatus.BAD_REQUEST)

@@ -43,8 +43,10 @@ def unstorable(request: HttpRequest) -> HttpResponse:
     return render(request, "trusted_devices/unstorable.html", status=HTTPStatus.BAD_REQUEST)
 
 
-def wrong_code(method: MfaMethod) -> str:
-    """Return what to say of a code that was not accepted."""
+def wrong_code(method: MfaMethod, *, used: bool) -> str:
+    """Return what to say of a code that was not accepted; ``used`` says that it was right, and has been used."""
+    if used:
+        return _("This code has been used. Wait for the next one.")
     if method.set_up_key:
         return _("This code is wrong. Type the one that your app shows for the account that you have just added.")
     if method.recovery:
