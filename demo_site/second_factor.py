@@ -6,6 +6,7 @@ that is still being set up as well.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,11 +21,17 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.codes import normalise
+from trusted_devices.services import enrolment
 from trusted_devices.types import ClientInfo, MfaVerification
 
+NAME = "Authenticator app"
 RECOVERY_CODES = 10
 PENDING_FOR = timedelta(hours=1)
 """How long a key that was shown but not confirmed stays the one being set up."""
+
+
+class BegunAnew(CodeMismatch):
+    """The set-up was begun anew in another browser. The code was not looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,40 +56,54 @@ def overview(user: Any) -> Overview:
     )
 
 
-@transaction.atomic
-def pending_authenticator(user: Any, now: datetime) -> TOTPDevice:
+def pending_authenticator(user: Any, now: datetime, *, shown: str) -> TOTPDevice:
     """Return the authenticator that ``user`` is setting up. It counts for nothing before it is confirmed.
 
-    There is one for each user, so that starting over does not start the counting of wrong codes over.
+    There is one for each user, so that starting over does not start the counting of wrong codes over. Its key is one
+    that nobody saw but the session that was ``shown`` it (:func:`mark`): whoever knows the password could have begun
+    before, and kept the key. Raises ``SecondFactorRequired`` for a user who has a factor.
     """
-    pending = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
+    with enrolment.changing(user, verified=False):
+        return _pending_authenticator(user, now, shown)
+
+
+def _pending_authenticator(user: Any, now: datetime, shown: str) -> TOTPDevice:
+    pending = _pending(user)
     if pending is None:
-        return TOTPDevice.objects.create(user=user, name="Authenticator app", confirmed=False)
-    if pending.created_at is None or pending.created_at < now - PENDING_FOR:
+        return TOTPDevice.objects.create(user=user, name=NAME, confirmed=False)
+    if mark(pending) != shown or pending.created_at is None or pending.created_at < now - PENDING_FOR:
         pending.key = default_key()
         pending.created_at = now
         pending.save(update_fields=["key", "created_at"])
     return pending
 
 
-def confirm_authenticator(user: Any, code: str, now: datetime) -> MfaVerification:
-    """Put the authenticator that is being set up to use, in place of any other that ``user`` had.
+def mark(pending: TOTPDevice) -> str:
+    """Return by what a session remembers which key it was shown."""
+    return hashlib.sha256(pending.key.encode()).hexdigest()
 
-    Raises ``CodeMismatch`` for a wrong code or when nothing is being set up, ``TooManyAttempts`` while throttled.
+
+def confirm_authenticator(user: Any, code: str, now: datetime, *, shown: str) -> MfaVerification:
+    """Put the authenticator that is being set up, and was ``shown``, to use as the first second factor of ``user``.
+
+    Raises ``CodeMismatch`` for a wrong code, ``BegunAnew`` where another key is being set up or none is,
+    ``TooManyAttempts`` while throttled, ``SecondFactorRequired`` where there is a factor by now.
     """
-    pending = TOTPDevice.objects.filter(user=user, confirmed=False).first()
-    if pending is None:
-        raise CodeMismatch
+    pending = _pending(user)
+    if pending is None or mark(pending) != shown:
+        raise BegunAnew
     allowed, why_not = pending.verify_is_allowed()
     if not allowed:
         raise TooManyAttempts((why_not or {}).get("locked_until"))
     device = django_otp.verify_token(user, pending.persistent_id, normalise(code))
     if device is None:
         raise CodeMismatch
-    with transaction.atomic():
-        TOTPDevice.objects.filter(user=user, confirmed=True).delete()
-        device.confirmed = True
-        device.save(update_fields=["confirmed"])
+    with enrolment.changing(user, verified=False):
+        stored = _pending(user)
+        if stored is None or mark(stored) != shown:
+            raise BegunAnew
+        stored.confirmed = True
+        stored.save(update_fields=["confirmed"])
     return MfaVerification(kind="totp", factor_id=device.persistent_id, at=now)
 
 
@@ -99,11 +120,11 @@ def verify(user: Any, code: str, now: datetime) -> MfaVerification:
     return provider.verify(user, method, code.lower(), client=ClientInfo(), now=now)
 
 
-@transaction.atomic
 def remove_all(user: Any) -> None:
-    """Remove every second factor of ``user``, recovery codes and an unfinished set-up included."""
-    for model in django_otp.device_classes():
-        model.objects.filter(user=user).delete()
+    """Remove every second factor of ``user``, who has just used one, with recovery codes and an unfinished set-up."""
+    with enrolment.changing(user, verified=True):
+        for model in django_otp.device_classes():
+            model.objects.filter(user=user).delete()
 
 
 @transaction.atomic
@@ -114,3 +135,7 @@ def renew_recovery_codes(user: Any) -> Sequence[str]:
     codes = [StaticToken.random_token() for _ in range(RECOVERY_CODES)]
     StaticToken.objects.bulk_create(StaticToken(device=device, token=code) for code in codes)
     return codes
+
+
+def _pending(user: Any) -> TOTPDevice | None:
+    return TOTPDevice.objects.filter(user=user, confirmed=False, name=NAME).first()

@@ -25,10 +25,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from demo_site import second_factor
 from demo_site.forms import CodeForm, SetUpForm
-from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
+from trusted_devices.exceptions import CodeMismatch, CodeUsed, SecondFactorRequired, TooManyAttempts
+from trusted_devices.services import enrolment
 from trusted_devices.web import logins
 from trusted_devices.web.client import current_user
 from trusted_devices.web.views import authenticator
+
+SHOWN = "demo_site_shown_key"
 
 
 @require_safe
@@ -45,16 +48,25 @@ def security(request: HttpRequest) -> HttpResponse:
 @login_required
 def set_up(request: HttpRequest) -> HttpResponse:
     """Show the key of a new authenticator, and put it to use once a code from it arrives."""
-    if second_factor.overview(request.user).active:
+    try:
+        return _set_up(request)
+    except SecondFactorRequired:
         messages.info(request, _("Your second factor is on already. To use another phone, turn it off here first."))
         return redirect("security")
+
+
+def _set_up(request: HttpRequest) -> HttpResponse:
+    if not enrolment.may_change(current_user(request), verified=False):
+        raise SecondFactorRequired
     form = SetUpForm(request.POST if request.method == "POST" else None)
     status = HTTPStatus.OK
     if form.is_valid():
         status = _try_to_confirm(request, form)
         if not form.errors:
             return _new_recovery_codes(request, first=True)
-    device = second_factor.pending_authenticator(request.user, timezone.now())
+    shown = request.session.get(SHOWN, "")
+    device = second_factor.pending_authenticator(request.user, timezone.now(), shown=shown)
+    request.session[SHOWN] = second_factor.mark(device)
     key = b32encode(device.bin_key).decode()
     context = {"form": form, **authenticator.shown(key=key, uri=device.config_url)}
     return render(request, "demo_site/set_up.html", context, status=status)
@@ -69,7 +81,9 @@ def _try_to_confirm(request: HttpRequest, form: SetUpForm) -> HTTPStatus:
         form.add_error("password", _("This is not your password."))
         return HTTPStatus.OK
     try:
-        verified = second_factor.confirm_authenticator(request.user, form.cleaned_data["code"], timezone.now())
+        verified = second_factor.confirm_authenticator(
+            request.user, form.cleaned_data["code"], timezone.now(), shown=request.session.get(SHOWN, "")
+        )
     except (CodeMismatch, TooManyAttempts) as error:
         return _refuse_code(form, error)
     request.session.cycle_key()
@@ -125,6 +139,12 @@ def _removed(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_code(form: Form, error: CodeMismatch | TooManyAttempts) -> HTTPStatus:
+    if isinstance(error, CodeUsed):
+        form.add_error("code", _("This code has been used. Wait for the next one."))
+        return HTTPStatus.OK
+    if isinstance(error, second_factor.BegunAnew):
+        form.add_error("code", _("The key on this page is a new one. Add it to your app, and type its code."))
+        return HTTPStatus.OK
     if isinstance(error, CodeMismatch):
         form.add_error("code", _("This code is wrong, or was used before. Wait for the next one."))
         return HTTPStatus.OK

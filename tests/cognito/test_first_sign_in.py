@@ -61,6 +61,12 @@ def up_to_the_set_up(pool, browser, *, trusted=False):
     assert at(browser.http.post(reverse("trusted_devices:sign_in"), FORM)) == "sign_in_code"
 
 
+def up_to_its_code(pool, browser):
+    """The pool is asked once more whether there is a factor by now."""
+    up_to_the_set_up(pool, browser)
+    is_asked_whose_name_it_is(pool)
+
+
 def sets_up(pool):
     challenge = pool.challenge("MFA_SETUP", MFAS_CAN_SETUP='["SMS_MFA", "SOFTWARE_TOKEN_MFA"]')
     pool.answers("respond_to_auth_challenge", challenge)
@@ -384,7 +390,7 @@ class TestAPasswordThatWasSetForSomebody:
 class TestAnAuthenticatorThatIsSetUp:
     @pytest.mark.parametrize("code", ["123 456", "123-456"])
     def test_is_proved_to_the_pool_before_the_challenge_is_answered(self, pool, browser, maria, code):
-        up_to_the_set_up(pool, browser)
+        up_to_its_code(pool, browser)
         asked = {"Session": "t" * 30, "UserCode": "123456"}
         pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30}, asked)
         pool.answers(
@@ -402,7 +408,7 @@ class TestAnAuthenticatorThatIsSetUp:
 
     @pytest.mark.parametrize("code", ["12345", "1234567", "abcdef", "\u0661\u0662\u0663\u0664\u0665\u0666", "---"])
     def test_does_not_trouble_the_pool_with_what_cannot_be_its_code(self, pool, browser, maria, code):
-        up_to_the_set_up(pool, browser)
+        up_to_its_code(pool, browser)
         sees(browser.code(code), (400, MISMATCH))
         pool.is_done()
 
@@ -417,8 +423,15 @@ class TestAnAuthenticatorThatIsSetUp:
         is_asked_whose_name_it_is(pool)
         sees(browser.http.post(reverse("trusted_devices:sign_in"), FORM), UNAVAILABLE)
 
-    def test_is_the_last_factor_that_is_asked_for(self, pool, browser, maria):
+    def test_is_not_added_once_there_is_a_factor(self, pool, browser, maria):
         up_to_the_set_up(pool, browser)
+        record = {"Username": "maria", "UserAttributes": [{"Name": "sub", "Value": SUB}]}
+        pool.answers("admin_get_user", {**record, "UserMFASettingList": ["EMAIL_OTP"]})
+        assert at(browser.code("123456")) == "sign_in"
+        pool.is_done()
+
+    def test_is_the_last_factor_that_is_asked_for(self, pool, browser, maria):
+        up_to_its_code(pool, browser)
         pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30})
         pool.answers("respond_to_auth_challenge", pool.challenge())
         sees(browser.code("123456"), UNAVAILABLE)
@@ -429,7 +442,7 @@ class TestAnAuthenticatorThatIsSetUp:
     def test_has_the_device_remembered_at_once_where_every_device_is(self, pool, browser, maria, settings, allowed):
         policy = {} if allowed else {"POLICY": "tests.web.views.policies.OffersWhatItForbids"}
         settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "TRACKING": "always", **policy}
-        up_to_the_set_up(pool, browser)
+        up_to_its_code(pool, browser)
         pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30})
         pool.answers("respond_to_auth_challenge", pool.signed_in())
         if allowed:
@@ -440,7 +453,7 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
     def test_is_not_theirs_whose_name_somebody_disabled_has_now(self, pool, browser, maria):
-        up_to_the_set_up(pool, browser)
+        up_to_its_code(pool, browser)
         other = get_user_model().objects.create_user("other", is_active=False)
         CognitoUser.objects.create(user=other, sub=OTHER_SUB)
         pool.answers("verify_software_token", {"Status": "SUCCESS", "Session": "u" * 30})
@@ -486,7 +499,7 @@ class TestAnAuthenticatorThatIsSetUp:
 
     @pytest.mark.parametrize("error", kinds("verify_software_token"))
     def test_leads_on_whatever_is_said_against_its_code(self, pool, browser, maria, error):
-        up_to_the_set_up(pool, browser)
+        up_to_its_code(pool, browser)
         calls = times_called("verify_software_token", error)
         pool.refuses("verify_software_token", error, "Words.", status=status_of(error), times=calls)
         response = browser.code("123456")
@@ -504,7 +517,7 @@ class TestAnAuthenticatorThatIsSetUp:
         pool.is_done()
 
     def test_does_not_work_while_the_pool_says_so(self, pool, browser, maria):
-        up_to_the_set_up(pool, browser)
+        up_to_its_code(pool, browser)
         pool.answers("verify_software_token", {"Status": "ERROR", "Session": "u" * 30})
         sees(browser.code("123456"), (400, MISMATCH))
         assert not browser.is_signed_in

@@ -120,6 +120,12 @@ def telling(scene):
 
 def without_any_factor(scene):
     """Everybody has to have a factor, and nobody can set one up."""
+    scene.totp.delete()
+    return with_a_factor_elsewhere(scene)
+
+
+def with_a_factor_elsewhere(scene):
+    """Everybody has to have a factor, and the pool cannot ask for the user's."""
     UserPool.objects.update(mfa="ON", software_token_mfa=False)
     return scene
 
@@ -133,6 +139,9 @@ def mailed_just_now(scene):
     return scene
 
 
+CANNOT_ASK = (
+    "MFA is required, and the user pool cannot ask for your second factor. Ask whoever runs it to switch it on."
+)
 CANNOT_SET_UP = "MFA is required and cannot be set up here."
 twins("InitiateAuth", "NotAuthorizedException", INCORRECT, lambda s: begin(s, PASSWORD="wrong"))
 twins("InitiateAuth", "UserNotFoundException", "User does not exist.", lambda s: begin(telling(s), USERNAME="nobody"))
@@ -144,6 +153,7 @@ twins(
 )
 twins("InitiateAuth", "TooManyRequestsException", "Too many requests", lambda s: begin(mailed_just_now(s)))
 twins("InitiateAuth", "InvalidUserPoolConfigurationException", CANNOT_SET_UP, lambda s: begin(without_any_factor(s)))
+twins("InitiateAuth", "InvalidUserPoolConfigurationException", CANNOT_ASK, lambda s: begin(with_a_factor_elsewhere(s)))
 
 # Answering challenges
 
@@ -158,6 +168,14 @@ def used(scene):
     params = scene.code()
     scene.wire.call("RespondToAuthChallenge", **params)
     return params
+
+
+def used_code(scene):
+    """A sign-in is asked for the code that another one has just used."""
+    params = scene.code()
+    session = scene.app.password_sign_in()["Session"]
+    scene.wire.call("RespondToAuthChallenge", **params)
+    return {**params, "Session": session}
 
 
 def wrong_code(scene):
@@ -224,9 +242,11 @@ def address_of_another(scene):
 
 TOO_COMMON = "Password did not conform with policy: This password is too common."
 ONCE = "Invalid session for the user, session can only be used once."
+USED = "Your software token has already been used once."
 NO_TOKEN = "User has not set up software token mfa"
 twins("RespondToAuthChallenge", "NotAuthorizedException", ONCE, used)
 twins("RespondToAuthChallenge", "CodeMismatchException", "Invalid code received for user", wrong_code)
+twins("RespondToAuthChallenge", "ExpiredCodeException", USED, used_code)
 twins("RespondToAuthChallenge", "TooManyRequestsException", "Too many requests", guessed_too_often)
 twins("RespondToAuthChallenge", "SoftwareTokenMFANotFoundException", NO_TOKEN, token_removed)
 twins(
@@ -296,6 +316,7 @@ def confirmed_before(scene):
 
 
 def without_software_tokens(scene):
+    scene.totp.delete()
     UserPool.objects.update(software_token_mfa=False, mfa="OFF")
     return {"AccessToken": scene.app.sign_in()["AccessToken"]}
 

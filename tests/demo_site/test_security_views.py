@@ -156,7 +156,7 @@ def test_a_key_that_was_never_confirmed_is_replaced_after_an_hour(signed_in):
 
 def test_a_code_for_a_set_up_that_was_never_begun_is_refused(signed_in, user):
     response = signed_in.post(SET_UP, {"code": "123456", "password": PASSWORD})
-    assert "This code is wrong" in text_of(response)
+    assert "The key on this page is a new one" in text_of(response)
 
 
 def test_a_second_authenticator_cannot_replace_the_first_unasked(signed_in, totp):

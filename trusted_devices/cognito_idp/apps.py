@@ -15,8 +15,10 @@ class CognitoIdpConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect receivers and checks."""
-        from trusted_devices.cognito_idp import checks, receivers
+        """Connect receivers and checks, and tell of the second factors that are the endpoint's own."""
+        from trusted_devices.cognito_idp import checks, factors, receivers
+        from trusted_devices.services import enrolment
 
         checks.register()
         receivers.connect()
+        enrolment.count_in(factors.has_text_messages)

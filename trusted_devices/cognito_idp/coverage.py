@@ -11,7 +11,6 @@ IMPLEMENTED, DIFFERS, MISSING = "implemented", "differs", "not"
 
 NEVER_RAISED = {
     "ConcurrentModificationException": "of two changes at once the later one holds",
-    "ExpiredCodeException": "a code lasts as long as its session, which says that it has expired",
     "FeatureUnavailableInTierException": "pools have no tiers",
     "ForbiddenException": "there is no web application firewall in here",
     "InvalidEmailRoleAccessPolicyException": "mails are the site's",

@@ -108,6 +108,34 @@ def session_used() -> WireError:
     return not_authorized("Invalid session for the user, session can only be used once.")
 
 
+def session_overtaken() -> WireError:
+    """The user has a second factor by now, which a sign-in that was to set up the first one has not used."""
+    return not_authorized("Invalid session for the user, a second factor was set up meanwhile. Sign in again with it.")
+
+
+def second_factor_unused() -> WireError:
+    return not_authorized("Access Token is of a sign-in without MFA. Sign in again with your second factor.")
+
+
+def second_factor_elsewhere() -> WireError:
+    """The user has a second factor, and no sign-in to this pool can use it."""
+    return not_authorized(
+        "Access Token is of a user pool that cannot ask for your second factor. Change it where you set it up."
+    )
+
+
+def cannot_ask() -> WireError:
+    """MFA is required, and the user's second factor is none that the pool asks for."""
+    return WireError(
+        "InvalidUserPoolConfigurationException",
+        "MFA is required, and the user pool cannot ask for your second factor. Ask whoever runs it to switch it on.",
+    )
+
+
+def cannot_set_up() -> WireError:
+    return WireError("InvalidUserPoolConfigurationException", "MFA is required and cannot be set up here.")
+
+
 def invalid_refresh_token() -> WireError:
     return not_authorized("Invalid Refresh Token.")
 
@@ -122,6 +150,14 @@ def too_many_requests() -> WireError:
 
 def software_token_not_found() -> WireError:
     return WireError("SoftwareTokenMFANotFoundException", "User has not set up software token mfa")
+
+
+def software_tokens_off() -> WireError:
+    return WireError("SoftwareTokenMFANotFoundException", "Software token MFA is not enabled for the pool.")
+
+
+def code_used() -> WireError:
+    return WireError("ExpiredCodeException", "Your software token has already been used once.")
 
 
 def mfa_method_not_found() -> WireError:

@@ -1,4 +1,4 @@
-"""The site's second factors as challenges: SOFTWARE_TOKEN_MFA, EMAIL_OTP, SMS_MFA, and setting one up.
+"""The site's second factors as challenges: SOFTWARE_TOKEN_MFA, EMAIL_OTP, SMS_MFA.
 
 The site's own provider verifies codes of apps and mails; text messages are the endpoint's own. Recovery codes are not
 offered: Cognito has none.
@@ -6,7 +6,6 @@ offered: Cognito has none.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -14,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_login_failed
 from django.utils.translation import gettext as _
 
 from trusted_devices.cognito_idp import attempts, errors, senders
-from trusted_devices.cognito_idp.models import MfaConfiguration, PoolUser, UserPool
-from trusted_devices.exceptions import CodeMismatch, TooManyAttempts
+from trusted_devices.cognito_idp.models import MfaConfiguration, PoolUser
+from trusted_devices.exceptions import CodeMismatch, CodeUsed, TooManyAttempts
 from trusted_devices.services import activity, devices, second_factor
 from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
 
@@ -104,7 +104,7 @@ def ask(pool_user: PoolUser, factor: Factor, *, client_info: ClientInfo) -> Aske
 def verify(pool_user: PoolUser, factor: Factor, code: str, *, sent: str, by: By) -> MfaVerification:
     """Verify ``code`` and use it up. ``sent`` is the digest that :func:`ask` gave.
 
-    Raises ``WireError`` (CodeMismatchException, NotAuthorizedException).
+    Raises ``WireError`` (CodeMismatchException, ExpiredCodeException, NotAuthorizedException).
     """
     user = pool_user.user
     with attempts.guess(attempts.code_subject(user.pk), user.get_username(), by=by) as guess:
@@ -112,6 +112,8 @@ def verify(pool_user: PoolUser, factor: Factor, code: str, *, sent: str, by: By)
             if factor.challenge == SMS:
                 return _verify_sms(pool_user, code, sent, by)
             return _verify(pool_user, factor, code, by)
+        except CodeUsed:
+            raise errors.code_used() from None
         except CodeMismatch:
             guess.wrong = True
             raise errors.WireError("CodeMismatchException", MISMATCH[factor.challenge]) from None
@@ -122,7 +124,8 @@ def verify(pool_user: PoolUser, factor: Factor, code: str, *, sent: str, by: By)
 def set_preference(pool_user: PoolUser, settings: dict[str, dict[str, Any]]) -> None:
     """Enable, disable and prefer factors; ends the trust in all devices where that takes one away or adds one.
 
-    ``settings`` maps challenges to ``{"Enabled": ..., "PreferredMfa": ...}``. Raises ``WireError``.
+    ``settings`` maps challenges to ``{"Enabled": ..., "PreferredMfa": ...}``. Raises ``WireError``, also where MFA is
+    required and nothing would be left that can be asked for: the next sign-in could set nothing up.
     """
     before = {factor.challenge for factor in available(pool_user)}
     enabled, chosen = dict(pool_user.mfa_enabled), pool_user.preferred_mfa
@@ -138,6 +141,8 @@ def set_preference(pool_user: PoolUser, settings: dict[str, dict[str, Any]]) -> 
     for challenge, wanted in settings.items():
         if (wanted.get("Enabled") or wanted.get("PreferredMfa")) and challenge not in after:
             raise _not_set_up(challenge)
+    if before and not after and pool_user.pool.mfa == MfaConfiguration.ON:
+        raise errors.invalid_parameter("MFA is required in the user pool. Leave one factor enabled.")
     if chosen not in after:
         pool_user.preferred_mfa = ""
     pool_user.save(update_fields=["mfa_enabled", "preferred_mfa"])
@@ -145,39 +150,19 @@ def set_preference(pool_user: PoolUser, settings: dict[str, dict[str, Any]]) -> 
         devices.end_trust(user=pool_user.user, reason=StatusReason.MFA_CHANGED, by=By(actor=pool_user.user))
 
 
-def begin_setup(pool_user: PoolUser) -> tuple[str, str]:
-    """Return the id and the base32 key of a new software token that is not in use yet. Raises ``WireError``."""
-    model = _totp_model()
-    model.objects.filter(user=pool_user.user, confirmed=False, name=_pending_name(pool_user)).delete()
-    token = model.objects.create(user=pool_user.user, confirmed=False, name=_pending_name(pool_user))
-    return token.persistent_id, base64.b32encode(token.bin_key).decode().rstrip("=")
-
-
-def finish_setup(pool_user: PoolUser, code: str, *, setup: str = "", friendly_name: str, by: By) -> MfaVerification:
-    """Take the first code of a software token that is being set up, and put it into use. Raises ``WireError``."""
-    user = pool_user.user
-    with attempts.guess(attempts.code_subject(user.pk), user.get_username(), by=by) as guess:
-        pending = _totp_model().objects.filter(user=user, confirmed=False, name=_pending_name(pool_user)).first()
-        if pending is None or (setup and pending.persistent_id != setup):
-            raise errors.software_token_not_found()
-        if not pending.verify_token(code):
-            guess.wrong = True
-            raise errors.WireError("EnableSoftwareTokenMFAException", "Code mismatch")
-    pending.name, pending.confirmed = friendly_name[:64], True
-    pending.save()
-    enabled = {**pool_user.mfa_enabled, TOTP: True}
-    pool_user.mfa_enabled = enabled
+def enable(pool_user: PoolUser, challenge: str) -> None:
+    """Have the pool ask for a factor that was set up just now."""
+    pool_user.refresh_from_db(fields=["mfa_enabled"])
+    pool_user.mfa_enabled[challenge] = True
     pool_user.save(update_fields=["mfa_enabled"])
-    return MfaVerification(kind="totp", factor_id=pending.persistent_id, at=by.at)
 
 
-def can_set_up(pool: UserPool) -> bool:
-    """Return whether users of ``pool`` can set up a software token here."""
-    try:
-        _totp_model()
-    except errors.WireError:
+def has_text_messages(user: AbstractBaseUser) -> bool:
+    """Return whether any pool asks ``user`` for codes by text message: those are no factors of the site's provider."""
+    if senders.get_sender() is None:
         return False
-    return pool.software_token_mfa
+    known = PoolUser.objects.filter(user=user.pk, pool__sms_mfa=True).exclude(phone_number="")
+    return any(pool_user.mfa_enabled.get(SMS) for pool_user in known)
 
 
 def mask(address: str) -> str:
@@ -192,6 +177,8 @@ def _verify(pool_user: PoolUser, factor: Factor, code: str, by: By) -> MfaVerifi
     for method in factor.methods[:-1]:
         try:
             return second_factor.verify(conversation, method, code, by=by)
+        except CodeUsed:
+            raise
         except (CodeMismatch, TooManyAttempts):
             continue
     return second_factor.verify(conversation, factor.methods[-1], code, by=by)
@@ -232,14 +219,3 @@ def _not_set_up(challenge: str) -> errors.WireError:
         EMAIL: "User does not have delivery config set to turn on EMAIL_OTP",
     }
     return errors.invalid_parameter(words[challenge])
-
-
-def _pending_name(pool_user: PoolUser) -> str:
-    return f"setup {pool_user.sub}"[:64]
-
-
-def _totp_model() -> Any:
-    try:
-        return apps.get_model("otp_totp", "TOTPDevice")
-    except LookupError:
-        raise errors.WireError("SoftwareTokenMFANotFoundException", "Software tokens cannot be set up here") from None

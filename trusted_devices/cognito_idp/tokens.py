@@ -110,6 +110,15 @@ def refresh(*, app_client: UserPoolClient, token: str, device_key: str | None, n
     return {**_result(app_client, refresh_token, now=now), "RefreshToken": rotated}
 
 
+def verified(refresh_token: RefreshToken, verification: MfaVerification) -> None:
+    """Note that a second factor was used in a sign-in after its tokens were issued: it counts as one with MFA now."""
+    refresh_token.mfa_kind, refresh_token.mfa_factor = verification.kind, verification.factor_id
+    refresh_token.mfa_at = verification.at
+    RefreshToken.objects.filter(pk=refresh_token.pk, revoked_at=None).update(
+        mfa_kind=verification.kind, mfa_factor=verification.factor_id, mfa_at=verification.at
+    )
+
+
 @sensitive_variables("token")
 def owner(*, app_client: UserPoolClient, token: str) -> PoolUser:
     """Return whose refresh token that is. Raises ``WireError``."""

@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import BackendUnavailable, InvalidPeriod, SignInExpired, TrustNotAllowed
 from trusted_devices.models import Device
-from trusted_devices.services import devices, granting, second_factor, trust
+from trusted_devices.services import devices, enrolment, granting, second_factor, trust
 from trusted_devices.services.credentials import recognise
 from trusted_devices.services.granting import TrustChoice
 from trusted_devices.services.sign_in_state import Question, SignInState
@@ -183,6 +183,8 @@ def answer_code(challenge: Challenge, code: str) -> Challenge | SignedIn:
     method = challenge.method
     if method is None:
         raise SignInExpired
+    if method.set_up_key and not enrolment.may_change(challenge.user, verified=False):
+        raise SignInExpired  # the user has set a factor up elsewhere since this sign-in began
     verified = second_factor.verify(challenge.conversation, method, code, by=challenge.by)
     backend_state = dict(challenge.conversation.state)
     state = dataclasses.replace(

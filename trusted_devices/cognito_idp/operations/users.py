@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from trusted_devices.cognito_idp import errors, factors, tokens
+from trusted_devices.cognito_idp import errors, factors, software_tokens, tokens
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.signin import challenge_session
 from trusted_devices.cognito_idp.tokens import Bearer
 
+ONLY_VERIFIED = "A user who has a second factor anywhere on the site must have used one in that sign-in."
 PREFERENCES = {
     "SMSMfaSettings": factors.SMS,
     "SoftwareTokenMfaSettings": factors.TOTP,
@@ -36,46 +37,51 @@ def get_user_auth_factors(call: Call) -> Answer:
 @operation(
     "SetUserMFAPreference",
     Access.TOKEN,
-    differs="A user with a second factor must have used it in that sign-in. Changes end the trust in devices.",
+    differs=ONLY_VERIFIED + " Changes end the trust in devices. In a pool that requires MFA one factor stays enabled.",
 )
 def set_user_mfa_preference(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
-    _require_mfa(bearer)
-    factors.set_preference(bearer.pool_user, preferences(call.params))
+    wanted = preferences(call.params)
+    with software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer)):
+        factors.set_preference(bearer.pool_user, wanted)
     return {}
 
 
-@operation(
-    "AssociateSoftwareToken",
-    Access.SESSION,
-    differs="A user who has a second factor must have used it in that sign-in.",
-)
+@operation("AssociateSoftwareToken", Access.SESSION, differs=ONLY_VERIFIED)
 def associate_software_token(call: Call) -> Answer:
     text = call.params.get("Session")
     if text is None:
         bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
-        _require_mfa(bearer)
-        _require_software_tokens(bearer.pool_user)
-        return {"SecretCode": factors.begin_setup(bearer.pool_user)[1]}
+        with software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer)):
+            return {"SecretCode": software_tokens.begin(bearer.pool_user)[1]}
     session, pool_user = challenge_session.load_for_setup(text, now=call.now)
-    _require_software_tokens(pool_user)
-    challenge_session.use_up(session, text, now=call.now)
-    setup, key = factors.begin_setup(pool_user)
+    with software_tokens.setting_up(pool_user):
+        challenge_session.use_up(session, text, now=call.now)
+        setup, key = software_tokens.begin(pool_user)
     return {"SecretCode": key, "Session": session.waiting_for("MFA_SETUP", setup=setup).seal()}
 
 
-@operation("VerifySoftwareToken", Access.SESSION)
+@operation(
+    "VerifySoftwareToken",
+    Access.SESSION,
+    differs=ONLY_VERIFIED + " From then on the sign-in counts as one with MFA.",
+)
 def verify_software_token(call: Call) -> Answer:
     text = call.params.get("Session")
     code, name = call.params["UserCode"], call.params.get("FriendlyDeviceName", "")
     if text is None:
         bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
-        _require_mfa(bearer)
-        factors.finish_setup(bearer.pool_user, code, friendly_name=name, by=call.by)
+        software_tokens.require_allowed(bearer.pool_user, verified=_is_verified(bearer))
+        begun = software_tokens.take_first_code(bearer.pool_user, code, by=call.by)
+        with software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer)):
+            verified = software_tokens.put_to_use(bearer.pool_user, begun, name=name, now=call.now)
+            tokens.verified(bearer.refresh_token, verified)
         return {"Status": "SUCCESS"}
     session, pool_user = challenge_session.load_for_setup(text, now=call.now)
-    verified = factors.finish_setup(pool_user, code, setup=session.setup, friendly_name=name, by=call.by)
-    challenge_session.use_up(session, text, now=call.now)
+    begun = software_tokens.take_first_code(pool_user, code, setup=session.setup, by=call.by)
+    with software_tokens.setting_up(pool_user):
+        challenge_session.use_up(session, text, now=call.now)
+        verified = software_tokens.put_to_use(pool_user, begun, name=name, now=call.now)
     return {"Status": "SUCCESS", "Session": session.after(verified).waiting_for("MFA_SETUP").seal()}
 
 
@@ -106,12 +112,6 @@ def preferences(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _require_mfa(bearer: Bearer) -> None:
-    """Raise ``WireError`` for a user with a second factor whose sign-in skipped it because of its device."""
-    if bearer.refresh_token.verification is None and factors.available(bearer.pool_user):
-        raise errors.not_authorized("Access Token is of a sign-in without MFA")
-
-
-def _require_software_tokens(pool_user: PoolUser) -> None:
-    if not factors.can_set_up(pool_user.pool):
-        raise errors.WireError("SoftwareTokenMFANotFoundException", "Software token MFA is not enabled for the pool.")
+def _is_verified(bearer: Bearer) -> bool:
+    """Return whether a second factor was used in the sign-in, which a device does not stand in for."""
+    return bearer.refresh_token.verification is not None

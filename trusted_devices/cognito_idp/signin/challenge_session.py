@@ -17,6 +17,7 @@ from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.cognito_idp.signin.request import SignInRequest
 from trusted_devices.cognito_idp.signin.spent import is_spent, spend
 from trusted_devices.crypto.sealing import Unsealable
+from trusted_devices.services import enrolment
 from trusted_devices.services.stamps import password_stamp
 from trusted_devices.types import MfaVerification
 
@@ -125,12 +126,17 @@ def load(request: SignInRequest) -> tuple[ChallengeSession, PoolUser]:
 
 
 def load_for_setup(text: str, *, now: datetime) -> tuple[ChallengeSession, PoolUser]:
-    """Return the session of a sign-in that has to set up a factor, and whose it is. Raises ``WireError``."""
+    """Return the session of a sign-in that has to set up a factor, and whose it is.
+
+    Raises ``WireError``, also once the user has a factor, of whatever kind.
+    """
     session = ChallengeSession.open(text)
     pool_user = accounts.load_pool_user(session.pool_user_id)
     if pool_user is None or session.challenge != "MFA_SETUP" or not session.stands(pool_user.user):
         raise errors.invalid_session()
     _require_fresh(session, text, now=now)
+    if enrolment.has_factor(pool_user.user):
+        raise errors.session_overtaken()
     return session, pool_user
 
 

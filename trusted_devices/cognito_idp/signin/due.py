@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from trusted_devices.cognito_idp import errors, factors
+from trusted_devices.cognito_idp import errors, factors, software_tokens
 from trusted_devices.cognito_idp.models import PendingDeviceProof, PoolUser
 from trusted_devices.cognito_idp.signin import known_device
 from trusted_devices.cognito_idp.signin.challenge_session import ChallengeSession, expiry
 from trusted_devices.cognito_idp.signin.finish import finish
 from trusted_devices.cognito_idp.signin.request import SignInRequest
 from trusted_devices.models import Device
+from trusted_devices.services import enrolment
 
 
 def after_password(request: SignInRequest, pool_user: PoolUser, device: Device | None) -> dict[str, Any]:
@@ -28,12 +29,16 @@ def after_password(request: SignInRequest, pool_user: PoolUser, device: Device |
 def second_factor(
     request: SignInRequest, pool_user: PoolUser, session: ChallengeSession, found: list[factors.Factor]
 ) -> dict[str, Any]:
-    """Ask for one of the factors ``found``, for a choice between them, or for setting one up."""
+    """Ask for one of the factors ``found``, for a choice between them, or for setting one up.
+
+    Raises ``WireError`` where nothing can be asked for and nothing set up. Whoever has a factor that the pool cannot
+    ask for sets up none: their password alone would get them another.
+    """
     if not found:
-        if not factors.can_set_up(pool_user.pool):
-            raise errors.WireError(
-                "InvalidUserPoolConfigurationException", "MFA is required and cannot be set up here."
-            )
+        if enrolment.has_factor(pool_user.user):
+            raise errors.cannot_ask()
+        if not software_tokens.are_offered(pool_user.pool):
+            raise errors.cannot_set_up()
         return session.waiting_for("MFA_SETUP").challenge_answer({"MFAS_CAN_SETUP": json.dumps([factors.TOTP])})
     factor = factors.preferred(pool_user, found)
     if factor is not None:

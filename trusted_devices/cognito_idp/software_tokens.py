@@ -1,0 +1,111 @@
+"""Setting up a software token: AssociateSoftwareToken and VerifySoftwareToken, with an access token or a session.
+
+The token is the site's, so whether one may be added is the site's rule (``services.enrolment``), whatever factors the
+pool knows. It is asked at each step, and once more where the token is put to use.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+
+from trusted_devices.cognito_idp import attempts, errors, factors
+from trusted_devices.cognito_idp.errors import WireError
+from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.exceptions import SecondFactorRequired
+from trusted_devices.services import enrolment
+from trusted_devices.types import By, MfaVerification
+
+
+def are_offered(pool: UserPool) -> bool:
+    """Return whether users of ``pool`` can set one up."""
+    return pool.software_token_mfa and apps.is_installed("django_otp.plugins.otp_totp")
+
+
+def refusal(pool_user: PoolUser) -> WireError:
+    """Return what keeps a user whose sign-in used no second factor from changing theirs, and what they can do."""
+    return errors.second_factor_unused() if factors.available(pool_user) else errors.second_factor_elsewhere()
+
+
+def require_allowed(pool_user: PoolUser, *, verified: bool) -> None:
+    """Raise ``WireError`` unless the user may change their factors. ``verified``: one was used in this sign-in."""
+    if not enrolment.may_change(pool_user.user, verified=verified):
+        raise refusal(pool_user)
+
+
+@contextmanager
+def changing(pool_user: PoolUser, *, verified: bool) -> Iterator[None]:
+    """The same while factors are changed in the block, with the user held."""
+    try:
+        with enrolment.changing(pool_user.user, verified=verified):
+            yield
+    except SecondFactorRequired:
+        raise refusal(pool_user) from None
+
+
+@contextmanager
+def setting_up(pool_user: PoolUser) -> Iterator[None]:
+    """The same in a sign-in that has to set up the first factor: good as long as the user has none."""
+    try:
+        with enrolment.changing(pool_user.user, verified=False):
+            yield
+    except SecondFactorRequired:
+        raise errors.session_overtaken() from None
+
+
+def begin(pool_user: PoolUser) -> tuple[str, str]:
+    """Return the id and the base32 key of a new one that is not in use yet, in place of any that was begun before.
+
+    Raises ``WireError``. Call it while the user is held (:func:`changing`).
+    """
+    _begun(pool_user).delete()
+    token = _model().objects.create(user=pool_user.user, confirmed=False, name=_name(pool_user))
+    return token.persistent_id, base64.b32encode(token.bin_key).decode().rstrip("=")
+
+
+def take_first_code(pool_user: PoolUser, code: str, *, setup: str = "", by: By) -> Any:
+    """Return the one that was begun, ``setup`` where that is named, if ``code`` is of it. Raises ``WireError``."""
+    user = pool_user.user
+    with attempts.guess(attempts.code_subject(user.pk), user.get_username(), by=by) as guess:
+        begun = _begun(pool_user).first()
+        if begun is None or (setup and begun.persistent_id != setup):
+            raise errors.software_token_not_found()
+        if not begun.verify_is_allowed()[0]:
+            raise errors.too_many_requests()
+        if not begun.verify_token(code):
+            guess.wrong = True
+            raise WireError("EnableSoftwareTokenMFAException", "Code mismatch")
+    return begun
+
+
+def put_to_use(pool_user: PoolUser, begun: Any, *, name: str, now: datetime) -> MfaVerification:
+    """Put to use what :func:`take_first_code` returned. Raises ``WireError`` if it is no longer there.
+
+    Call it while the user is held (:func:`changing`).
+    """
+    token = _begun(pool_user).filter(pk=begun.pk).first()
+    if token is None:
+        raise errors.software_token_not_found()
+    token.name, token.confirmed = name[:64], True
+    token.save(update_fields=["name", "confirmed"])
+    factors.enable(pool_user, factors.TOTP)
+    return MfaVerification(kind="totp", factor_id=token.persistent_id, at=now)
+
+
+def _begun(pool_user: PoolUser) -> Any:
+    if not are_offered(pool_user.pool):
+        raise errors.software_tokens_off()
+    return _model().objects.filter(user=pool_user.user, confirmed=False, name=_name(pool_user))
+
+
+def _name(pool_user: PoolUser) -> str:
+    return f"setup {pool_user.sub}"[:64]
+
+
+def _model() -> Any:
+    return apps.get_model("otp_totp", "TOTPDevice")
