@@ -200,6 +200,36 @@ def test_the_longest_unused_device_makes_room(wire, user, totp, settings):
     assert sorted(Device.objects.values_list("device_key", flat=True)) == sorted(keys[1:])
 
 
+def test_devices_of_a_pool_without_mfa_push_out_none_of_elsewhere(wire, user, totp, settings):
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "MAX_DEVICES_PER_USER": 2}
+    with_mfa, without = app_of(wire, user), app_of(wire, user, mfa="OFF")
+    earned = with_mfa.remembered_device(totp).device_key
+    with_mfa.device_key = None
+    with_mfa.sign_in(totp)
+    with_mfa.confirm()  # not remembered yet
+    elsewhere = {earned, with_mfa.device_key}
+    for _device in range(3):
+        without.device_key = None
+        newest = without.remembered_device(None).device_key
+        assert set(Device.objects.values_list("device_key", flat=True)) == {*elsewhere, newest}
+    assert with_mfa.wire.call("GetUser", AccessToken=with_mfa.access_token)["Username"] == "maria"
+    Device.objects.update(created_at=datetime(2026, 1, 6, tzinfo=UTC))
+    with_mfa.device_key = None
+    last = with_mfa.remembered_device(totp).device_key
+    assert set(Device.objects.values_list("device_key", flat=True)) == {earned, last}
+
+
+def test_a_pool_that_no_longer_asks_for_mfa_keeps_what_earned_trust(wire, user, totp, settings):
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "MAX_DEVICES_PER_USER": 1}
+    app = app_of(wire, user)
+    earned = app.remembered_device(totp).device_key
+    UserPool.objects.update(mfa="OFF")
+    for _device in range(2):
+        app.device_key = None
+        newest = app.remembered_device(None).device_key
+        assert set(Device.objects.values_list("device_key", flat=True)) == {earned, newest}
+
+
 def test_a_sign_in_from_a_trusted_device_is_logged_as_such(wire, user, totp):
     app = app_of(wire, user).remembered_device(totp)
     app.sign_in()

@@ -74,14 +74,14 @@ class TestTheLimit:
     def test_below_it_nobody_has_to_go(self, make, user, client_info):
         for _ in range(2):
             make()
-        registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert Device.objects.count() == 3
 
     def test_the_longest_unused_goes_first(self, make, user, client_info):
         oldest = make(last_authenticated_at=NOW - 9 * DAY)
         for age in (1, 5):
             make(last_authenticated_at=NOW - age * DAY)
-        registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert Device.objects.count() == 3
         assert not Device.objects.filter(pk=oldest.pk).exists()
         event = DeviceEvent.objects.get(action="forgotten")
@@ -91,32 +91,34 @@ class TestTheLimit:
         make(last_authenticated_at=NOW - 9 * DAY)
         make(last_authenticated_at=None)
         recent = make(status=DeviceStatus.NOT_REMEMBERED, last_authenticated_at=NOW)
-        registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert not Device.objects.filter(pk=recent.pk).exists()
 
     def test_one_that_was_never_used_goes_before_any_that_was(self, make, user, client_info):
         make(last_authenticated_at=NOW - 9 * DAY)
         never = make(last_authenticated_at=None)
         make()
-        registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert not Device.objects.filter(pk=never.pk).exists()
 
     def test_of_devices_that_are_all_new_the_latest_stays(self, make, user, client_info):
         new = [make(created_at=at, last_authenticated_at=at) for at in (NOW - timedelta(seconds=age) for age in (9, 6))]
-        third, _credential = registration.confirm(user=user, by=By(client=client_info, at=NOW - timedelta(seconds=3)))
-        fourth, _credential = registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        third, _credential = registration.confirm(
+            user=user, after_mfa=True, by=By(client=client_info, at=NOW - timedelta(seconds=3))
+        )
+        fourth, _credential = registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert set(Device.objects.all()) == {new[1], third, fourth}
 
     def test_a_lower_limit_takes_effect_at_the_next_new_device(self, make, user, client_info):
         for age in range(6):
             make(last_authenticated_at=NOW - age * DAY)
-        registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert Device.objects.count() == 3
 
     def test_the_devices_of_others_do_not_count(self, make, user, other_user, client_info):
         for _ in range(3):
             make(other_user)
-        registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert Device.objects.of(other_user).count() == 3
 
     def test_who_has_to_go_is_signed_out(self, make, user, client_info):
@@ -126,5 +128,18 @@ class TestTheLimit:
         sessions.attach(device=oldest, session_key=session.session_key, now=NOW)
         for _ in range(2):
             make()
-        registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert not session.exists(session.session_key)
+
+    def test_one_that_came_without_mfa_pushes_out_none_that_earned_trust(self, make, user, client_info):
+        earned = [make() for _ in range(3)]
+        device, _credential = registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        assert set(Device.objects.all()) == {*earned, device}
+
+    def test_devices_without_earned_trust_go_before_those_with_it(self, make, user, client_info):
+        earned = make(last_authenticated_at=NOW - 9 * DAY)
+        over, none = (make(trust_expires_at=at, last_authenticated_at=NOW - DAY) for at in (NOW - DAY, None))
+        for gone in (over, none):
+            registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
+            assert not Device.objects.filter(pk=gone.pk).exists()
+        assert Device.objects.filter(pk=earned.pk).exists()

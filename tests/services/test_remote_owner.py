@@ -378,7 +378,7 @@ class TestTheLimit:
     def test_a_device_that_is_only_confirmed_is_not_itself_too_many(self, make, user, client_info):
         make(3)
         Device.objects.update(created_at=NOW - DAY)
-        device, _credential = registration.confirm(user=user, by=By(client=client_info, at=NOW))
+        device, _credential = registration.confirm(user=user, after_mfa=True, by=By(client=client_info, at=NOW))
         assert Device.objects.filter(pk=device.pk).exists()
         assert Device.objects.count() == 3
 

@@ -115,7 +115,7 @@ class Settings(Section):
     MAX_DEVICES_PER_USER: int = option(
         20,
         whole_number(1, 1000),
-        "How many devices a user may have. One more and the longest unused is forgotten, not-remembered ones first.",
+        "How many devices a user may have. One more and the longest unused is forgotten, those trusted after MFA last.",
     )
     MAX_NAME_LENGTH: int = option(64, whole_number(1, 255), "The longest device name in characters.")
     REGION: str = option(
