@@ -24,9 +24,13 @@ from trusted_devices.words import names
 _KEY = re.compile(r"[\x21-\x7e]{1,55}")
 
 
-def clean_name(name: str) -> str:
+LONGEST_NAME = 1024
+"""Of a name that an app gave, as Cognito takes it; users' own are as long as the site allows."""
+
+
+def clean_name(name: str, *, longest: int | None = None) -> str:
     """Return ``name`` in the form in which it is stored. Raises ``InvalidDeviceName``."""
-    cleaned = names.clean(name, longest=conf.get_settings().MAX_NAME_LENGTH)
+    cleaned = names.clean(name, longest=longest or conf.get_settings().MAX_NAME_LENGTH)
     if database.storable(cleaned, Device, "name") != cleaned:
         raise InvalidDeviceName("unstorable")
     return cleaned
@@ -72,7 +76,7 @@ def rename(*, device: Device, name: str, by: By) -> Device:
 
 def undo_rename(*, device: Device, previous: str, by: By) -> Device:
     """Give a device back the name that it had before, which may be none. Raises as :func:`rename` does."""
-    return _name(device, clean_name(previous) if previous else "", by)
+    return _name(device, clean_name(previous, longest=LONGEST_NAME) if previous else "", by)
 
 
 def _name(device: Device, name: str, by: By) -> Device:

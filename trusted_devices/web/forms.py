@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trusted_devices import conf
 from trusted_devices.exceptions import InvalidDeviceName
-from trusted_devices.services.devices import clean_name, why_refused
+from trusted_devices.services.devices import LONGEST_NAME, clean_name, why_refused
 from trusted_devices.types import TrustOffer
 from trusted_devices.words import times
 
@@ -165,16 +165,17 @@ class DeviceNameField(forms.CharField):
 
     default_error_messages = {"required": _("Give the device a name.")}
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, longest: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.widget.attrs["maxlength"] = conf.get_settings().MAX_NAME_LENGTH
+        self.longest = longest or conf.get_settings().MAX_NAME_LENGTH
+        self.widget.attrs["maxlength"] = self.longest
 
     def clean(self, value: Any) -> str:
         name: str = super().clean(value)
         if not name:
             return name
         try:
-            return clean_name(name)
+            return clean_name(name, longest=self.longest)
         except InvalidDeviceName as error:
             raise ValidationError(why_refused(error), code=error.reason) from error
 
@@ -207,7 +208,7 @@ class UndoRenameForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["previous"] = DeviceNameField(required=False, widget=forms.HiddenInput)
+        self.fields["previous"] = DeviceNameField(longest=LONGEST_NAME, required=False, widget=forms.HiddenInput)
 
 
 class RenameForm(forms.Form):

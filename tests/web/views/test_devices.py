@@ -385,8 +385,8 @@ def undo_form(browser):
     return dict(re.findall(r'<input type="hidden" name="(seen|previous)"(?: value="(.*?)")?', html))
 
 
-@pytest.mark.parametrize("previous", ["", "Old & grey"])
-def test_a_rename_can_be_undone_once_also_to_no_name(here, device, previous):
+@pytest.mark.parametrize("previous", ["", "Old & grey", "A name of an app's " + "x" * 100])
+def test_a_rename_can_be_undone_once_whatever_the_name_was(here, device, previous):
     Device.objects.update(name=previous)
     here.post(url("rename_device", device.device_key), {"name": "Work laptop"})
     fields = undo_form(here)

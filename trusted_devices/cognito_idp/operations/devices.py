@@ -15,9 +15,6 @@ from trusted_devices.models import Device
 from trusted_devices.services import devices, registration, remembering
 from trusted_devices.types import Binding, By, DeviceStatus, MfaVerification, NewDevice, TrackingMode
 
-LONGEST_NAME = 1024
-"""How much of the name that a client gives is kept: all of what Cognito takes."""
-
 
 @operation(
     "ConfirmDevice",
@@ -41,7 +38,7 @@ def confirm_device(call: Call) -> Answer:
         registration.confirm_as(
             new,
             user=bearer.user,
-            name=devices.shown_name(call.params.get("DeviceName", ""), longest=LONGEST_NAME),
+            name=devices.shown_name(call.params.get("DeviceName", ""), longest=devices.LONGEST_NAME),
             verification=refresh_token.verification,
             policy=PoolPolicy(pool),
             by=_by(call, bearer),
