@@ -7,12 +7,12 @@ from django.core.cache.backends.locmem import LocMemCache
 
 
 class BrokenCache(LocMemCache):
-    """A cache in memory that fails as long as its server is ``away``."""
+    """A cache in memory that fails as long as its server is ``away``, or takes nothing but can be read."""
 
-    away = False
+    away = read_only = False
 
-    def _reach(self):
-        if type(self).away:
+    def _reach(self, *, writing=True):
+        if type(self).away or (writing and type(self).read_only):
             raise ConnectionError("redis://:secret@cache")
 
     def add(self, *args, **kwargs):
@@ -20,7 +20,7 @@ class BrokenCache(LocMemCache):
         return super().add(*args, **kwargs)
 
     def get(self, *args, **kwargs):
-        self._reach()
+        self._reach(writing=False)
         return super().get(*args, **kwargs)
 
     def set(self, *args, **kwargs):
@@ -36,7 +36,7 @@ CACHES = {"default": {"BACKEND": f"{__name__}.{BrokenCache.__name__}"}}
 
 
 @contextmanager
-def cache_away():
-    """Keep everybody from the cache meanwhile."""
-    with patch.object(BrokenCache, "away", new=True):
+def cache_away(*, how="away"):
+    """Keep everybody from the cache meanwhile, or with ``read_only`` from changing it."""
+    with patch.object(BrokenCache, how, new=True):
         yield

@@ -3,7 +3,7 @@
 import re
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 
 @contextmanager
@@ -35,6 +35,31 @@ def overlooked(pattern, table):
     with connection.execute_wrapper(overlook):
         yield
     assert not pending, "nothing was overlooked"
+
+
+@contextmanager
+def answer_lost(pattern):
+    """Let the database commit what the first statement that matches ``pattern`` did, and nobody hear of it."""
+    seen, commit = [], connection.commit
+
+    def watch(execute, sql, params, many, context):
+        if re.search(pattern, sql):
+            seen.append(sql)
+        return execute(sql, params, many, context)
+
+    def lose():
+        commit()
+        if seen:
+            connection.commit = commit
+            raise OperationalError("The server closed the connection.")
+
+    with connection.execute_wrapper(watch):
+        connection.commit = lose
+        try:
+            yield
+        finally:
+            connection.commit = commit
+    assert seen, "no answer was lost"
 
 
 @contextmanager

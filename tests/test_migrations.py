@@ -12,9 +12,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 import trusted_devices
-from trusted_devices.models import Device, DeviceEvent, DeviceSession
+from trusted_devices.models import Device, DeviceEvent, DeviceSession, SessionToEnd
 
-MODELS = (Device, DeviceSession, DeviceEvent)
+MODELS = (Device, DeviceSession, SessionToEnd, DeviceEvent)
 APPS = ("trusted_devices", "trusted_devices_cognito_idp")
 PACKAGE = Path(trusted_devices.__file__).parent
 

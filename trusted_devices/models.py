@@ -1,4 +1,4 @@
-"""Device, DeviceSession and DeviceEvent. Facts only: who may change them and when is in ``services``."""
+"""Device, DeviceSession, SessionToEnd and DeviceEvent. Facts only: who may change them and when is in ``services``."""
 
 from __future__ import annotations
 
@@ -162,6 +162,21 @@ class DeviceSession(models.Model):
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
         indexes = [models.Index(fields=["created_at"], name="td_session_time")]
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
+
+
+class SessionToEnd(models.Model):
+    """A session that should have ended when the site's sessions could not be reached. Its key is kept as above."""
+
+    session_digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
+    sealed_session_key = models.TextField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("session to end")
+        verbose_name_plural = _("sessions to end")
 
     def __str__(self) -> str:
         return f"session {self.pk}"

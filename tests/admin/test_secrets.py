@@ -7,7 +7,7 @@ from django.urls import reverse
 from tests.admin.conftest import make_devices
 from trusted_devices.admin import exporting
 from trusted_devices.admin.users import UserDevicesInline
-from trusted_devices.models import Device, DeviceEvent, DeviceSession
+from trusted_devices.models import Device, DeviceEvent, DeviceSession, SessionToEnd
 from trusted_devices.services import sessions
 
 SHOWN = {
@@ -33,6 +33,7 @@ SHOWN = {
     },
     DeviceEvent: {field.name for field in DeviceEvent._meta.concrete_fields},
     DeviceSession: set(),
+    SessionToEnd: set(),
 }
 """What may be shown. A new field is secret until somebody says otherwise here."""
 
@@ -61,6 +62,7 @@ def test_every_field_is_known_to_be_one_or_the_other():
 
 def test_sessions_have_no_page():
     assert not admin.site.is_registered(DeviceSession)
+    assert not admin.site.is_registered(SessionToEnd)
 
 
 @pytest.mark.parametrize("model_admin", registered(), ids=lambda one: type(one).__name__)

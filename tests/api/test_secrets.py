@@ -8,7 +8,7 @@ from rest_framework import serializers as drf
 
 from tests.api.test_roles import EVERYTHING, ask, name
 from trusted_devices.api import filters, own, requests, serializers, staff
-from trusted_devices.models import Device, DeviceEvent, DeviceSession
+from trusted_devices.models import Device, DeviceEvent, DeviceSession, SessionToEnd
 
 PUBLIC = {
     Device: {
@@ -19,6 +19,7 @@ PUBLIC = {
         "user", "device_key", "action", "reason", "actor", "note", "ip_address", "user_agent", "created_at",
     },
     DeviceSession: set(),
+    SessionToEnd: set(),
 }  # fmt: skip
 """The columns that may be shown. Whatever is added to a model is a secret until it stands here."""
 SECRETS = {

@@ -274,13 +274,6 @@ class TestForgetting:
         assert session_exists(kept)
         assert DeviceSession.objects.get().device == other
 
-    def test_the_session_in_hand_may_be_spared(self, make):
-        device = make()
-        spared, gone = with_session(device), with_session(device)
-        devices.forget([device], spare_session=spared, by=By())
-        assert session_exists(spared)
-        assert not session_exists(gone)
-
     def test_forgetting_twice_is_no_error_and_is_logged_once(self, make):
         device = make()
         again = Device.objects.get()

@@ -77,12 +77,6 @@ def test_the_sessions_of_a_forgotten_device_end_and_nobody_elses(engine, signed_
     assert list(DeviceSession.objects.values_list("device", flat=True)) == [other_device.pk]
 
 
-def test_the_session_in_hand_can_be_spared(engine, signed_in, device, now):
-    in_hand, other = signed_in(), signed_in()
-    devices.forget([device], spare_session=in_hand.session_key, by=By(at=now))
-    assert [lives(engine, store) for store in (in_hand, other)] == [True, False]
-
-
 def test_a_slow_request_does_not_bring_an_ended_session_back(engine, signed_in, device, now):
     store = signed_in()
     slow = engine.SessionStore(store.session_key)

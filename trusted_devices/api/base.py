@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
-from django.contrib import auth
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.cache import patch_cache_control
@@ -33,6 +32,7 @@ from trusted_devices.exceptions import DeviceNotFound, StaleDevice
 from trusted_devices.models import Device
 from trusted_devices.services import credentials, devices, remembering, standings, versions
 from trusted_devices.types import By, ClientInfo
+from trusted_devices.web import logins
 from trusted_devices.web.client import client_info
 from trusted_devices.web.jar import get_jar
 
@@ -189,7 +189,7 @@ class ApiView(GenericViewSet[Any]):
         if held is not None and held.device_key not in left:
             jar.discard(user)
         if note is not None and note.device_key and note.device_key not in left:
-            auth.logout(request)
+            logins.leave(request)
 
 
 class StaffView(ApiView):

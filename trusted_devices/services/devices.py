@@ -168,18 +168,17 @@ def mark_compromised(device: Device, *, by: By) -> None:
             get_owner().notify_later([device], Change.NOT_REMEMBERED)
 
 
-def forget(devices: Sequence[Device], *, spare_session: str = "", told: Collection[Any] = (), by: By) -> int:
+def forget(devices: Sequence[Device], *, told: Collection[Any] = (), by: By) -> int:
     """Remove devices from their users' profiles and end their live sessions; return how many there were.
 
-    ``spare_session`` is the key of a session that the caller ends by itself; ``told`` are keys of users who know of
-    this act already. Forgetting twice is no error.
+    ``told`` are keys of users who know of this act already. Forgetting twice is no error.
     Raises ``BackendUnavailable`` if their owner could not be asked to forget all of them; some may be forgotten.
     """
     with get_owner().changing(devices, Change.FORGOTTEN) as notified:
         # The lock keeps a sign-in from noting a session that would be overlooked here.
         keys = [device.pk for device in notified]
         stored = list(Device.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
-        sessions.end(stored, spare=spare_session)
+        sessions.end(stored)
         transitions.forgotten(stored, told=told, by=by)
     return len(stored)
 

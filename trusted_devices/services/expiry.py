@@ -19,7 +19,7 @@ from django.contrib.auth import get_user_model
 from trusted_devices import database
 from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
-from trusted_devices.services import devices, transitions
+from trusted_devices.services import devices, session_stores, transitions
 from trusted_devices.types import By, StatusReason
 
 BATCH_SIZE = 1000
@@ -50,7 +50,11 @@ def plan(now: datetime) -> Plan:
 
 
 def sweep(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Do all of it; yield how many devices each batch changed. Raises ``BackendUnavailable``."""
+    """Do all of it; yield how many devices each batch changed. Raises ``BackendUnavailable``.
+
+    Sessions that could not be ended when they should have been go first.
+    """
+    session_stores.end_noted()
     yield from end_disabled(now=now, batch_size=batch_size)
     yield from expire_due(now=now, batch_size=batch_size)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from importlib import import_module
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -22,13 +20,9 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 1000
 JUST_NOW = timedelta(minutes=1)
+digest = session_stores.digest
 _OLDEST_FIRST = Order("created_at")
 _KEPT = Record("device session v1", keys=conf.secret_keys)
-
-
-def digest(session_key: str) -> str:
-    """Return what a session key is found by: SHA-256 in hex."""
-    return hashlib.sha256(session_key.encode()).hexdigest()
 
 
 def can_end() -> bool:
@@ -51,7 +45,7 @@ def attach(*, device: Device, session_key: str, replaces: str = "", now: datetim
         if stands:
             _store(device, session_key, now)
         else:
-            _end(session_key)
+            session_stores.end([session_key])
     return stands
 
 
@@ -65,7 +59,7 @@ def started(
     with database.atomic(savepoint=False):
         if device is not None and not _stands(device):
             device = None
-            _end(session_key)
+            session_stores.end([session_key])
         elif device is not None:
             if not _noted(device, by):
                 transitions.used(device, by=by)
@@ -84,21 +78,20 @@ def count(devices: Iterable[Device]) -> int:
     return DeviceSession.objects.filter(device__in=list(devices)).count()
 
 
-def end(devices: Iterable[Device], *, spare: str = "") -> int:
-    """End the live sessions of these devices except the one with the key ``spare``; return how many were noted.
+def end(devices: Iterable[Device]) -> int:
+    """End the live sessions of these devices; return how many were noted.
 
     Sessions go before the transaction commits: should it fail, somebody has to sign in again, and nobody who was
-    to be signed out stays.
+    to be signed out stays. Those that cannot be reached are ended later.
     """
-    found = DeviceSession.objects.filter(device__in=list(devices))
-    if spare:
-        found = found.exclude(session_digest=digest(spare))
-    ended = list(found)
+    ended = list(DeviceSession.objects.filter(device__in=list(devices)))
+    session_keys = []
     for session in ended:
         try:
-            _end(_KEPT.open(session.sealed_session_key)["key"])
+            session_keys.append(_KEPT.open(session.sealed_session_key)["key"])
         except Unsealable:
             logger.warning("The key of a device session can no longer be read; the session was not ended.")
+    session_stores.end(session_keys)
     DeviceSession.objects.filter(pk__in=[session.pk for session in ended]).delete()
     return len(ended)
 
@@ -157,7 +150,3 @@ def _key(session: DeviceSession) -> str:
         return str(_KEPT.open(session.sealed_session_key)["key"])
     except Unsealable:
         return ""
-
-
-def _end(session_key: str) -> None:
-    import_module(settings.SESSION_ENGINE).SessionStore(session_key).delete()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -10,12 +11,14 @@ from typing import Any, cast
 
 from django.contrib import auth
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db import Error
 from django.http import HttpRequest
 from django.utils import timezone
 
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device
-from trusted_devices.services import sessions
+from trusted_devices.services import session_stores, sessions
 from trusted_devices.services.sign_in import SignedIn
 from trusted_devices.types import By, MfaVerification, VerifiedBy
 from trusted_devices.web import handover, session_note
@@ -23,6 +26,8 @@ from trusted_devices.web.client import client_info
 from trusted_devices.web.jar import get_jar
 from trusted_devices.web.pending import drop_pending
 from trusted_devices.web.session_note import Verification
+
+logger = logging.getLogger(__name__)
 
 
 def finish(request: HttpRequest, outcome: SignedIn) -> None:
@@ -44,6 +49,21 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
     by = By(client=client_info(request))
     handover.begin(request.session, outcome.credential, at=by.at)
     sessions.started(user=user, verified_by=verified_by, device=device, session_key=session_key, by=by)
+    session_stores.end_noted()
+
+
+def leave(request: HttpRequest) -> None:
+    """Sign out. Where the session cannot be reached, the browser is let go all the same, and the session ends later."""
+    session_key = request.session.session_key
+    try:
+        auth.logout(request)
+    except Error:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the site's cache raises
+        logger.error("A session cannot be ended now, and is ended later (%s).", type(error).__name__)  # noqa: TRY400
+        session_stores.end_later([session_key] if session_key else [])
+        request.session = type(request.session)()
+        request.user = AnonymousUser()
 
 
 def note_verification(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.contrib import auth, messages
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -26,7 +26,7 @@ from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, Stale
 from trusted_devices.models import Device
 from trusted_devices.services import activity, devices, second_factor, standings, versions
 from trusted_devices.types import StatusReason
-from trusted_devices.web import session_note
+from trusted_devices.web import logins, session_note
 from trusted_devices.web.client import acting, current_user
 from trusted_devices.web.forms import DeviceFilterForm, RenameForm, UndoRenameForm
 from trusted_devices.web.jar import get_jar
@@ -211,14 +211,12 @@ class ForgetView(DevicePage):
     def post(self, request: HttpRequest, device_key: str) -> HttpResponse:
         device = self.device(device_key)
         is_current = device.device_key == self.current_key()
-        # The current session is ended by signing out, so that the browser is left in order.
-        spare = (request.session.session_key or "") if is_current else ""
-        devices.forget([device], spare_session=spare, by=acting(request))
+        devices.forget([device], by=acting(request))
         text = _("%(device)s is forgotten and signed out.") % {"device": device.display_name}
         if not is_current:
             return self.done(text)
         get_jar(request).discard(current_user(request))
-        auth.logout(request)
+        logins.leave(request)
         navigation.add_message(request, messages.SUCCESS, text)
         return navigation.go_to("sign_in")
 

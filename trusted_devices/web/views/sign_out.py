@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib import auth, messages
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.generic import View
 
+from trusted_devices.web import logins
 from trusted_devices.web.views import navigation
 
 
@@ -28,7 +29,7 @@ class SignOutView(View):
         return render(request, "trusted_devices/sign_out.html", {"next": navigation.asked_next(request)})
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        auth.logout(request)
+        logins.leave(request)
         navigation.add_message(request, messages.SUCCESS, _("You are signed out."))
         return self.signed_out()
 
