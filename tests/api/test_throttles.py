@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.broken_cache import CACHES, cache_away
 from trusted_devices.api.throttles import DEFAULT_RATES
 
 
@@ -32,6 +33,17 @@ def test_each_scope_has_a_rate_that_a_site_may_change(scope, ask, rates, operato
     assert 0 < int(refused["Retry-After"]) <= 3600
     rates(**{scope: None})
     assert ask(client, device.device_key).status_code != 429
+
+
+def test_while_the_counters_cannot_be_reached_everything_is_answered(rates, settings, operator, device, by_token):
+    rates(trusted_devices="1/hour", trusted_devices_admin="1/hour")
+    settings.CACHES = CACHES
+    client = by_token(operator)
+    with cache_away():
+        for path in ("/api/devices/", "/api/admin/devices/", f"/api/admin/devices/{device.device_key}/"):
+            for _ in range(2):
+                assert client.get(path).status_code == 200, path
+    assert [client.get("/api/devices/").status_code for _ in range(2)] == [200, 429]
 
 
 def test_one_users_requests_are_not_counted_for_another(rates, user, other_user, by_token):

@@ -1,17 +1,22 @@
 """Politeness, not protection: what must not be guessed is counted elsewhere, under a lock.
 
+The counters are in Django's default cache; while that cannot be reached, nothing is counted.
+
 Rates are those of ``REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]`` under the names of the scopes, read when they are
 needed; ``None`` there lifts a limit.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_RATES = {
     "trusted_devices": "120/minute",
@@ -29,6 +34,13 @@ class Throttle(SimpleRateThrottle):
         rates: Any = api_settings.DEFAULT_THROTTLE_RATES
         rate: str | None = rates.get(scope, DEFAULT_RATES[scope])
         return rate
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        try:
+            return super().allow_request(request, view)
+        except Exception as error:  # noqa: BLE001 - whatever the site's cache raises
+            logger.warning("Requests cannot be counted (%s).", type(error).__name__)
+            return True
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         user = request.user

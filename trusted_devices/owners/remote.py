@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -128,7 +128,7 @@ class RemoteOwner(DeviceOwner):
                     expired += self._expire(device, write, now)
                     failures = 0
                 except BackendUnavailable:
-                    cache.delete(_claim_key(device))
+                    _release(device)
                     failures += 1
                     if failures == GIVE_UP_AFTER:
                         yield expired
@@ -211,6 +211,11 @@ def _claim(device: Device) -> bool:
     except Exception as error:  # noqa: BLE001 - whatever the site's cache raises: claims only save double work
         logger.warning("Devices cannot be claimed (%s).", type(error).__name__)
         return True
+
+
+def _release(device: Device) -> None:
+    with suppress(Exception):  # whatever the site's cache raises; the claim lapses by itself
+        cache.delete(_claim_key(device))
 
 
 def _claim_key(device: Device) -> str:
