@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from trusted_devices.cognito_idp.models.identifiers import new_access_key_id
 from trusted_devices.cognito_idp.models.pools import UserPool
 from trusted_devices.models import DIGEST_LENGTH, PlainCharField
+from trusted_devices.querysets import CurrentQuerySet
 
 
 class PoolUser(models.Model):
@@ -28,6 +29,8 @@ class PoolUser(models.Model):
         default=False,
         help_text=_("The next sign-in through this pool goes on only once the user has set a new password."),
     )
+
+    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("user of a pool")
@@ -46,6 +49,8 @@ class SrpCredential(models.Model):
     user_id_for_srp = models.CharField(max_length=255, editable=False)
     password_stamp = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = CurrentQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"SRP credential {self.pk}"
@@ -82,6 +87,8 @@ class AccessKey(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("by")
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("access key")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from trusted_devices.cognito_idp import conf
 from trusted_devices.cognito_idp.models.identifiers import new_client_id, new_group_key, new_pool_id
 from trusted_devices.models import PlainCharField
+from trusted_devices.querysets import CurrentQuerySet
 from trusted_devices.types import TrackingMode
 
 MAX_POOL_ID_LENGTH = 55
@@ -127,6 +128,8 @@ class UserPool(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     modified_at = models.DateTimeField(_("modified"), auto_now=True)
 
+    objects = CurrentQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("user pool")
         verbose_name_plural = _("user pools")
@@ -191,6 +194,8 @@ class UserPoolClient(models.Model):
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     modified_at = models.DateTimeField(_("modified"), auto_now=True)
+
+    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("app client")
