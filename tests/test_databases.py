@@ -185,9 +185,8 @@ def test_what_decides_on_trust_is_not_read_from_a_replica(settings, browser, use
 
 def test_every_table_here_is_read_where_it_is_written(settings):
     settings.DATABASE_ROUTERS = [WithReplica()]
-    assert {model._default_manager.all().db for app in APPS for model in apps.get_app_config(app).get_models()} == {
-        "elsewhere"
-    }
+    ours = [model for app in APPS for model in apps.get_app_config(app).get_models()]
+    assert [model for model in ours if model._default_manager.all().db == "default"] == []
 
 
 def opens_transactions(source):

@@ -178,6 +178,8 @@ class SessionToEnd(models.Model):
     sealed_session_key = models.TextField(editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = CurrentQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("session to end")
         verbose_name_plural = _("sessions to end")
