@@ -11,6 +11,7 @@ from django.utils import timezone
 from tests.admin.conftest import make_devices
 from tests.factories import remembered
 from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.words import times
 
 LIST = "/admin/trusted_devices/device/"
 
@@ -75,6 +76,19 @@ def test_the_list_asks_the_same_few_questions_whatever_it_holds(desk, user, djan
     make_devices(user, count)
     with django_assert_num_queries(queries):
         desk.get(LIST)
+
+
+def test_the_list_says_until_when_trust_counts_whatever_date_was_given(desk, user, settings, django_assert_num_queries):
+    make_devices(user, 40)
+    given = times.until(Device.objects.first().trust_expires_at, timezone.now())
+    assert str(given) in desk.get(LIST).content.decode()
+    user.groups.create(name="guests")
+    options = {**settings.TRUSTED_DEVICES, "GROUP_MAX_PERIODS": {"guests": timedelta(minutes=1)}}
+    settings.TRUSTED_DEVICES = options
+    with django_assert_num_queries(4):
+        text = desk.get(LIST).content.decode()
+    assert str(given) not in text
+    assert text.count(">ended<") == 40
 
 
 def test_no_question_counts_or_sorts_the_whole_table(desk, user, django_assert_max_num_queries):

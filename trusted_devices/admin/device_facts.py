@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html
@@ -37,11 +39,9 @@ class DeviceFacts:
 
     @admin.display(description=_("trusted until"))
     def trusted_until(self, device: Device) -> str:
-        """The date that was given, marked once it has passed; only while the device is remembered."""
-        if not device.is_remembered or device.trust_expires_at is None:
-            return NOTHING
-        now = timezone.now()
-        return _marked(times.until(device.trust_expires_at, now), ended=device.trust_expires_at <= now)
+        """What the policy makes of the date that was given, marked once it has passed."""
+        expiry, now = _effective_expiry(device), timezone.now()
+        return NOTHING if expiry is None else _marked(times.until(expiry, now), ended=expiry <= now)
 
     @admin.display(description=_("last used"))
     def last_used(self, device: Device) -> str:
@@ -61,17 +61,22 @@ class DeviceFacts:
 
     @admin.display(description=_("in effect until"))
     def effective_expiry(self, device: Device) -> str:
-        """What the policy makes of that date now; only while the device is remembered."""
-        maximum = site_policy.get_policy().limits(device.user).maximum
-        expiry = effective_expiry(device.trust_granted_at, device.trust_expires_at, maximum)
-        if not device.is_remembered or expiry is None:
-            return NOTHING
-        return _marked(times.exact(expiry), ended=expiry <= timezone.now())
+        """What the policy makes of that date now."""
+        expiry = _effective_expiry(device)
+        return NOTHING if expiry is None else _marked(times.exact(expiry), ended=expiry <= timezone.now())
 
     @admin.display(description=_("live sessions"))
     def live_sessions(self, device: Device) -> int:
         """How many sessions are noted for it."""
         return sessions.count([device])
+
+
+def _effective_expiry(device: Device) -> datetime | None:
+    """Return when trust really ends; ``None`` unless the device is remembered."""
+    if not device.is_remembered:
+        return None
+    maximum = site_policy.get_policy().limits(device.user).maximum
+    return effective_expiry(device.trust_granted_at, device.trust_expires_at, maximum)
 
 
 def _time(moment: times.Moment) -> str:

@@ -23,7 +23,7 @@ from trusted_devices.admin.device_facts import DeviceFacts
 from trusted_devices.admin.filters import ExpiringFilter, LastUsedFilter
 from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices
+from trusted_devices.services import devices, standings
 from trusted_devices.web.client import acting
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ class DeviceAdmin(DeviceFacts, DeviceActions):
     # Lists
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Fetch the users along: list and page both name them."""
-        return super().get_queryset(request).select_related("user")
+        """Fetch the users along: list and page both name them, and say until when the policy lets their trust count."""
+        return standings.with_users(super().get_queryset(request))
 
     def matches(self, term: str, users: list[Any]) -> Q:
         """Find by user and by the beginning of a device key."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from trusted_devices.admin.bulk_operations import OperationPage
 from trusted_devices.admin.device_facts import DeviceFacts
 from trusted_devices.models import Device
+from trusted_devices.services import standings
 from trusted_devices.services.bulk import BulkKind
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class UserDevicesInline(DeviceFacts, DeviceInline):
 
     class Media:
         css: ClassVar = {"all": ["trusted_devices/admin.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Fetch the users along: until when trust counts depends on them."""
+        return standings.with_users(super().get_queryset(request))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Devices confirm themselves."""
