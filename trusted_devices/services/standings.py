@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from trusted_devices import conf
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, effective_expiry, evaluate_device, has_expired
-from trusted_devices.querysets import DeviceQuerySet
 from trusted_devices.services import trust
 from trusted_devices.services.site_policy import get_policy
 from trusted_devices.types import TrustDecision, TrustLimits
+
+_Devices = TypeVar("_Devices", bound="QuerySet[Device]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def standing(*, user: AbstractBaseUser, device: Device, current_key: str = "", n
     return _standing(user, device, current_key, get_policy().limits(user), now or timezone.now())
 
 
-def with_users(devices: DeviceQuerySet[Device]) -> DeviceQuerySet[Device]:
+def with_users(devices: _Devices) -> _Devices:
     """Load along with devices of many users what :func:`survey` asks of those, in a fixed number of queries."""
     devices = devices.select_related("user")
     return devices.prefetch_related("user__groups") if conf.get_settings().GROUP_MAX_PERIODS else devices
