@@ -1,16 +1,19 @@
 """What changes on the site while a sign-in is under way, and what a site forgets with its SECRET_KEY."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.test import Client
 
 from tests.broken_database import interrupted
 from tests.cognito_idp.factories import SECRET, make_client
 from tests.cognito_idp.scene import device_answer, device_begin, srp_answer
-from tests.cognito_idp.wire import App, Refused, body_of, decoded
+from tests.cognito_idp.wire import App, Refused, Wire, body_of, decoded, totp_code
 from trusted_devices.cognito_idp.models import FailedAttempts, RefreshToken, UserPool
 from trusted_devices.crypto import modexp
+from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device
 from trusted_devices.services import devices
 from trusted_devices.types import By, StatusReason
@@ -218,3 +221,50 @@ def test_a_device_forgotten_while_it_is_being_remembered_does_not_exist(scene, o
         pytest.raises(Refused, match="ResourceNotFoundException: Device does not exist\\."),
     ):
         scene.call(operation, params)
+
+
+# Whose first factor a device's proof goes on
+
+
+def begins_proof(scene, address, session=None):
+    """Whether the holder of the device gets to prove its password from there."""
+    holder = replace(scene.app, wire=Wire(Client(REMOTE_ADDR=address)))
+    step = {"DEVICE_KEY": holder.device_key, "SRP_A": ClientSession.start().srp_a}
+    try:
+        return holder.respond("DEVICE_SRP_AUTH", session, **step)["ChallengeName"] == "DEVICE_PASSWORD_VERIFIER"
+    except Refused:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("owner", "beside", "elsewhere"),
+    [
+        ("198.51.100.7", "198.51.100.7", "198.51.100.8"),
+        ("2001:db8:1:1::7", "2001:db8:1:1:f::1", "2001:db8:1:2::7"),
+        ("", "", "198.51.100.7"),
+    ],
+)
+def test_without_its_session_a_first_factor_serves_where_it_was_passed(scene, owner, beside, elsewhere):
+    scene.app.remembered_device(scene.totp)
+    scene.app.wire = Wire(Client(REMOTE_ADDR=owner))
+    scene.app.password_sign_in()
+    assert not begins_proof(scene, elsewhere)
+    assert begins_proof(scene, beside)
+    assert not begins_proof(scene, beside)
+
+
+def test_with_its_session_a_first_factor_serves_anywhere_and_no_other_does(scene):
+    scene.app.remembered_device(scene.totp)
+    earlier, later = (scene.app.password_sign_in()["Session"] for _sign_in in range(2))
+    assert begins_proof(scene, "198.51.100.8", earlier)
+    assert not begins_proof(scene, "127.0.0.1", earlier)
+    assert begins_proof(scene, "198.51.100.8", later)
+
+
+def test_the_session_of_the_code_names_the_sign_in_that_it_was_of(scene):
+    UserPool.objects.update(challenge_required_on_new_device=False)
+    scene.app.remembered_device(scene.totp)
+    session = scene.app.password_sign_in()["Session"]
+    code = {"SOFTWARE_TOKEN_MFA_CODE": totp_code(scene.totp)}
+    assert scene.app.respond("SOFTWARE_TOKEN_MFA", session, **code)["ChallengeName"] == "DEVICE_SRP_AUTH"
+    assert begins_proof(scene, "198.51.100.8", session)

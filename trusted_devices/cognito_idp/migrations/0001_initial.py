@@ -173,6 +173,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('device_key', models.CharField(editable=False, max_length=55)),
+                ('sign_in', models.CharField(editable=False, max_length=32)),
+                ('origin', models.CharField(editable=False, max_length=64)),
                 ('state', models.JSONField(default=dict, editable=False)),
                 ('expires_at', models.DateTimeField(db_index=True, editable=False)),
                 ('used_at', models.DateTimeField(editable=False, null=True)),

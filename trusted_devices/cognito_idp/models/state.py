@@ -15,12 +15,15 @@ class PendingDeviceProof(models.Model):
     """A sign-in that waits for its device to prove itself; ``state`` is what is known of it so far.
 
     Several clients begin that step without a session, so that nothing in their request says that the first factor
-    was passed. Good once, for minutes, for one user, app client and device.
+    was passed; they must come from the ``origin`` that passed it, a digest of its network. Others name the ``sign_in``.
+    Good once, for minutes, for one user, app client and device.
     """
 
     app_client = models.ForeignKey(UserPoolClient, models.CASCADE, related_name="+")
     pool_user = models.ForeignKey(PoolUser, models.CASCADE, related_name="+")
     device_key = models.CharField(max_length=55, editable=False)
+    sign_in = models.CharField(max_length=32, editable=False)
+    origin = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     state = models.JSONField(default=dict, editable=False)
     expires_at = models.DateTimeField(db_index=True, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)

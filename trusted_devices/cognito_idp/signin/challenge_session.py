@@ -28,12 +28,13 @@ _SESSION = record("session")
 class ChallengeSession:
     """A sign-in whose first factor was passed. ``challenge`` is what it waits for.
 
-    ``stamp`` ties it to the password that was given; ``code`` is the digest of a code sent by text message;
-    ``setup`` names the software token that is being set up.
+    ``sign_in`` is what all sessions of one sign-in have in common; ``stamp`` ties it to the password that was given;
+    ``code`` is the digest of a code sent by text message; ``setup`` names the software token that is being set up.
     """
 
     client_id: str
     pool_user_id: int
+    sign_in: str
     stamp: str = field(repr=False)
     challenge: str
     expires: float
@@ -49,6 +50,7 @@ class ChallengeSession:
         return cls(
             client_id=request.app_client.client_id,
             pool_user_id=pool_user.pk,
+            sign_in=secrets.token_hex(16),
             stamp=password_stamp(pool_user.user),
             challenge="",
             expires=expiry(request).timestamp(),

@@ -19,20 +19,25 @@ from trusted_devices.types import TrustReason
 
 
 def begin(request: SignInRequest) -> dict[str, Any]:
-    """DEVICE_SRP_AUTH: good only in a sign-in whose first factor was passed and that waits for this very device."""
+    """DEVICE_SRP_AUTH: good only in a sign-in whose first factor was passed and that waits for this very device.
+
+    Which sign-in that is says a session of any of its steps, or else where it comes from: the holder of a device's
+    password alone must not finish the sign-in that its owner has begun elsewhere.
+    """
     username, device_key = request.require("USERNAME"), request.require("DEVICE_KEY")
     request.require("SRP_A")
     request.require_secret_hash(username)
     user = accounts.find(request.pool, username)
     pool_user = accounts.get_pool_user(request.pool, user) if user is not None else None
+    session = None
     if request.session_text:
-        # Some clients send the session of an earlier step: whose it is counts, not which one.
+        # Some clients send the session of an earlier step: of which sign-in it is counts, not of which step.
         session = ChallengeSession.open(request.session_text)
         if (session.pool_user_id, session.client_id) != (pool_user and pool_user.pk, request.app_client.client_id):
             raise errors.invalid_session()
     if pool_user is None:
         raise errors.incorrect()
-    pending = _pending(request, pool_user, device_key)
+    pending = _pending(request, pool_user, device_key, session)
     device = known_device.find(pool_user, device_key) if pending is not None else None
     if pending is None or device is None:
         raise errors.incorrect()
@@ -96,8 +101,14 @@ def _proved(request: SignInRequest, pool_user: PoolUser, session: ChallengeSessi
     return finish(request, pool_user, session, device)
 
 
-def _pending(request: SignInRequest, pool_user: PoolUser, device_key: str) -> PendingDeviceProof | None:
-    """Return the latest sign-in that waits for the device, if the password it began with still stands."""
+def _pending(
+    request: SignInRequest, pool_user: PoolUser, device_key: str, session: ChallengeSession | None
+) -> PendingDeviceProof | None:
+    """Return the sign-in that waits for the device, if the password it began with still stands.
+
+    It is that of ``session``, or the latest from where the request comes.
+    """
+    own = {"sign_in": session.sign_in} if session is not None else {"origin": request.origin}
     pending = (
         PendingDeviceProof.objects.filter(
             app_client=request.app_client,
@@ -105,6 +116,7 @@ def _pending(request: SignInRequest, pool_user: PoolUser, device_key: str) -> Pe
             device_key=device_key,
             used_at=None,
             expires_at__gt=request.now,
+            **own,
         )
         .order_by("-pk")
         .first()

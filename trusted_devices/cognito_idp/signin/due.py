@@ -67,6 +67,8 @@ def device_proof(request: SignInRequest, pool_user: PoolUser, session: Challenge
         app_client=request.app_client,
         pool_user=pool_user,
         device_key=session.device_key,
+        sign_in=session.sign_in,
+        origin=request.origin,
         state=session.record(),
         expires_at=until,
     )

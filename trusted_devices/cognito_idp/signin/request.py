@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 
 from trusted_devices.cognito_idp import accounts, errors
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from trusted_devices.conf import secret_keys
 from trusted_devices.types import By, ClientInfo
 
 LONGEST_USERNAME = 255
@@ -42,6 +46,19 @@ class SignInRequest:
     def now(self) -> datetime:
         """When the step is taken."""
         return self.by.at
+
+    @property
+    def origin(self) -> str:
+        """A digest of the network that the step comes from: an IPv4 address, or the /64 of an IPv6 one."""
+        address = self.client_info.ip_address or ""
+        try:
+            parsed = ip_address(address.partition("%")[0])
+        except ValueError:
+            network = address
+        else:
+            network = str(ip_network((parsed, 32 if parsed.version == 4 else 64), strict=False))  # noqa: PLR2004
+        key = hashlib.sha256(b"cognito_idp origin\0" + secret_keys()[0]).digest()
+        return hmac.digest(key, network.encode(), "sha256").hex()
 
     def require(self, name: str) -> str:
         """Return an answer. Raises ``WireError`` if it is missing."""
