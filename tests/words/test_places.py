@@ -52,6 +52,40 @@ def test_a_missing_package_is_no_error_but_no_place(switched_on, monkeypatch):
         places.problem.cache_clear()
 
 
+def test_a_damaged_database_shows_places_or_none_and_the_log_says_so_once(switched_on, settings, caplog):
+    good = settings.GEOIP_PATH.read_bytes()
+    addresses = ("203.0.113.77", "198.51.100.0", "2001:db8:1::", "10.0.0.1")
+    for position in range(0, len(good), 13):
+        for damage in (0xFF, good[position] ^ 0x40):
+            path = switched_on / f"damaged-{position}-{damage}.mmdb"
+            path.write_bytes(good[:position] + bytes([damage]) + good[position + 1 :])
+            settings.GEOIP_PATH = path
+            assert all(isinstance(places.find(address), str) for address in addresses)
+            path.unlink()
+    settings.GEOIP_PATH = switched_on / "empty"
+    settings.GEOIP_PATH.mkdir()
+    assert places.find("203.0.113.0") == ""
+    assert "is the database of GEOIP_PATH damaged?" in caplog.text
+
+
+class Shapeless:
+    """A reader of a database in which a name is a number."""
+
+    MODE_FILE, is_city = None, True
+
+    def __init__(self, cache):
+        pass
+
+    def city(self, address):
+        return {"city": 7, "country_name": ["Chile"]}
+
+
+def test_a_shape_that_no_database_should_have_shows_no_place(switched_on, monkeypatch, caplog):
+    monkeypatch.setattr(geoip2, "GeoIP2", Shapeless)
+    assert [places.find(f"203.0.113.{host}") for host in (1, 2, 3)] == ["", "", ""]
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("content", [None, b"", b"x" * 200])
 def test_a_database_that_cannot_be_read_is_no_error_but_no_place(switched_on, settings, content):
     path = switched_on / "other.mmdb"

@@ -7,6 +7,7 @@ a sign-in by; nothing is ever decided by them.
 from __future__ import annotations
 
 import ipaddress
+import logging
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.contrib.gis import geoip2
 from django.core.signals import setting_changed
 
 from trusted_devices import conf
+
+logger = logging.getLogger(__name__)
 
 
 def find(address: str | None) -> str:
@@ -30,14 +33,15 @@ def problem() -> str:
         return "The package geoip2 is not installed."
     try:
         _reader()
-    except (geoip2.GeoIP2Exception, OSError, RuntimeError) as error:
-        return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a file that is no database makes of its reader
+        return str(error) or type(error).__name__
     return ""
 
 
 @cache
 def _reader() -> Any:
-    return geoip2.GeoIP2()
+    # The reader in C crashes the process on a damaged database, and a mapped file on one that is cut short.
+    return geoip2.GeoIP2(cache=geoip2.GeoIP2.MODE_FILE)
 
 
 @lru_cache(maxsize=1024)
@@ -46,15 +50,28 @@ def _find(address: str) -> str:
 
     reader = _reader()
     try:
-        found = (reader.city if reader.is_city else reader.country)(ipaddress.ip_address(address))
-    except (AddressNotFoundError, ValueError):
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
         return ""
-    return ", ".join(filter(None, (found.get("city"), found["country_name"])))
+    try:
+        found = (reader.city if reader.is_city else reader.country)(parsed)
+        return ", ".join(filter(None, (found.get("city"), found["country_name"])))
+    except AddressNotFoundError:
+        return ""
+    except Exception as error:  # noqa: BLE001 - a damaged database gives other errors with each address
+        _warn(type(error).__name__)
+        return ""
+
+
+@cache
+def _warn(error: str) -> None:
+    """Say once that there are addresses whose place cannot be read."""
+    logger.warning("The place of an address could not be read (%s): is the database of GEOIP_PATH damaged?", error)
 
 
 def _forget(*, setting: str, **_: Any) -> None:
     if setting.startswith("GEOIP_"):
-        for remembered in (problem, _reader, _find):
+        for remembered in (problem, _reader, _find, _warn):
             remembered.cache_clear()
 
 
