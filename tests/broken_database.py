@@ -22,6 +22,19 @@ def broken(pattern):
 
 
 @contextmanager
+def away(pattern):
+    """Let the connection be lost at the statements that match ``pattern``, as far as their sender can tell."""
+
+    def lose(execute, sql, params, many, context):
+        if re.search(pattern, sql):
+            raise OperationalError("server closed the connection unexpectedly: secret-of-a-row")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(lose):
+        yield
+
+
+@contextmanager
 def overlooked(pattern, table):
     """Let the first query that matches ``pattern`` find nothing, as if what it looks for were not committed yet."""
     pending = [pattern]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from django.apps import apps
-from django.db import DatabaseError, connections, router, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
@@ -28,6 +28,18 @@ def alias() -> str:
 def connection() -> BaseDatabaseWrapper:
     """Return this thread's connection to it."""
     return connections[alias()]
+
+
+def reconnect() -> None:
+    """Have the next query open a new connection where this one has died, unless a transaction is open."""
+    here = connection()
+    if not here.in_atomic_block:
+        here.close_if_unusable_or_obsolete()
+
+
+def is_away(error: Exception) -> bool:
+    """Return whether the database cannot be reached, or could not do it just now, as in a deadlock."""
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def atomic(*, savepoint: bool = True) -> transaction.Atomic:

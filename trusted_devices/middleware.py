@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ from trusted_devices.models import Device
 from trusted_devices.services import credentials
 from trusted_devices.web import jar, logins
 from trusted_devices.web.views import refusals
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -68,9 +71,20 @@ class DeviceKeyMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """Answer what was typed on a page of ours and has a character that the site's database does not know."""
-        unknown = isinstance(exception, DatabaseError) and database.refuses_text(exception)
-        return refusals.unstorable(request) if unknown and _is_our_page(request) else None
+        """Answer on a page of ours what has a character that the database does not know, and a database that is away.
+
+        Django saves no session with the latter, so that nobody is half signed in.
+        """
+        if not _is_our_page(request):
+            return None
+        if isinstance(exception, DatabaseError) and database.refuses_text(exception):
+            return refusals.unstorable(request)
+        if database.is_away(exception) and not settings.DEBUG:
+            # Not the error itself: databases quote the row.
+            logger.error("A page could not be shown: the database is away (%s).", type(exception).__name__)
+            database.reconnect()
+            return refusals.database_away(request)
+        return None
 
     def _prepare(self, request: HttpRequest) -> Any:
         extended: Any = request

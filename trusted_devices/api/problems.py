@@ -81,6 +81,11 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, IntegrityError):
         logger.warning("A row that was referred to went away meanwhile.", exc_info=error)
         return Problem(HTTPStatus.CONFLICT, "conflict", _("Something that this is about has gone meanwhile."))
+    if database.is_away(error):
+        # Not the error itself: databases quote the row.
+        logger.error("A request was not answered: the database is away (%s).", type(error).__name__)
+        text = _("The site cannot reach its database now. Try again in a minute.")
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, BackendUnavailable.code, text, wait=60)
     if isinstance(error, DatabaseError) and database.refuses_text(error):
         text = _("The request has a character that the site's database cannot store.")
         return Problem(HTTPStatus.BAD_REQUEST, "unstorable_text", text)

@@ -72,7 +72,8 @@ def check(
     except Error as error:
         # Not the error itself: databases quote the row.
         logger.error("Trust could not be checked (%s).", type(error).__name__)  # noqa: TRY400
-        return _UNAVAILABLE
+        database.reconnect()
+        found = _UNAVAILABLE
     reason, device = found.decision.reason, found.device
     if not found.decision.allowed and presented.credential is not None and reason is not TrustReason.MFA_INACTIVE:
         owned = device if device is not None and device.user_id == user.pk else None

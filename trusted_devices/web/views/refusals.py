@@ -6,8 +6,10 @@ import math
 from datetime import timedelta
 from http import HTTPStatus
 
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -41,6 +43,17 @@ def too_many_attempts(request: HttpRequest, error: TooManyAttempts) -> HttpRespo
 def unstorable(request: HttpRequest) -> HttpResponse:
     """Return the page about a character that the site's database cannot store or look for."""
     return render(request, "trusted_devices/unstorable.html", status=HTTPStatus.BAD_REQUEST)
+
+
+def database_away(request: HttpRequest) -> HttpResponse:
+    """Return the page that says to try again in a minute."""
+    template, status = "trusted_devices/unavailable.html", HTTPStatus.SERVICE_UNAVAILABLE
+    try:
+        response = render(request, template, status=status)
+    except Error:
+        # Without what a site adds to every page, which may ask the database, as for the name of the user.
+        response = HttpResponse(render_to_string(template), status=status)
+    return with_retry_after(response, timedelta(minutes=1))
 
 
 def wrong_code(method: MfaMethod, *, used: bool) -> str:
