@@ -1,5 +1,6 @@
 """The sessions cannot be reached: what ends is stored at once, and they end later."""
 
+from datetime import timedelta
 from importlib import import_module
 
 import pytest
@@ -11,8 +12,8 @@ from tests.broken_cache import CACHES, cache_away
 from tests.broken_database import broken
 from tests.web.views.browser import Browser, url
 from trusted_devices import tasks
-from trusted_devices.models import Device, DeviceEvent, SessionToEnd
-from trusted_devices.services import devices, session_stores, sessions, trust
+from trusted_devices.models import Device, DeviceEvent, DeviceSession, SessionToEnd
+from trusted_devices.services import devices, retention, session_stores, sessions, trust
 from trusted_devices.testing import force_mfa_login, make_device, trust_device
 from trusted_devices.types import By, StatusReason, TrustReason
 
@@ -109,6 +110,22 @@ def test_where_the_database_fails_nothing_is_forgotten(engine, device, live):
     ):
         devices.forget([device], by=By())
     assert Device.objects.get().is_remembered
+
+
+def test_the_sweep_ends_any_number_of_them(engine, device, live, monkeypatch):
+    monkeypatch.setattr(session_stores, "BATCH_SIZE", 2)
+    with cache_away():
+        devices.forget([device], by=By())
+    tasks.expire_devices()
+    assert alive(engine, live) == []
+
+
+def test_no_note_of_a_session_is_pruned_while_nobody_can_tell_which_live(settings, user, live):
+    later = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE + 1)
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+    with cache_away():
+        assert list(retention.prune(now=later)) == []
+    assert DeviceSession.objects.count() == 3
 
 
 def test_a_note_that_can_no_longer_be_read_goes_and_holds_up_no_other(engine, device, live, caplog):

@@ -117,11 +117,25 @@ def test_what_there_is_no_room_for_is_dropped_at_once_and_said(server, caplog, m
     for _ in range(4):
         mail_runner.post(letter())
     assert time.monotonic() - began < 5
-    assert caplog.text.count("A mail is not sent: 2 others wait for the mail server.") == 2
+    assert caplog.text.count("Mails are not sent: 2 others wait for the mail server.") == 1
+    server.speaks.set()
+    assert eventually(lambda: "2 mails were not sent while there was no room for them." in caplog.text)
+    assert len(server.mails) == 2
+
+
+def test_whoever_sends_many_leaves_room_for_others_and_waits_for_none_that_is_away(server, caplog, monkeypatch):
+    monkeypatch.setattr(mail_runner, "MOST", 4)
+    monkeypatch.setattr(mail_runner, "TIMEOUT", 0.1)
+    for number in range(6):
+        mail_runner.post(letter(f"many-{number}@example.com"), patient=True)
+    mail_runner.post(letter("alarm@example.com"))
+    server.speaks.set()
+    assert eventually(lambda: any("alarm@" in text for text in server.mails))
+    assert len(server.mails) == 3
 
 
 def test_whoever_sends_many_waits_for_room_while_mails_are_taken(server, caplog, monkeypatch):
-    monkeypatch.setattr(mail_runner, "MOST", 2)
+    monkeypatch.setattr(mail_runner, "MOST", 4)
     server.speaks.set()
     for _ in range(20):
         mail_runner.post(letter(), patient=True)

@@ -54,7 +54,8 @@ def sweep(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
 
     Sessions that could not be ended when they should have been go first.
     """
-    session_stores.end_noted()
+    while session_stores.end_noted():
+        pass
     yield from end_disabled(now=now, batch_size=batch_size)
     yield from expire_due(now=now, batch_size=batch_size)
 

@@ -68,7 +68,7 @@ def end_later(session_keys: Sequence[str]) -> None:
 
 
 def end_noted() -> int:
-    """End the sessions that could not be ended before; return how many. Any number may run at once.
+    """End a batch of the sessions that could not be ended before; return how many. Any number may run at once.
 
     An engine whose sessions are in the database alone costs no query: it is there whenever the notes are.
     """

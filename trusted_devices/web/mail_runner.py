@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import smtplib
 import threading
 import time
 from collections import deque
@@ -42,6 +43,10 @@ EXIT_SECONDS = 5
 """Seconds that a process which ends waits for its last mails."""
 IMMEDIATE = (console.EmailBackend, dummy.EmailBackend, filebased.EmailBackend, locmem.EmailBackend)
 """Backends that talk to nobody, so that there is nothing to wait for; tests find their mails at once."""
+
+
+_REFUSALS = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError)
+"""What a mail server says that is there."""
 
 
 class MailServerAway(Exception):
@@ -112,13 +117,18 @@ class _Queue:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._away = False
+        self._dropped = 0
 
     def put(self, letter: Letter, *, patient: bool) -> None:
+        # Whoever sends many leaves room for the mails of others.
+        most = MOST // 2 if patient else MOST
         with self._changed:
             if patient:
-                self._changed.wait_for(lambda: self._has_room() or self._away, PATIENCE)
-            if not self._has_room():
-                logger.error("A mail is not sent: %s others wait for the mail server.", MOST)
+                self._changed.wait_for(lambda: len(self._letters) < most or self._away, PATIENCE)
+            if len(self._letters) >= most:
+                if not self._dropped:
+                    logger.error("Mails are not sent: %s others wait for the mail server.", len(self._letters))
+                self._dropped += 1
                 return
             self._letters.append((time.monotonic(), letter))
             if self._thread is None or not self._thread.is_alive():
@@ -132,9 +142,6 @@ class _Queue:
             if self._letters:
                 logger.error("The process ends, and %s mails are not sent.", len(self._letters))
 
-    def _has_room(self) -> bool:
-        return len(self._letters) < MOST
-
     def _work(self) -> None:
         line, pause = Line(), FIRST_PAUSE
         while True:
@@ -147,7 +154,9 @@ class _Queue:
             with self._changed:
                 if delivered is not None:
                     self._letters.popleft()
-                self._away = not delivered
+                if delivered and self._dropped:
+                    logger.error("%s mails were not sent while there was no room for them.", self._dropped)
+                    self._dropped = 0
                 self._changed.notify_all()
             if delivered is None:
                 time.sleep(pause)
@@ -158,14 +167,17 @@ class _Queue:
         try:
             line.send(letter)
         except MailServerAway as away:
+            self._away = True
             if not late:
                 logger.warning("The mail server is away (%s); %s mails wait.", away, len(self._letters))
                 return None
             logger.error("A mail is not sent: the mail server was away for too long.")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001 - whatever a backend raises, the next mail is sent all the same
+            self._away = isinstance(error, OSError) and not isinstance(error, _REFUSALS)
             # Not again: it may have arrived. And not the error itself, which quotes the address.
             logger.error("A mail could not be sent (%s).", type(error).__name__)  # noqa: TRY400
         else:
+            self._away = False
             return True
         return False
 
