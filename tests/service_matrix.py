@@ -41,8 +41,8 @@ ONLY_ON_SQLITE = (
     # They bring their own site on SQLite along.
     "e2e", "demo_site", "bare_project", "benchmarks", "clients",
     # What they see is what is done with answers, pages, words and settings, whatever they were stored in.
-    "docs", "web/views", "words", "test_checks.py", "test_databases.py", "test_extras.py",
-    "faults/test_acts.py", "faults/test_first_sign_in.py", "faults/test_sign_in.py",
+    "docs", "web/test_mail_runner.py", "web/views", "words", "test_checks.py", "test_databases.py", "test_extras.py",
+    "test_killed_bulk_act.py", "faults/test_acts.py", "faults/test_first_sign_in.py", "faults/test_sign_in.py",
     "cognito/test_checks.py", "cognito/test_client.py", "cognito/test_errors.py", "cognito/test_first_sign_in.py",
     "cognito/test_malformed.py", "cognito/test_sign_in.py", "cognito/test_tokens.py",
     "api/test_authentication.py", "api/test_contract.py", "api/test_docs.py", "api/test_errors.py", "api/test_extra.py",
