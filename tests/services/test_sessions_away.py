@@ -74,7 +74,7 @@ def test_trust_ends_at_once_and_the_sessions_with_the_next_sweep(engine, user, d
     assert not SessionToEnd.objects.exists()
 
 
-def test_a_copied_key_is_in_the_log_whether_or_not_its_sessions_can_be_ended(user, device, live, caplog):
+def test_a_copied_key_is_logged_whether_or_not_its_sessions_can_be_ended(user, device, live, caplog):
     with cache_away():
         ENDS["copied"](user, device)
     actions = DeviceEvent.objects.values_list("action", flat=True)

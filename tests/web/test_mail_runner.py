@@ -123,7 +123,7 @@ def test_what_there_is_no_room_for_is_dropped_at_once_and_said(server, caplog, m
     assert len(server.mails) == 2
 
 
-def test_whoever_sends_many_leaves_room_for_others_and_waits_for_none_that_is_away(server, caplog, monkeypatch):
+def test_whoever_sends_many_leaves_room_and_waits_for_nobody_who_is_away(server, caplog, monkeypatch):
     monkeypatch.setattr(mail_runner, "MOST", 4)
     monkeypatch.setattr(mail_runner, "TIMEOUT", 0.1)
     for number in range(6):
@@ -156,7 +156,7 @@ os.wait()
 """
 
 
-def test_a_process_that_ends_sends_its_last_mails_and_not_those_of_its_parent(server):
+def test_a_process_that_ends_sends_its_last_mails_and_none_of_its_parents(server):
     server.speaks.set()
     subprocess.run([sys.executable, "-W", "ignore", "-c", PROGRAM, str(server.port)], cwd=ROOT, check=True, timeout=60)
     assert len(server.mails) == 1
