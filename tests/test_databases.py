@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
 
 import trusted_devices
@@ -17,7 +16,7 @@ from tests.cognito_idp.signed import Admin
 from tests.cognito_idp.wire import App, Wire
 from tests.services.owner import Elsewhere
 from tests.web.views.browser import Browser, url
-from trusted_devices.checks.databases import APPS, check_router
+from trusted_devices.checks.databases import check_router
 from trusted_devices.cognito_idp.models import RefreshToken
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.services import activity, devices, expiry
@@ -63,6 +62,7 @@ def signs_in_without_a_code(browser, password="correct horse"):
 def test_devices_are_trusted_and_sign_in_wherever_the_router_keeps_them(browser):
     assert signs_in_without_a_code(browser)
     assert set(DeviceEvent.objects.values_list("action", flat=True)) == {"confirmed", "remembered", "signed_in"}
+    assert Device.objects.db == "elsewhere"
 
 
 @OURS
@@ -152,41 +152,6 @@ def test_a_router_that_allows_no_relation_is_an_error(settings):
     router.allow_relation = lambda *rows, **hints: False
     settings.DATABASE_ROUTERS = [router]
     assert [error.id for error in check_router()] == ["trusted_devices.E011"]
-
-
-def test_a_replica_that_may_not_be_mixed_with_what_it_replicates_is_an_error(settings):
-    router = Router()
-    router.db_for_read = lambda model, **hints: "default"
-    settings.DATABASE_ROUTERS = [router]
-    assert [error.id for error in check_router()] == ["trusted_devices.E011"]
-    router.allow_relation = lambda *rows, **hints: True
-    assert check_router() == []
-
-
-class WithReplica(Router):
-    """The tables here are read from ``default`` as well, which is late: it knows nothing yet."""
-
-    def db_for_read(self, model, **hints):
-        return "default" if model._meta.app_label in APPS else "elsewhere"
-
-
-@OURS
-def test_what_decides_on_trust_is_not_read_from_a_replica(settings, browser, user, totp):
-    settings.DATABASE_ROUTERS = [WithReplica()]
-    assert signs_in_without_a_code(browser)
-    assert browser.get(url("devices")).status_code == 200
-    assert browser.get("/api/devices/").json()["results"]
-    app = App(Wire(), make_client(make_pool()), user.get_username(), "correct horse")
-    app.remembered_device(totp)
-    assert app.password_sign_in()["ChallengeName"] == "DEVICE_SRP_AUTH"
-    devices.forget_all(user=user, by=By())
-    assert not browser.user_id
-
-
-def test_every_table_here_is_read_where_it_is_written(settings):
-    settings.DATABASE_ROUTERS = [WithReplica()]
-    ours = [model for app in APPS for model in apps.get_app_config(app).get_models()]
-    assert [model for model in ours if model._default_manager.all().db == "default"] == []
 
 
 def opens_transactions(source):

@@ -116,12 +116,10 @@ def secrets():
     return Secrets()
 
 
-def test_no_value_of_a_whole_sign_in_with_trust_and_alarm_shows_a_secret(
-    user, totp, client_info, secrets, caplog, now, django_capture_on_commit_callbacks
-):
+def test_no_value_of_a_whole_sign_in_with_trust_and_alarm_shows_a_secret(user, totp, client_info, secrets, caplog, now):
     shown = []
     cookie = DeviceCookie()
-    with caplog.at_level(logging.DEBUG), django_capture_on_commit_callbacks(execute=True):
+    with caplog.at_level(logging.DEBUG):
         credentials = {"username": "maria", "password": PASSWORD}
         by = By(client=client_info, at=now)
         challenge = sign_in.begin(credentials, cookie=cookie, by=by)

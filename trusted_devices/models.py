@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from trusted_devices.querysets import CurrentQuerySet, DeviceEventQuerySet, DeviceQuerySet
+from trusted_devices.querysets import DeviceEventQuerySet, DeviceQuerySet
 from trusted_devices.types import Binding, DeviceStatus, StatusReason
 from trusted_devices.words import browsers, reasons
 
@@ -142,8 +142,6 @@ class CognitoUser(models.Model):
     username = models.CharField(_("name in the user pool"), max_length=128, unique=True, null=True, editable=False)
     synced_at = models.DateTimeField(_("compared"), null=True, editable=False, db_index=True)
 
-    objects = CurrentQuerySet.as_manager()
-
     class Meta:
         verbose_name = _("user of the user pool")
         verbose_name_plural = _("users of the user pool")
@@ -160,8 +158,6 @@ class DeviceSession(models.Model):
     sealed_session_key = models.TextField(editable=False)
     created_at = models.DateTimeField(_("signed in"), default=timezone.now, editable=False)
 
-    objects = CurrentQuerySet.as_manager()
-
     class Meta:
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
@@ -177,8 +173,6 @@ class SessionToEnd(models.Model):
     session_digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
     sealed_session_key = models.TextField(editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("session to end")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import models, router
+from django.db import models
 from django.db.models import F, Q
 
 from trusted_devices import database
@@ -18,21 +18,7 @@ from trusted_devices.types import DeviceStatus
 Row = TypeVar("Row", bound=models.Model)
 
 
-class CurrentQuerySet(models.QuerySet[Row]):
-    """Rows as they are now: read where they are written, whatever replica the site's router reads others from.
-
-    A replica is late. There trust that has ended would count a while longer, and what a client has just made would not
-    be found.
-    """
-
-    @property
-    def db(self) -> str:
-        """The alias of the database that is asked."""
-        chosen: Any = self
-        return chosen._db or router.db_for_write(self.model)
-
-
-class ClaimableQuerySet(CurrentQuerySet[Row]):
+class ClaimableQuerySet(models.QuerySet[Row]):
     """Rows that several workers may share out among themselves."""
 
     def claim(self, *, wait: bool = False) -> Self:

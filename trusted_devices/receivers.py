@@ -13,7 +13,6 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.hashers import get_hasher, identify_hasher
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
@@ -26,7 +25,7 @@ from trusted_devices import conf, signals
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
-from trusted_devices.services import devices, sessions
+from trusted_devices.services import activity, devices, hash_upgrades, sessions
 from trusted_devices.services.stamps import password_stamp
 from trusted_devices.types import By, StatusReason
 from trusted_devices.web import jar, mails, session_note
@@ -71,7 +70,7 @@ def read_stored_password(
     """Before a user is saved: read the hash that goes, if what follows depends on it."""
     if raw or instance._state.adding or not _touches(update_fields, "password"):
         return
-    if _may_be_upgrade(instance, update_fields) or _kept_key(instance):
+    if hash_upgrades.may_be(instance, update_fields) or _kept_key(instance):
         stored = sender._base_manager.using(using).filter(pk=instance.pk).only("password").first()
         setattr(instance, _STORED, stored)
 
@@ -81,7 +80,11 @@ def follow_password(instance: Any, created: bool, raw: bool, update_fields: Coll
     stored = vars(instance).pop(_STORED, None)
     if created or raw or not _touches(update_fields, "password"):
         return
-    upgraded = stored is not None and _may_be_upgrade(instance, update_fields) and _is_upgrade(stored, instance)
+    upgraded = (
+        stored is not None
+        and hash_upgrades.may_be(instance, update_fields)
+        and hash_upgrades.happened(stored, instance)
+    )
     kept = "" if upgraded else _kept_key(instance)
     devices.follow_password(
         user=instance,
@@ -175,27 +178,6 @@ def _touches(update_fields: Collection[str] | None, field: str) -> bool:
     return update_fields is None or field in update_fields
 
 
-def _may_be_upgrade(user: AbstractBaseUser, update_fields: Collection[str] | None) -> bool:
-    """Return whether this save has the shape of Django's hash upgrade in ``AbstractBaseUser.check_password``.
-
-    That calls ``set_password``, takes ``_password`` back to ``None`` and saves this one field. On a user to whom a hash
-    was merely assigned, ``_password`` is still the class's.
-    """
-    return vars(user).get("_password", "") is None and set(update_fields or ()) == {"password"}
-
-
-def _is_upgrade(stored: Any, user: AbstractBaseUser) -> bool:
-    """Return whether the stored hash was due for an upgrade and the new one needs none (``verify_password``)."""
-    preferred = get_hasher()
-    try:
-        old = identify_hasher(stored.password)
-        new = identify_hasher(user.password)
-    except ValueError:
-        return False
-    outdated = old.algorithm != preferred.algorithm or preferred.must_update(stored.password)
-    return outdated and new.algorithm == preferred.algorithm
-
-
 def _kept_key(user: AbstractBaseUser) -> str:
     """Return the key of the device on which ``user`` is changing the password and may stay trusted, if any."""
     if getattr(user, "_password", None) is None or not conf.get_settings().KEEP_DEVICE_ON_PASSWORD_CHANGE:
@@ -206,6 +188,7 @@ def _kept_key(user: AbstractBaseUser) -> str:
 def _end_trust_of_owners(*factors: Any) -> None:
     for owner in {factor.user_id for factor in factors if factor is not None and factor.user_id is not None}:
         devices.end_trust(user=owner, reason=StatusReason.MFA_CHANGED, by=By(actor=_actor()))
+        activity.announce(signals.factors_changed, user_id=owner)
 
 
 def _actor() -> Any:

@@ -30,6 +30,9 @@ trust_refused = Signal()
 """A sign-in brought a device along and is asked for MFA all the same.
 Arguments: ``user``, ``device`` (or None), ``reason`` (``TrustReason``), ``client``."""
 
+factors_changed = Signal()
+"""A second factor was added, reset, put out of use or removed. Arguments: ``user_id``."""
+
 device_compromised = Signal()
 """A superseded secret came back: the cookie was copied. Trust and sessions have ended.
 Arguments: ``device``, ``client``."""

@@ -1,6 +1,9 @@
 """Admin calls about users, devices and events."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import time_machine
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import SECRET, make_pool
@@ -134,6 +137,57 @@ def test_a_user_is_found_by_name_sub_and_alias(admin, pool, user, other_user):
     other_user.save()
     with pytest.raises(Refused, match="UserNotFoundException"):
         admin.call("AdminGetUser", UserPoolId=pool.pool_id, Username="maria@example.com")
+
+
+def changes(user, totp, pool_user, admin, names):
+    """One change of each kind; a function that makes it, by its name."""
+
+    def save(**values):
+        for name, value in values.items():
+            setattr(user, name, value)
+        user.save(update_fields=values)
+
+    def set_password():
+        user.set_password("another one")
+        user.save()
+
+    off = {"SoftwareTokenMfaSettings": {"Enabled": False}}
+    return {
+        "attribute": lambda: save(first_name="Mary"),
+        "password": set_password,
+        "disabled": lambda: save(is_active=False),
+        "phone number": lambda: setattr(pool_user, "phone_number", "+15550100") or pool_user.save(),
+        "preference": lambda: admin.call("AdminSetUserMFAPreference", **names, **off),
+        "new factor": lambda: TOTPDevice.objects.create(user=user, name="second", confirmed=True),
+        "factor reset": lambda: setattr(totp, "key", "ab" * 20) or totp.save(),
+        "factor removed": totp.delete,
+    }
+
+
+def test_the_date_of_the_last_change_moves_with_every_change(
+    admin, mfa_app, totp, names, django_capture_on_commit_callbacks
+):
+    def modified():
+        return admin.call("AdminGetUser", **names)["UserLastModifiedDate"]
+
+    user = totp.user
+    with time_machine.travel(user.date_joined, tick=False) as clock:
+        assert modified() == admin.call("AdminGetUser", **names)["UserCreateDate"]
+        for name, change in changes(user, totp, accounts.get_pool_user(mfa_app.pool, user), admin, names).items():
+            clock.shift(timedelta(minutes=20))
+            with django_capture_on_commit_callbacks(execute=True):
+                change()
+            now = round(datetime.now(UTC).timestamp(), 3)
+            clock.shift(timedelta(minutes=1))
+            assert modified() == now, name
+
+
+def test_signing_in_is_no_change_of_a_user(admin, mfa_app, totp, names, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        mfa_app.remembered_device(totp)
+        mfa_app.sign_in(totp)
+    described = admin.call("AdminGetUser", **names)
+    assert described["UserLastModifiedDate"] == described["UserCreateDate"]
 
 
 def test_admin_sign_in_logs_what_the_server_says_of_its_user(admin, mfa_app, totp, settings):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cognito_idp.factories import make_pool
-from tests.cognito_idp.wire import Refused
+from tests.cognito_idp.wire import App, Refused
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
 from trusted_devices.models import Device
 
@@ -32,6 +32,15 @@ def test_a_pool_may_take_addresses_for_names(admin, member):
     made = admin.call("CreateUserPool", PoolName="aliases", **{member: ["email"]})["UserPool"]
     assert UserPool.objects.get().email_alias is True
     assert admin.call("DescribeUserPool", UserPoolId=made["Id"])["UserPool"]["AliasAttributes"] == ["email"]
+
+
+def test_srp_works_in_a_pool_that_was_made_by_calls_alone(admin, wire, user):
+    pool_id = admin.call("CreateUserPool", PoolName="made")["UserPool"]["Id"]
+    made = admin.call("CreateUserPoolClient", UserPoolId=pool_id, ClientName="app")["UserPoolClient"]
+    app = App(wire, UserPoolClient.objects.get(client_id=made["ClientId"]), "maria", "another one")
+    user.set_password("another one")
+    user.save()
+    assert "AuthenticationResult" in app.srp_sign_in()
 
 
 def test_an_update_changes_what_it_names(admin, pool):

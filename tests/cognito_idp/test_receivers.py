@@ -1,9 +1,12 @@
 """Passwords that are set, and the path without its slash."""
 
 import pytest
-from django.contrib.auth import get_user_model
+from asgiref.sync import async_to_sync
+from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.hashers import make_password
 
-from trusted_devices.cognito_idp.models import RefreshToken, SrpCredential, UserPool
+from tests.cognito_idp.wire import Refused
+from trusted_devices.cognito_idp.models import FailedAttempts, PoolUser, RefreshToken, SrpCredential, UserPool
 from trusted_devices.cognito_idp.receivers import UNSLASHED, append_slash
 
 
@@ -17,8 +20,8 @@ def test_a_password_that_is_set_gives_a_verifier_where_the_pool_wants_one(app, u
 def test_a_verifier_rests_sealed(app, user):
     app.password_sign_in()
     credential = SrpCredential.objects.get()
-    assert credential.sealed_verifier
-    assert app.pool.pool_name not in credential.sealed_verifier
+    assert credential.sealed_verifiers
+    assert app.pool.pool_name not in credential.sealed_verifiers
     assert str(credential) == f"SRP credential {credential.pk}"
 
 
@@ -61,6 +64,39 @@ def test_an_upgraded_hash_ends_nothing_and_leaves_a_verifier(app, srp_user, sett
     app.sign_in()
     assert not RefreshToken.objects.filter(revoked_at__isnull=False).exists()
     assert "AuthenticationResult" in app.srp_sign_in()
+
+
+async def check(user):
+    return await user.acheck_password("correct horse")
+
+
+@pytest.mark.parametrize("how", ["page", "check", "async check"])
+def test_a_hash_upgraded_elsewhere_leaves_srp_as_it_was(app, srp_user, settings, how):
+    user = get_user_model().objects.get()
+    before, modified = user.password, PoolUser.objects.get().modified_at
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", *settings.PASSWORD_HASHERS]
+    if how == "page":
+        assert authenticate(username="maria", password="correct horse")
+    elif how == "check":
+        assert user.check_password("correct horse")
+    else:
+        assert async_to_sync(check)(user)
+    assert get_user_model().objects.get().password != before
+    assert "AuthenticationResult" in app.srp_sign_in()
+    assert not FailedAttempts.objects.filter(failures__gt=0).exists()
+    assert PoolUser.objects.get().modified_at == modified, "nobody changed the user"
+
+
+def test_a_hash_that_is_merely_assigned_leaves_no_verifier(app, srp_user):
+    app.sign_in()
+    for number, how in enumerate(("save", "save the field", "update")):
+        srp_user.password = make_password(f"another one {number}")
+        if how == "update":
+            get_user_model().objects.update(password=srp_user.password)
+        else:
+            srp_user.save(update_fields=["password"] if how == "save the field" else None)
+        with pytest.raises(Refused, match="Incorrect username or password"):
+            app.srp_sign_in()
 
 
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])

@@ -4,6 +4,7 @@ import pytest
 
 from tests.cognito_idp.factories import SECRET
 from tests.cognito_idp.wire import App, Refused
+from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.crypto.srp import ClientSession
 from trusted_devices.models import Device, DeviceEvent
@@ -17,15 +18,16 @@ def test_a_user_without_mfa_signs_in_and_is_given_a_device_key(app):
     assert result["NewDeviceMetadata"]["DeviceGroupKey"] == app.pool.device_group_key
 
 
-def test_a_sign_in_by_an_alias_goes_on_under_the_name_of_the_device(wire, app, secret_client, srp_user, totp):
+def test_a_sign_in_by_an_alias_goes_on_under_the_name_of_the_device(wire, secret_client, user, totp):
     UserPool.objects.update(email_alias=True)
+    accounts.keep_verifier(accounts.get_pool_user(UserPool.objects.get(), user), "correct horse")
     app = App(wire, secret_client, "maria@example.com", "correct horse", secret=SECRET)
     session = ClientSession.start()
     answer = app.initiate("USER_SRP_AUTH", USERNAME=app.username, SRP_A=session.srp_a)
     challenge = answer["ChallengeParameters"]
-    assert challenge["USERNAME"] == challenge["USER_ID_FOR_SRP"] == "maria"
-    # The SECRET_HASH of the first step was over the alias; from here on it is over the name.
-    app.username = "maria"
+    assert challenge["USERNAME"] == challenge["USER_ID_FOR_SRP"] != app.username
+    # The SECRET_HASH of the first step was over the alias; from here on it is over the name that the challenge gave.
+    app.username = challenge["USERNAME"]
     answer = app.respond("PASSWORD_VERIFIER", **app.claim(session, challenge))
     app.tokens = app.answer_mfa(answer, totp)["AuthenticationResult"]
     app.confirm()

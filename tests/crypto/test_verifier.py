@@ -13,6 +13,7 @@ from trusted_devices.crypto.verifier import (
     DeviceSecret,
     SrpVerifier,
     decoy_verifier,
+    lasting_salt,
     make_device_secret,
     make_user_verifier,
     parse_device_verifier,
@@ -51,7 +52,7 @@ def test_a_user_verifier_is_the_one_behind_the_known_answers():
             pool_name=inputs["pool_id"].split("_")[1],
             user_id=inputs["username"],
             password=inputs["password"],
-            random_bytes=lambda size, salt=salt: salt.to_bytes(size, "big"),
+            salt=salt,
         )
         assert made.salt_hex == inputs["salt_hex"], vector["id"]
         assert made.verifier == int(vector["server"]["verifier_hex"], 16), vector["id"]
@@ -67,7 +68,7 @@ def test_every_device_secret_is_new_and_long():
 
 def test_a_password_without_a_utf8_form_makes_no_verifier():
     with pytest.raises(TextError):
-        make_user_verifier(pool_name="AbC", user_id="alice", password="\ud800")
+        make_user_verifier(pool_name="AbC", user_id="alice", password="\ud800", salt=1)
 
 
 @settings(deadline=None)
@@ -131,18 +132,19 @@ def test_the_smallest_and_the_largest_verifier_are_taken(verifier):
     assert parsed.verifier == verifier
 
 
-def test_a_decoy_shows_the_same_salt_for_the_same_name_and_nothing_else():
-    first, again = (decoy_verifier(key=b"server", identity=ALICE) for _ in range(2))
-    assert first.salt == again.salt
+def test_a_lasting_salt_is_the_same_for_the_same_name_and_key_alone():
+    salt = lasting_salt(key=b"server", identity=ALICE)
+    assert lasting_salt(key=b"server", identity=ALICE) == salt
+    assert lasting_salt(key=b"server", identity=user_identity(pool_name="AbC", user_id="bob")) != salt
+    assert lasting_salt(key=b"other", identity=ALICE) != salt
+    assert salt.bit_length() <= 128
+    assert lasting_salt(key=b"server", identity=user_identity(pool_name="AbC", user_id="\ud800"))
+
+
+def test_a_decoy_is_another_one_each_time():
+    first, again = (decoy_verifier(salt=5) for _ in range(2))
+    assert first.salt == again.salt == 5
     assert first.verifier != again.verifier
-    other = decoy_verifier(key=b"server", identity=user_identity(pool_name="AbC", user_id="bob"))
-    assert other.salt != first.salt
-    assert decoy_verifier(key=b"other", identity=ALICE).salt != first.salt
-    assert first.salt.bit_length() <= 128
-
-
-def test_a_decoy_takes_a_name_that_no_user_can_have():
-    assert decoy_verifier(key=b"server", identity=user_identity(pool_name="AbC", user_id="\ud800")).salt
 
 
 def test_the_salt_and_the_identity_both_change_the_password_hash():

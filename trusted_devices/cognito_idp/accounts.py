@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import hmac
 import uuid
+from contextlib import suppress
 from typing import Any, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from trusted_devices.cognito_idp import errors
+from trusted_devices.cognito_idp import errors, srp_names
 from trusted_devices.cognito_idp.models import PoolUser, SrpCredential, UserPool, UserPoolClient
 from trusted_devices.cognito_idp.sealed import record
-from trusted_devices.conf import secret_keys
-from trusted_devices.crypto import srp
 from trusted_devices.crypto.encoding import encode_base64
 from trusted_devices.crypto.errors import SrpError
 from trusted_devices.crypto.sealing import Unsealable
@@ -25,20 +25,28 @@ from trusted_devices.crypto.verifier import SrpVerifier, decoy_verifier, make_us
 from trusted_devices.services.stamps import password_stamp
 
 CLIENT_SECRET = record("client secret")
-_VERIFIER = record("srp verifier")
+_VERIFIERS = record("srp verifiers")
 
 
 def find(pool: UserPool, username: str) -> AbstractBaseUser | None:
-    """Return the user who signs in with that name, or ``None``. The pool may take e-mail addresses as well."""
-    model = get_user_model()
-    try:
-        return model._default_manager.get_by_natural_key(username)
-    except model.DoesNotExist:
-        pass
-    if not pool.email_alias or "@" not in username:
-        return None
-    found = list(model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": username})[:2])
+    """Return the user who signs in with that name, or ``None``. The pool may take e-mail addresses as well.
+
+    A text that means two users means neither: whoever takes somebody's address for a user name does not take their
+    place. It takes the same queries whether or not there is such a user.
+    """
+    found = _meant(pool, username)
     return found[0] if len(found) == 1 else None
+
+
+def _meant(pool: UserPool, username: str) -> list[AbstractBaseUser]:
+    model = get_user_model()
+    found: list[AbstractBaseUser] = []
+    with suppress(model.DoesNotExist):
+        found.append(model._default_manager.get_by_natural_key(username))
+    if srp_names.is_address(pool, username):
+        having = model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": username})
+        found += [user for user in having[:2] if user not in found]
+    return found
 
 
 def get_pool_user(pool: UserPool, user: AbstractBaseUser) -> PoolUser:
@@ -50,27 +58,33 @@ def get_pool_user(pool: UserPool, user: AbstractBaseUser) -> PoolUser:
 
 def load_pool_user(pk: int | None) -> PoolUser | None:
     """Return the user with that primary key, as a session or secret block names them; ``None`` if there is none."""
-    return PoolUser.objects.select_related("user", "pool").filter(pk=pk or 0).first()
+    return PoolUser.objects.select_related("user", "pool", "srp_credential").filter(pk=pk or 0).first()
+
+
+def look_up_pool_user(pool: UserPool, user: AbstractBaseUser | None) -> PoolUser | None:
+    """Return ``user`` as the pool knows them, if it does. One query whether or not there is such a user."""
+    known = {"pool": pool, "user": user.pk} if user is not None else {"pk": 0}
+    return PoolUser.objects.select_related("user", "pool", "srp_credential").filter(**known).first()
 
 
 def is_name_of(pool_user: PoolUser, username: str) -> bool:
     """Return whether ``username``, as typed or as the server named it, means this user."""
-    if username == pool_user.user.get_username():
+    if username in (pool_user.user.get_username(), srp_names.of_user(pool_user.pool, pool_user.user_id)):
         return True
     known = find(pool_user.pool, username)
     return known is not None and known.pk == pool_user.user_id
 
 
 def find_for_admin(pool: UserPool, username: str) -> PoolUser | None:
-    """Return the user whom an Admin call names by user name, ``sub`` or alias; ``None`` if there is none."""
-    user = find(pool, username)
-    if user is not None:
-        return get_pool_user(pool, user)
+    """Return the user whom an Admin call names by user name, ``sub`` or alias; ``None`` if none or two are meant."""
+    found = {user.pk: user for user in _meant(pool, username)}
     try:
-        sub = uuid.UUID(username)
+        known = PoolUser.objects.select_related("user", "pool").filter(pool=pool, sub=uuid.UUID(username)).first()
     except ValueError:
-        return None
-    return PoolUser.objects.select_related("user", "pool").filter(pool=pool, sub=sub).first()
+        known = None
+    if known is not None:
+        return known if found.keys() <= {known.user_id} else None
+    return get_pool_user(pool, *found.values()) if len(found) == 1 else None
 
 
 def require_for_admin(pool: UserPool, username: str) -> PoolUser:
@@ -90,11 +104,15 @@ def attribute_fields() -> dict[str, str]:
     }
 
 
-def is_taken_alias(pool: UserPool, address: str) -> bool:
-    """Return whether a user has that address already, in a pool that takes addresses for signing in."""
+def is_taken_alias(user: AbstractBaseUser, address: str) -> bool:
+    """Return whether another user has that address or goes by it, where a pool takes addresses for signing in."""
     model = get_user_model()
-    having = model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": address})
-    return pool.email_alias and having.exists()
+    taken = Q(**{f"{model.get_email_field_name()}__iexact": address}) | Q(
+        **{f"{model.USERNAME_FIELD}__iexact": address}
+    )
+    if not UserPool.objects.filter(email_alias=True).exists():
+        return False
+    return model._default_manager.exclude(pk=user.pk).filter(taken).exists()
 
 
 @sensitive_variables()
@@ -155,40 +173,66 @@ def keep_verifiers(*, user: AbstractBaseUser, password: str) -> None:
     stale.delete()
 
 
+def follow_upgrade(user: AbstractBaseUser, *, before: AbstractBaseUser) -> None:
+    """Keep the verifiers of a password whose hash alone has changed; ``before`` has the one that was stored."""
+    SrpCredential.objects.filter(pool_user__user=user.pk, password_stamp=password_stamp(before)).update(
+        password_stamp=password_stamp(user)
+    )
+
+
 @sensitive_variables("password", "made")
 def keep_verifier(pool_user: PoolUser, password: str) -> None:
-    """Make and keep the verifier of ``password``, which the caller knows to be right, unless there is one already."""
-    if not pool_user.pool.keep_srp_verifiers or verifier_of(pool_user) is not None:
+    """Make and keep the verifiers of ``password``, which the caller knows to be right, unless they are there already.
+
+    There is one for the user name and, in a pool that takes addresses, one for what users are called who come by one.
+    """
+    pool = pool_user.pool
+    names = {pool_user.user.get_username()}
+    if pool.email_alias:
+        names.add(srp_names.of_user(pool, pool_user.user_id))
+    if not pool.keep_srp_verifiers or names <= _kept(pool_user).keys():
         return
-    username = pool_user.user.get_username()
+    made = {}
     try:
-        made = make_user_verifier(pool_name=pool_user.pool.pool_name, user_id=username, password=password)
+        for name in names:
+            made[name] = make_user_verifier(
+                pool_name=pool.pool_name, user_id=name, password=password, salt=srp_names.salt(pool, name)
+            )
     except SrpError:
         return  # a password that has no UTF-8 form cannot be typed into a client either
+    records = {name: [f"{verifier.salt:x}", f"{verifier.verifier:x}"] for name, verifier in made.items()}
     SrpCredential.objects.update_or_create(
         pool_user=pool_user,
         defaults={
-            "sealed_verifier": _VERIFIER.seal({"salt": f"{made.salt:x}", "verifier": f"{made.verifier:x}"}),
-            "user_id_for_srp": username,
+            "sealed_verifiers": _VERIFIERS.seal(records),
             "password_stamp": password_stamp(pool_user.user),
         },
     )
 
 
-def verifier_of(pool_user: PoolUser) -> SrpVerifier | None:
-    """Return the user's verifier if there is one for the password and user name that they have now."""
-    kept = SrpCredential.objects.filter(pool_user=pool_user).first()
-    if kept is None or kept.user_id_for_srp != pool_user.user.get_username():
+def verifier_of(pool_user: PoolUser, name: str) -> SrpVerifier | None:
+    """Return the user's verifier under that name if there is one for the password that they have now."""
+    kept = _kept(pool_user).get(name)
+    if kept is None:
         return None
-    if not hmac.compare_digest(kept.password_stamp, password_stamp(pool_user.user)):
-        return None
+    salt, verifier = (int(digits, 16) for digits in kept)
+    return SrpVerifier(salt=salt, verifier=verifier)
+
+
+def _kept(pool_user: PoolUser) -> dict[str, list[str]]:
+    """Return salts and verifiers by name, nothing if they are of an earlier password."""
     try:
-        verifier = _VERIFIER.open(kept.sealed_verifier)
+        kept = pool_user.srp_credential
+    except SrpCredential.DoesNotExist:
+        return {}
+    if not hmac.compare_digest(kept.password_stamp, password_stamp(pool_user.user)):
+        return {}
+    try:
+        return _VERIFIERS.open(kept.sealed_verifiers)
     except Unsealable:
-        return None
-    return SrpVerifier(salt=int(verifier["salt"], 16), verifier=int(verifier["verifier"], 16))
+        return {}
 
 
-def decoy(pool: UserPool, username: str) -> SrpVerifier:
-    """Return what stands in for the verifier of a user who has none, with the same salt each time."""
-    return decoy_verifier(key=secret_keys()[0], identity=srp.user_identity(pool_name=pool.pool_name, user_id=username))
+def decoy(pool: UserPool, name: str) -> SrpVerifier:
+    """Return what stands in for the verifier of a user who has none, with the salt that goes with the name."""
+    return decoy_verifier(salt=srp_names.salt(pool, name))

@@ -1,24 +1,33 @@
-"""System checks of the endpoint: what would make it answer nothing but errors."""
+"""System checks of the endpoint: what would make it answer nothing but errors, and what keeps users out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.db import DatabaseError, router
+from django.db.models import Count, F, Q
+from django.db.models.functions import Upper
 from django.utils.module_loading import import_string
 
 from trusted_devices.cognito_idp import conf
+from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.crypto import modexp
 
 TAG = "trusted_devices_cognito_idp"
+SHOWN = 5
+"""How many examples a check gives."""
 
 
 def register() -> None:
     """Register the checks."""
     checks.register(check_installation, TAG)
     checks.register(check_options, TAG)
+    checks.register(check_names, checks.Tags.database, TAG)
     checks.register(check_arithmetic, TAG, deploy=True)
 
 
@@ -62,3 +71,31 @@ def check_options(**_: Any) -> list[checks.CheckMessage]:
     except (ImproperlyConfigured, ImportError) as error:
         return [checks.Error(str(error), id=f"{TAG}.E002")]
     return []
+
+
+def check_names(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
+    """When a database is checked: is anybody's user name another user's address, where pools take addresses?"""
+    model = get_user_model()
+    name, address = model.USERNAME_FIELD, model.get_email_field_name()
+    if name == address or router.db_for_read(model) not in (databases or ()):
+        return []
+    users = model._default_manager.annotate(as_name=Upper(name), as_address=Upper(address))
+    addresses = users.filter(**{f"{address}__gt": ""}).values("as_address")
+    shared = addresses.annotate(having=Count("pk")).filter(having__gt=1).values("as_address")
+    others = (Q(as_name__in=addresses) & ~Q(as_name=F("as_address"))) | Q(as_name__in=shared)
+    try:
+        if not UserPool.objects.filter(email_alias=True).exists():
+            return []
+        found = [str(user.pk) for user in users.filter(others, **{f"{name}__contains": "@"}).order_by("pk")[:SHOWN]]
+    except (DatabaseError, FieldError):  # before the first migration; a model without addresses
+        return []
+    if not found:
+        return []
+    return [
+        checks.Warning(
+            f"There are users whose name is another user's e-mail address, such as those with the primary keys "
+            f"{', '.join(found)}. In pools that take addresses for signing in, nobody signs in by it.",
+            hint="Give them another name or address, or switch “sign-in by e-mail address” off.",
+            id=f"{TAG}.W001",
+        )
+    ]

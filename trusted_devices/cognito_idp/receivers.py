@@ -1,18 +1,24 @@
-"""What the endpoint follows: passwords that are set, and requests that come without the slash at the end."""
+"""What the endpoint follows: changes of users and their passwords, and requests without the slash at the end."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.signals import request_started
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
 from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from trusted_devices import signals
 from trusted_devices.cognito_idp import accounts, tokens
+from trusted_devices.cognito_idp.models import PoolUser
+from trusted_devices.services import hash_upgrades
 
+_STORED = "_trusted_devices_cognito_idp_stored"
 UNSLASHED = "trusted_devices.unslashed"
 
 
@@ -21,22 +27,46 @@ def connect() -> None:
     # A signal names the very class that is saved, so proxies and children of the user model are connected as well.
     for model in apps.get_models():
         if issubclass(model, get_user_model()):
-            post_save.connect(follow_password, sender=model, dispatch_uid=f"{__name__}.follow_password")
+            pre_save.connect(read_stored_password, sender=model, dispatch_uid=f"{__name__}.read_stored_password")
+            post_save.connect(follow_user, sender=model, dispatch_uid=f"{__name__}.follow_user")
+    signals.factors_changed.connect(follow_change, dispatch_uid=f"{__name__}.follow_change")
     request_started.connect(append_slash, dispatch_uid=f"{__name__}.append_slash")
 
 
-@sensitive_variables("password")
-def follow_password(instance: Any, raw: bool, **_: Any) -> None:
-    """After a user is saved with a new password: end their sign-ins, and keep a verifier where a pool wants one.
+def read_stored_password(
+    sender: type[Any], instance: Any, raw: bool, using: str, update_fields: Collection[str] | None, **_: Any
+) -> None:
+    """Before a user is saved whose password Django hashes anew: read the hash that goes."""
+    vars(instance).pop(_STORED, None)
+    if not raw and not instance._state.adding and hash_upgrades.may_be(instance, update_fields):
+        setattr(instance, _STORED, sender._base_manager.using(using).filter(pk=instance.pk).only("password").first())
 
-    Django keeps the clear password on the instance from ``set_password`` until the save is done. When it merely
-    upgrades a hash it takes it off before, and no session ends.
+
+@sensitive_variables("password")
+def follow_user(instance: Any, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any) -> None:
+    """After a user is saved: note that it was changed, and follow its password.
+
+    Django keeps the clear password on the instance from ``set_password`` until the save is done: sign-ins end, and a
+    verifier is kept where a pool wants one. When it merely upgrades a hash it takes it off before, and what rests on
+    the password goes on resting on it.
     """
-    password = vars(instance).get("_password")
-    if raw or not isinstance(password, str):
+    stored = vars(instance).pop(_STORED, None)
+    if raw:
         return
-    tokens.revoke_all(user=instance)
-    accounts.keep_verifiers(user=instance, password=password)
+    if stored is not None and hash_upgrades.happened(stored, instance):
+        accounts.follow_upgrade(instance, before=stored)
+        return
+    if not created and (update_fields is None or not set(update_fields) <= {"last_login"}):
+        follow_change(user_id=instance.pk)
+    password = vars(instance).get("_password")
+    if isinstance(password, str):
+        tokens.revoke_all(user=instance)
+        accounts.keep_verifiers(user=instance, password=password)
+
+
+def follow_change(user_id: Any, **_: Any) -> None:
+    """After a user's second factors changed, or anything else of a user: note when that was."""
+    PoolUser.objects.filter(user=user_id).update(modified_at=timezone.now())
 
 
 def append_slash(environ: dict[str, Any] | None = None, scope: dict[str, Any] | None = None, **_: Any) -> None:

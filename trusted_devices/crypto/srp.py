@@ -48,12 +48,13 @@ G: Final = 2
 K: Final = int.from_bytes(hashlib.sha256(pad(N) + pad(G)).digest(), "big")
 
 MAX_SECRET_BLOCK_BYTES: Final = 65_536
-_MAX_PUBLIC_DIGITS: Final = 768
+PUBLIC_BYTES: Final = 384
+_MAX_PUBLIC_DIGITS: Final = PUBLIC_BYTES * 2
 # Some servers write the sign byte of a B whose top bit is set; every client reads it.
 _MAX_SRP_B_DIGITS: Final = _MAX_PUBLIC_DIGITS + 2
 _MAX_SALT_DIGITS: Final = 130
 _CLIENT_SECRET_BYTES: Final = 128
-_SERVER_SECRET_BYTES: Final = 32
+SERVER_SECRET_BYTES: Final = 32
 _KEY_BYTES: Final = 16
 _SIGNATURE_BYTES: Final = 32
 _KEY_INFO: Final = b"Caldera Derived Key\x01"
@@ -159,7 +160,7 @@ def server_ephemeral(
     """
     _require_unit(client_public, name="SRP_A")
     while True:
-        private = draw_positive(size=_SERVER_SECRET_BYTES, random_bytes=random_bytes)
+        private = draw_positive(size=SERVER_SECRET_BYTES, random_bytes=random_bytes)
         public = server_public(verifier=verifier, private=private, powmod=powmod)
         if public != 0 and scramble(client_public=client_public, server_public=public) != 0:
             return ServerEphemeral(private=private, public=public)

@@ -80,19 +80,15 @@ def make_device_secret(
 
 
 def make_user_verifier(
-    *,
-    pool_name: str,
-    user_id: str,
-    password: str,
-    random_bytes: RandomBytes = secrets.token_bytes,
-    powmod: PowMod = powmod,
+    *, pool_name: str, user_id: str, password: str, salt: int, powmod: PowMod = powmod
 ) -> SrpVerifier:
-    """A user's verifier, possible only while the clear password is at hand. Raises TextError.
+    """A user's verifier, possible only while the clear password is at hand. Raises TextError or SaltError.
 
-    It hangs on ``user_id``: a user who is renamed needs a new one.
+    It hangs on ``user_id``: a user who is renamed needs a new one. ``salt`` is that of the identity
+    (:func:`lasting_salt`).
     """
     identity = user_identity(pool_name=pool_name, user_id=user_id)
-    return make_verifier(identity=identity, password=password, random_bytes=random_bytes, powmod=powmod)
+    return _made(identity, password, salt, powmod)
 
 
 def make_verifier(
@@ -103,19 +99,20 @@ def make_verifier(
     powmod: PowMod = powmod,
 ) -> SrpVerifier:
     """v = g^x mod N with a fresh 16-byte salt. Raises TextError."""
-    salt = draw_positive(size=_SALT_BYTES, random_bytes=random_bytes)
-    x = password_hash(identity=identity, password=password, salt=salt)
-    return SrpVerifier(salt=salt, verifier=powmod(G, x, N))
+    return _made(identity, password, draw_positive(size=_SALT_BYTES, random_bytes=random_bytes), powmod)
 
 
-def decoy_verifier(*, key: bytes, identity: Identity) -> SrpVerifier:
-    """A verifier for a user who does not exist, so that the challenge does not tell.
+def lasting_salt(*, key: bytes, identity: Identity) -> int:
+    """The salt of an identity, for users and for names that nobody has (RFC 5054, section 2.5.1.3).
 
-    ``key`` is a server secret. The salt is the same at every call for one identity, as a real user's is; the
-    verifier is drawn anew each time and no password fits it.
+    ``key`` is a server secret. A salt drawn at random would tell when a user comes, goes, or changes the password.
     """
     digest = hmac.digest(key, hashlib.sha256(identity.encode(errors="replace")).digest(), "sha256")
-    salt = int.from_bytes(digest[:_SALT_BYTES], "big")
+    return int.from_bytes(digest[:_SALT_BYTES], "big")
+
+
+def decoy_verifier(*, salt: int) -> SrpVerifier:
+    """A verifier for a user who does not exist, so that the challenge does not tell: no password fits it."""
     return SrpVerifier(salt=salt, verifier=2 + secrets.randbelow(N - 2))
 
 
@@ -127,3 +124,8 @@ def parse_device_verifier(*, salt: str, password_verifier: str) -> SrpVerifier:
     salt_bytes = decode_base64(salt, name="Salt", max_bytes=_MAX_SALT_BYTES + 1)
     verifier_bytes = decode_base64(password_verifier, name="PasswordVerifier", max_bytes=len(pad(N)))
     return SrpVerifier(salt=parse_signed(salt_bytes), verifier=parse_signed(verifier_bytes))
+
+
+def _made(identity: Identity, password: str, salt: int, powmod: PowMod) -> SrpVerifier:
+    x = password_hash(identity=identity, password=password, salt=salt)
+    return SrpVerifier(salt=salt, verifier=powmod(G, x, N))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,8 +18,6 @@ from trusted_devices.types import By, EventAction
 from trusted_devices.words import browsers
 
 logger = logging.getLogger(__name__)
-security = logging.getLogger("trusted_devices.security")
-"""What somebody should look at, a line each."""
 
 BATCH_SIZE = 1000
 
@@ -36,14 +33,7 @@ def record(
     """Append one entry to the log, in the transaction that it belongs to; ``user`` defaults to the device's."""
     event = build(action, user=user, device=device, reason=reason, by=by)
     event.save(force_insert=True)
-    database.on_commit(partial(_tell, [event]))
     return event
-
-
-def record_all(events: Iterable[DeviceEvent]) -> None:
-    """Append entries that :func:`build` made, in the transaction that they belong to. One statement."""
-    stored = DeviceEvent.objects.bulk_create(events)
-    database.on_commit(partial(_tell, stored))
 
 
 def build(
@@ -56,6 +46,7 @@ def build(
 ) -> DeviceEvent:
     """Return an entry that is not saved yet, for those who append many at once."""
     user_id = device.user_id if user is None and device is not None else getattr(user, "pk", None)
+    logger.info("%s user=%s device=%s reason=%s", action, user_id, device.device_key if device else "-", reason or "-")
     return DeviceEvent(
         action=action,
         user_id=user_id,
@@ -102,21 +93,6 @@ def stored_ip(address: str | None) -> str | None:
 def announce(signal: Signal, **arguments: Any) -> None:
     """Send ``signal`` once the running transaction has committed; Django logs a receiver that fails."""
     database.on_commit(partial(signal.send_robust, sender=Device, **arguments))
-
-
-def _tell(events: Sequence[DeviceEvent]) -> None:
-    """Write what was committed to Python's log: a line for each kind of entry, so that batches do not flood it."""
-    kinds: dict[tuple[str, str], list[DeviceEvent]] = defaultdict(list)
-    for event in events:
-        kinds[event.action, event.reason].append(event)
-    for (action, reason), alike in kinds.items():
-        if len(alike) > 1:
-            logger.info("%s devices=%s reason=%s", action, len(alike), reason or "-")
-            continue
-        whose = alike[0].user_id, alike[0].device_key or "-"
-        logger.info("%s user=%s device=%s reason=%s", action, *whose, reason or "-")
-        if action == EventAction.COMPROMISED:
-            security.warning("The key of a device was copied: user=%s device=%s.", *whose)
 
 
 def kept_since(now: datetime) -> datetime:

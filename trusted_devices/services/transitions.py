@@ -18,7 +18,7 @@ from django.db.models import F, Q, prefetch_related_objects
 
 from trusted_devices import signals
 from trusted_devices.crypto import device_secret
-from trusted_devices.models import Device
+from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import activity
 from trusted_devices.types import (
     Binding,
@@ -100,7 +100,7 @@ def confirmed(
     device.save(force_insert=True)
     for event in events:
         event.device_id = device.pk
-    activity.record_all(events)
+    DeviceEvent.objects.bulk_create(events)
     return device
 
 
@@ -194,7 +194,7 @@ def shortened(devices: Sequence[Device], *, until: datetime, by: By) -> list[Dev
     later = Device.objects.remembered().filter(trust_expires_at__gt=until)
     shorter = list(later.select_for_update().filter(pk__in=[device.pk for device in devices]))
     _write(shorter, {"trust_expires_at": until, "modified_at": by.at})
-    activity.record_all(activity.build(EventAction.SHORTENED, device=device, by=by) for device in shorter)
+    DeviceEvent.objects.bulk_create(activity.build(EventAction.SHORTENED, device=device, by=by) for device in shorter)
     return shorter
 
 
@@ -219,7 +219,7 @@ def forgotten(devices: Sequence[Device], *, told: Collection[Any] = (), by: By) 
         prefetch_related_objects(devices, "user")  # for those who write to them
     for theirs in of_user.values():
         activity.announce(signals.devices_forgotten, devices=theirs, actor=by.actor)
-    activity.record_all(events)
+    DeviceEvent.objects.bulk_create(events)
     Device.objects.filter(pk__in=[device.pk for device in devices]).delete()
 
 
@@ -315,7 +315,7 @@ def _stop(devices: Sequence[Device], reason: StatusReason, action: EventAction, 
         "modified_at": by.at,
     }
     _write(devices, changes)
-    activity.record_all(activity.build(action, device=device, reason=reason, by=by) for device in devices)
+    DeviceEvent.objects.bulk_create(activity.build(action, device=device, reason=reason, by=by) for device in devices)
 
 
 def _write(devices: Sequence[Device], changes: dict[str, Any]) -> int:

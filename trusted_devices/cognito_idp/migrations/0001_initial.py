@@ -49,8 +49,9 @@ class Migration(migrations.Migration):
                 ('software_token_mfa', models.BooleanField(default=True, verbose_name='codes from authenticator apps')),
                 ('email_mfa', models.BooleanField(default=False, verbose_name='codes by e-mail')),
                 ('sms_mfa', models.BooleanField(default=False, verbose_name='codes by text message')),
-                ('email_alias', models.BooleanField(default=False, help_text='Works for addresses that only one user has.', verbose_name='sign-in by e-mail address')),
-                ('keep_srp_verifiers', models.BooleanField(default=False, help_text="USER_SRP_AUTH needs one, made from the password when it is set or typed in. It is stored encrypted; whoever also has the SECRET_KEY can guess passwords against it much faster than against Django's hashes.", verbose_name='keep SRP verifiers')),
+                ('email_alias', models.BooleanField(default=False, help_text="Works for addresses that only one user has, and that are nobody else's user name.", verbose_name='sign-in by e-mail address')),
+                ('srp_seed', models.CharField(editable=False, max_length=64)),
+                ('keep_srp_verifiers', models.BooleanField(default=True, help_text="USER_SRP_AUTH needs one, made from the password when it is set or typed in. It is stored encrypted; whoever also has the SECRET_KEY can guess passwords against it much faster than against Django's hashes.", verbose_name='keep SRP verifiers')),
                 ('required_attributes', models.JSONField(blank=True, default=list, help_text='Users who have to set a new password are asked for those that they lack.', verbose_name='required attributes')),
                 ('refresh_without_device', models.BooleanField(default=False, help_text='Refresh tokens work without a device key as long as the device was never confirmed.', verbose_name='refresh for unconfirmed devices')),
                 ('threat_protection', models.BooleanField(default=True, help_text='Clients may read sign-in events and give feedback.', verbose_name='authentication events')),
@@ -82,6 +83,7 @@ class Migration(migrations.Migration):
                 ('mfa_enabled', models.JSONField(default=dict)),
                 ('phone_number', models.CharField(blank=True, max_length=32, verbose_name='phone number')),
                 ('must_change_password', models.BooleanField(default=False, help_text='The next sign-in through this pool goes on only once the user has set a new password.', verbose_name='new password at the next sign-in')),
+                ('modified_at', models.DateTimeField(editable=False, null=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('pool', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='users', to='trusted_devices_cognito_idp.userpool')),
             ],
@@ -94,8 +96,7 @@ class Migration(migrations.Migration):
             name='SrpCredential',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sealed_verifier', models.TextField(editable=False)),
-                ('user_id_for_srp', models.CharField(editable=False, max_length=255)),
+                ('sealed_verifiers', models.TextField(editable=False)),
                 ('password_stamp', models.CharField(editable=False, max_length=64)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('pool_user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='srp_credential', to='trusted_devices_cognito_idp.pooluser')),
@@ -208,6 +209,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='pendingdeviceproof',
-            index=models.Index(fields=['pool_user', 'device_key'], name='td_idp_device_proof'),
+            index=models.Index(fields=['device_key'], name='td_idp_device_proof'),
         ),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -12,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from trusted_devices.cognito_idp.models.identifiers import new_access_key_id
 from trusted_devices.cognito_idp.models.pools import UserPool
 from trusted_devices.models import DIGEST_LENGTH, PlainCharField
-from trusted_devices.querysets import CurrentQuerySet
 
 
 class PoolUser(models.Model):
@@ -29,8 +30,7 @@ class PoolUser(models.Model):
         default=False,
         help_text=_("The next sign-in through this pool goes on only once the user has set a new password."),
     )
-
-    objects = CurrentQuerySet.as_manager()
+    modified_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("user of a pool")
@@ -40,17 +40,21 @@ class PoolUser(models.Model):
     def __str__(self) -> str:
         return str(self.sub)
 
+    def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Save, and note when the user was last changed."""
+        if not self._state.adding:
+            self.modified_at = timezone.now()
+            update_fields = None if update_fields is None else {*update_fields, "modified_at"}
+        super().save(update_fields=update_fields, **options)
+
 
 class SrpCredential(models.Model):
-    """A user's SRP verifier, sealed. Good for one password (``password_stamp``) under one user name (``user_id``)."""
+    """A user's SRP verifiers, sealed, by what they are called in the exchange. Good for one password alone."""
 
     pool_user = models.OneToOneField(PoolUser, models.CASCADE, related_name="srp_credential")
-    sealed_verifier = models.TextField(editable=False)
-    user_id_for_srp = models.CharField(max_length=255, editable=False)
+    sealed_verifiers = models.TextField(editable=False)
     password_stamp = models.CharField(max_length=DIGEST_LENGTH, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = CurrentQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"SRP credential {self.pk}"
@@ -87,8 +91,6 @@ class AccessKey(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("by")
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-
-    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("access key")

@@ -25,6 +25,11 @@ def new_group_key() -> str:
     return "-" + random_text(_ALPHANUMERIC, 8)
 
 
+def new_seed() -> str:
+    """Return 256 fresh random bits, in hexadecimal."""
+    return secrets.token_hex(32)
+
+
 def new_client_id() -> str:
     """Return a fresh client id: 26 lower-case letters and digits."""
     return random_text(string.ascii_lowercase + string.digits, 26)

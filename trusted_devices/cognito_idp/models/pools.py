@@ -12,9 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.cognito_idp import conf
-from trusted_devices.cognito_idp.models.identifiers import new_client_id, new_group_key, new_pool_id
+from trusted_devices.cognito_idp.models.identifiers import new_client_id, new_group_key, new_pool_id, new_seed
 from trusted_devices.models import PlainCharField
-from trusted_devices.querysets import CurrentQuerySet
 from trusted_devices.types import TrackingMode
 
 MAX_POOL_ID_LENGTH = 55
@@ -100,11 +99,14 @@ class UserPool(models.Model):
     email_mfa = models.BooleanField(_("codes by e-mail"), default=False)
     sms_mfa = models.BooleanField(_("codes by text message"), default=False)
     email_alias = models.BooleanField(
-        _("sign-in by e-mail address"), default=False, help_text=_("Works for addresses that only one user has.")
+        _("sign-in by e-mail address"),
+        default=False,
+        help_text=_("Works for addresses that only one user has, and that are nobody else's user name."),
     )
+    srp_seed = PlainCharField(max_length=64, default=new_seed, editable=False)
     keep_srp_verifiers = models.BooleanField(
         _("keep SRP verifiers"),
-        default=False,
+        default=True,
         help_text=_(
             "USER_SRP_AUTH needs one, made from the password when it is set or typed in. It is stored encrypted; "
             "whoever also has the SECRET_KEY can guess passwords against it much faster than against Django's hashes."
@@ -127,8 +129,6 @@ class UserPool(models.Model):
     deletion_protection = models.BooleanField(_("protected from deletion"), default=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     modified_at = models.DateTimeField(_("modified"), auto_now=True)
-
-    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("user pool")
@@ -194,8 +194,6 @@ class UserPoolClient(models.Model):
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     modified_at = models.DateTimeField(_("modified"), auto_now=True)
-
-    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("app client")

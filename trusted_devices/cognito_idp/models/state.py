@@ -8,7 +8,6 @@ from django.utils import timezone
 from trusted_devices.cognito_idp.models.accounts import PoolUser
 from trusted_devices.cognito_idp.models.pools import UserPoolClient
 from trusted_devices.models import DIGEST_LENGTH, DeviceEvent
-from trusted_devices.querysets import CurrentQuerySet
 
 
 class PendingDeviceProof(models.Model):
@@ -28,10 +27,8 @@ class PendingDeviceProof(models.Model):
     expires_at = models.DateTimeField(db_index=True, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
 
-    objects = CurrentQuerySet.as_manager()
-
     class Meta:
-        indexes = [models.Index(fields=["pool_user", "device_key"], name="td_idp_device_proof")]
+        indexes = [models.Index(fields=["device_key"], name="td_idp_device_proof")]
 
     def __str__(self) -> str:
         return f"device proof {self.pk}"
@@ -42,8 +39,6 @@ class SpentToken(models.Model):
 
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
     expires_at = models.DateTimeField(db_index=True, editable=False)
-
-    objects = CurrentQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"spent {self.digest[:8]}"
@@ -56,8 +51,6 @@ class FailedAttempts(models.Model):
     failures = models.PositiveIntegerField(default=0, editable=False)
     last_failed_at = models.DateTimeField(db_index=True, editable=False)
 
-    objects = CurrentQuerySet.as_manager()
-
     def __str__(self) -> str:
         return f"attempts {self.digest[:8]}"
 
@@ -69,8 +62,6 @@ class AuthEventFeedback(models.Model):
     value = models.CharField(max_length=8)
     provider = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
-
-    objects = CurrentQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.value

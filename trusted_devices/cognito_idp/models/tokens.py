@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from trusted_devices.cognito_idp.models.accounts import PoolUser
 from trusted_devices.cognito_idp.models.pools import UserPool, UserPoolClient
 from trusted_devices.models import DIGEST_LENGTH, PlainCharField
-from trusted_devices.querysets import CurrentQuerySet
 from trusted_devices.types import MfaVerification
 
 
@@ -37,8 +36,6 @@ class RefreshToken(models.Model):
     mfa_kind = models.CharField(max_length=32, blank=True, editable=False)
     mfa_factor = models.CharField(max_length=255, blank=True, editable=False)
     mfa_at = models.DateTimeField(null=True, editable=False)
-
-    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["pool_user", "revoked_at"], name="td_idp_token_user")]
@@ -76,8 +73,6 @@ class SigningKey(models.Model):
     public_jwk = models.JSONField(editable=False)
     signs_from = models.DateTimeField(editable=False)
     published_until = models.DateTimeField(null=True, editable=False)
-
-    objects = CurrentQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["pool", "token_use", "signs_from"], name="td_idp_signing_key")]

@@ -63,11 +63,12 @@ def admin_get_user(call: Call) -> Answer:
     pool_user = pool_user_of(call)
     user = pool_user.user
     joined = getattr(user, "date_joined", None) or pool_user.pool.created_at
+    modified = max(joined, pool_user.modified_at or joined)
     return {
         **attributes(pool_user),
         **mfa_settings(pool_user),
         "UserCreateDate": round(joined.timestamp(), 3),
-        "UserLastModifiedDate": round(joined.timestamp(), 3),
+        "UserLastModifiedDate": round(modified.timestamp(), 3),
         "Enabled": user.is_active,
         "UserStatus": "FORCE_CHANGE_PASSWORD" if pool_user.must_change_password else "CONFIRMED",
     }

@@ -27,25 +27,27 @@ def begin(request: SignInRequest) -> dict[str, Any]:
     username, device_key = request.require("USERNAME"), request.require("DEVICE_KEY")
     request.require("SRP_A")
     request.require_secret_hash(username)
-    user = accounts.find(request.pool, username)
-    pool_user = accounts.get_pool_user(request.pool, user) if user is not None else None
     session = None
     if request.session_text:
         # Some clients send the session of an earlier step: of which sign-in it is counts, not of which step.
         session = ChallengeSession.open(request.session_text)
-        if (session.pool_user_id, session.client_id) != (pool_user and pool_user.pk, request.app_client.client_id):
+        whose = accounts.load_pool_user(session.pool_user_id)
+        named = whose is not None and accounts.is_name_of(whose, username)
+        if not named or session.client_id != request.app_client.client_id:
             raise errors.invalid_session()
-    if pool_user is None:
+    pending = _pending(request, device_key, session)
+    if pending is None or not accounts.is_name_of(pending.pool_user, username):
         raise errors.incorrect()
-    pending = _pending(request, pool_user, device_key, session)
-    device = known_device.find(pool_user, device_key) if pending is not None else None
-    if pending is None or device is None:
+    pool_user = pending.pool_user
+    device = known_device.find(pool_user, device_key)
+    if device is None:
         raise errors.incorrect()
     name = pool_user.user.get_username()
     parameters = exchange.begin(
         request,
         exchange.DEVICE,
         username=name,
+        srp_name=name,
         pool_user=pool_user,
         verifier=pool_devices.verifier(device),
         session=pending.state,
@@ -101,18 +103,16 @@ def _proved(request: SignInRequest, pool_user: PoolUser, session: ChallengeSessi
     return finish(request, pool_user, session, device)
 
 
-def _pending(
-    request: SignInRequest, pool_user: PoolUser, device_key: str, session: ChallengeSession | None
-) -> PendingDeviceProof | None:
+def _pending(request: SignInRequest, device_key: str, session: ChallengeSession | None) -> PendingDeviceProof | None:
     """Return the sign-in that waits for the device, if the password it began with still stands.
 
     It is that of ``session``, or the latest from where the request comes.
     """
     own = {"sign_in": session.sign_in} if session is not None else {"origin": request.origin}
     pending = (
-        PendingDeviceProof.objects.filter(
+        PendingDeviceProof.objects.select_related("pool_user__user", "pool_user__pool")
+        .filter(
             app_client=request.app_client,
-            pool_user=pool_user,
             device_key=device_key,
             used_at=None,
             expires_at__gt=request.now,
@@ -121,6 +121,6 @@ def _pending(
         .order_by("-pk")
         .first()
     )
-    if pending is None or not ChallengeSession(**pending.state).stands(pool_user.user):
+    if pending is None or not ChallengeSession(**pending.state).stands(pending.pool_user.user):
         return None
     return pending

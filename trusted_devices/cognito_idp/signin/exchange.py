@@ -20,6 +20,8 @@ from trusted_devices.crypto.srp import ServerEphemeral
 from trusted_devices.crypto.verifier import SrpVerifier
 
 USER, DEVICE = "user", "device"
+_LONGEST_ID = 19
+"""How many digits a primary key has at most."""
 _SECRET_BLOCK = record("secret block")
 
 
@@ -27,18 +29,20 @@ _SECRET_BLOCK = record("secret block")
 class SecretBlock:
     """The server's half of one SRP exchange. ``session`` is empty in the user's and full in the device's.
 
-    ``pool_user_id`` is ``None`` where there is no such user: the exchange continues all the same.
+    ``pool_user_id`` is ``None`` where there is no such user: the exchange continues all the same, and the sealed block
+    is as long as any. ``username`` is what was typed, ``srp_name`` what the challenge made of it.
     """
 
     kind: str
     client_id: str
     username: str
+    srp_name: str
     pool_user_id: int | None
     device_key: str = ""
     client_public: int = field(repr=False)
     ephemeral: ServerEphemeral = field(repr=False)
     session: dict[str, Any] = field(default_factory=dict, repr=False)
-    expires: float
+    expires: int
 
     def seal(self) -> str:
         """Return it sealed, in standard base64 with padding, as SECRET_BLOCK travels."""
@@ -47,11 +51,12 @@ class SecretBlock:
                 "k": self.kind,
                 "c": self.client_id,
                 "n": self.username,
-                "u": self.pool_user_id,
+                "i": self.srp_name,
+                "u": f"{self.pool_user_id or 0:0{_LONGEST_ID}}",
                 "d": self.device_key,
-                "A": _pack(self.client_public),
-                "b": _pack(self.ephemeral.private),
-                "B": _pack(self.ephemeral.public),
+                "A": _pack(self.client_public, srp.PUBLIC_BYTES),
+                "b": _pack(self.ephemeral.private, srp.SERVER_SECRET_BYTES),
+                "B": _pack(self.ephemeral.public, srp.PUBLIC_BYTES),
                 "s": self.session,
                 "e": self.expires,
             },
@@ -73,7 +78,8 @@ class SecretBlock:
             kind=values["k"],
             client_id=values["c"],
             username=values["n"],
-            pool_user_id=values["u"],
+            srp_name=values["i"],
+            pool_user_id=int(values["u"]) or None,
             device_key=values["d"],
             client_public=_unpack(values["A"]),
             ephemeral=ServerEphemeral(private=_unpack(values["b"]), public=_unpack(values["B"])),
@@ -87,6 +93,7 @@ def begin(
     kind: str,
     *,
     username: str,
+    srp_name: str,
     pool_user: PoolUser | None,
     verifier: SrpVerifier,
     session: dict[str, Any] | None = None,
@@ -101,12 +108,13 @@ def begin(
         kind=kind,
         client_id=request.app_client.client_id,
         username=username,
+        srp_name=srp_name,
         pool_user_id=pool_user.pk if pool_user is not None else None,
         device_key=request.answers.get("DEVICE_KEY", ""),
         client_public=client_public,
         ephemeral=ephemeral,
         session=session or {},
-        expires=expiry(request).timestamp(),
+        expires=int(expiry(request).timestamp()),
     )
     return {"SALT": verifier.salt_hex, "SRP_B": ephemeral.srp_b, "SECRET_BLOCK": block.seal()}
 
@@ -157,8 +165,8 @@ def use_up(request: SignInRequest, block: SecretBlock) -> bool:
     return spend(request.require("PASSWORD_CLAIM_SECRET_BLOCK"), expires=block.expires, now=request.now)
 
 
-def _pack(value: int) -> str:
-    return base64.b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).decode()
+def _pack(value: int, size: int) -> str:
+    return base64.b64encode(value.to_bytes(size, "big")).decode()
 
 
 def _unpack(text: str) -> int:

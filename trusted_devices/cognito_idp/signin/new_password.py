@@ -102,7 +102,7 @@ def _assign_attributes(pool_user: PoolUser, given: Mapping[str, str]) -> list[st
             user.full_clean(exclude={field.name for field in user._meta.get_fields()} - set(wanted.values()))
         except ValidationError as error:
             raise errors.attributes_unfit(" ".join(error.messages)) from None
-    if "email" in wanted and accounts.is_taken_alias(pool_user.pool, given["email"].strip()):
+    if "email" in wanted and accounts.is_taken_alias(user, given["email"].strip()):
         raise errors.WireError("AliasExistsException", "An account with the given email already exists.")
     return list(wanted.values())
 

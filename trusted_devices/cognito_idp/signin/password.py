@@ -10,11 +10,10 @@ from django.contrib.auth.signals import user_login_failed
 from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices import database
-from trusted_devices.cognito_idp import accounts, attempts, errors
+from trusted_devices.cognito_idp import accounts, attempts, errors, srp_names
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.signin import due, exchange, known_device, new_password
 from trusted_devices.cognito_idp.signin.request import SignInRequest
-from trusted_devices.crypto import srp
 from trusted_devices.exceptions import InvalidCredentials
 from trusted_devices.services import activity
 from trusted_devices.types import EventAction
@@ -37,6 +36,8 @@ def begin_with_password(request: SignInRequest) -> dict[str, Any]:
             user = None
         else:
             user = authenticate(request.client_info.request, username=name, password=password)
+        if user is not None and known is None and accounts.find(request.pool, user.get_username()) != user:
+            user = None  # by a name that is another user's address nobody is let in
         if user is None:
             guess.wrong = True
             _log_failure(request, known)
@@ -52,19 +53,17 @@ def begin_with_srp(request: SignInRequest) -> dict[str, Any]:
     request.require("SRP_A")
     request.require_secret_hash(username)
     known = accounts.find(request.pool, username)
-    pool_user = accounts.get_pool_user(request.pool, known) if known is not None else None
-    verifier = accounts.verifier_of(pool_user) if pool_user is not None else None
-    if not request.app_client.prevent_user_existence_errors:
-        if pool_user is None:
-            raise errors.user_not_found()
-        if verifier is None:
-            raise errors.WireError("PasswordResetRequiredException", "Password reset required for the user")
-    name = pool_user.user.get_username() if pool_user is not None else username
+    pool_user = accounts.look_up_pool_user(request.pool, known)
+    name = _srp_name(request, username, known)
+    verifier = accounts.verifier_of(pool_user, name) if pool_user is not None else None
+    if verifier is None and not request.app_client.prevent_user_existence_errors:
+        raise errors.WireError("PasswordResetRequiredException", "Password reset required for the user")
     parameters = exchange.begin(
         request,
         exchange.USER,
-        username=name,
-        pool_user=pool_user if verifier is not None else None,
+        username=username,
+        srp_name=name,
+        pool_user=pool_user,
         verifier=verifier or accounts.decoy(request.pool, name),
     )
     return {
@@ -78,19 +77,22 @@ def answer_verifier(request: SignInRequest) -> dict[str, Any]:
     username = request.require("USERNAME")
     block = exchange.load(request, exchange.USER)
     request.require_secret_hash(username)
-    known = accounts.find(request.pool, username)
-    name = known.get_username() if known is not None else username
-    if name != block.username:
+    known = accounts.find(request.pool, block.username)
+    pool_user = accounts.load_pool_user(block.pool_user_id)
+    if pool_user is not None and pool_user.user != known:
+        pool_user = None  # the name means somebody else by now, or nobody
+    named = username in (block.username, block.srp_name)
+    if not named and (pool_user is None or not accounts.is_name_of(pool_user, username)):
         raise errors.incorrect()
+    name = known.get_username() if known is not None else block.username
     with attempts.guess(attempts.password_subject(name), name, by=request.by) as guess:
-        pool_user = accounts.load_pool_user(block.pool_user_id)
-        verifier = accounts.verifier_of(pool_user) if pool_user is not None else None
-        identity = srp.user_identity(pool_name=request.pool.pool_name, user_id=name)
-        proved = exchange.is_proved(request, block, identity, verifier or accounts.decoy(request.pool, name))
+        verifier = accounts.verifier_of(pool_user, block.srp_name) if pool_user is not None else None
+        identity = srp_names.identity(request.pool, block.srp_name)
+        proved = exchange.is_proved(request, block, identity, verifier or accounts.decoy(request.pool, block.srp_name))
         if not proved or pool_user is None:
             guess.wrong = True
             exchange.use_up(request, block)
-            _log_failure(request, pool_user.user if pool_user else known)
+            _log_failure(request, known)
             user_login_failed.send(sender=__name__, credentials={"username": name}, request=request.client_info.request)
             raise errors.incorrect()
         if not pool_user.user.is_active:
@@ -101,6 +103,22 @@ def answer_verifier(request: SignInRequest) -> dict[str, Any]:
         if not exchange.use_up(request, block):
             raise errors.incorrect()
     return _passed(request, pool_user, device_key)
+
+
+def _srp_name(request: SignInRequest, username: str, known: AbstractBaseUser | None) -> str:
+    """Return what the user is called until the password is proved.
+
+    Raises ``WireError`` (UserNotFoundException) where the app client may tell who exists.
+    """
+    if not request.app_client.prevent_user_existence_errors:
+        if known is None:
+            raise errors.user_not_found()
+        return known.get_username()
+    if not srp_names.is_address(request.pool, username):
+        return username
+    if known is None:
+        return srp_names.of_nobody(request.pool, username)
+    return srp_names.of_user(request.pool, known.pk)
 
 
 def _passed(request: SignInRequest, pool_user: PoolUser, device_key: str) -> dict[str, Any]:
