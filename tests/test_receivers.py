@@ -524,6 +524,7 @@ class TestMails:
         with self.committed():
             devices.mark_compromised(device, by=By(client=client_info, at=now))
         assert "old copy of the key" in mail.outbox[0].body
+        assert "restored a backup, or synced or copied a browser profile" in mail.outbox[0].body
 
     def test_a_device_that_staff_forget_is_told_of(self, user, other_user):
         device = make_device(user)

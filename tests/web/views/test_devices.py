@@ -122,7 +122,10 @@ def test_trusted_until_is_what_a_shortened_maximum_leaves(here, user, settings):
         ),
         (
             {"status": DeviceStatus.NOT_REMEMBERED, "status_reason": StatusReason.COMPROMISED},
-            ["Not trusted: its key was copied"],
+            [
+                "Not trusted: its key was copied",
+                "A restored backup, a synced or copied browser profile can do that too",
+            ],
         ),
         ({"password_stamp": "of another password"}, ["Not trusted", "Password changed"]),
     ],

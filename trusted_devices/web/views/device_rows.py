@@ -71,6 +71,17 @@ class Row:
         return self.device.get_status_reason_display()
 
     @property
+    def explanation(self) -> str:
+        """Return what may have happened, where that could alarm the user more than it must."""
+        if self.device.status_reason != StatusReason.COMPROMISED:
+            return ""
+        return _(
+            "An old copy of the key that this device keeps was used together with your password. A restored backup, a "
+            "synced or copied browser profile can do that too. If you know of none, change your password. Otherwise "
+            "trust the device again when you next sign in there."
+        )
+
+    @property
     def can_stop(self) -> bool:
         """Whether there is trust left to be stopped."""
         return self.device.is_remembered and self.standing.decision.reason is not TrustReason.EXPIRED
