@@ -191,6 +191,19 @@ def test_what_is_not_found_is_told_apart_by_its_words(pool, message, expected):
         client.PoolClient(pool.options).call("admin_get_user", UserPoolId=POOL, Username="maria")
 
 
+def test_a_code_that_has_been_used_is_told_apart_by_its_words(pool, browser):
+    pool.answers("initiate_auth", pool.half_of_srp())
+    pool.answers("respond_to_auth_challenge", pool.challenge())
+    pool.answers("admin_get_user", {"Username": "maria", "UserAttributes": [{"Name": "sub", "Value": SUB}]})
+    browser.http.post(reverse("trusted_devices:sign_in"), FORM)
+    words = "Your software token has already been used once."
+    pool.refuses("respond_to_auth_challenge", "ExpiredCodeException", words)
+    sees(browser.code("123456"), (400, "This code has been used. Wait for the next one."))
+    pool.answers("respond_to_auth_challenge", pool.signed_in())
+    assert at(browser.code("654321")) == "sign_in_trust"
+    pool.is_done()
+
+
 def told_of_the_password(error):
     if error == "PasswordResetRequiredException":
         return 403, "Your password must be reset before you can sign in."

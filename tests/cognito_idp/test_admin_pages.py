@@ -40,6 +40,18 @@ def test_a_pool_is_made_and_can_be_signed_in_to(desk, user):
     assert "group" not in change.lower() or pool.device_group_key not in change
 
 
+def test_a_pool_that_does_not_ask_for_the_site_s_factors_is_warned_of(desk):
+    said = "The pool does not ask for: email."
+    saved = desk.post(url("userpool", "add"), {**POOL, "software_token_mfa": "on"}, follow=True)
+    assert said in saved.content.decode()
+    change = url("userpool", "change", UserPool.objects.get().pk)
+    assert f"{said} Whoever has no other second factor signs in" in desk.get(change).content.decode()
+    UserPool.objects.update(mfa="ON")
+    assert f"{said} Whoever has no other second factor cannot sign in" in desk.get(change).content.decode()
+    UserPool.objects.update(email_mfa=True)
+    assert "does not ask for" not in desk.get(change).content.decode()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"pool_id": "no underscore"}, {"pool_id": "a_b_c"}, {"trust_period": "500 00:00:00"}, {"trust_period": "-1"}],

@@ -4,6 +4,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
+from tests.broken_database import broken
+from tests.cognito_idp.factories import make_pool
 from trusted_devices.cognito_idp import checks, conf, senders
 
 
@@ -62,6 +64,22 @@ def test_a_missing_library_and_slow_arithmetic_are_told(monkeypatch):
     assert error.hint == "pip install 'django-device-trust[cognito-idp]'"
     assert "pure Python" in info.msg
     assert checks.check_arithmetic() == []
+
+
+def test_pools_that_do_not_ask_for_the_site_s_factors_are_named(pool):
+    make_pool(name="strict", mfa="ON", software_token_mfa=False, email_mfa=True)
+    make_pool(name="all", email_mfa=True)
+    make_pool(name="none", mfa="OFF")
+    lax, strict = checks.check_factors(databases=["default"])
+    assert lax.id == strict.id == "trusted_devices_cognito_idp.W001"
+    assert (lax.msg.partition("have: ")[2], "with a password alone" in lax.hint) == ("email.", True)
+    assert (strict.msg.partition("have: ")[2], "cannot sign in" in strict.hint) == ("hotp, totp.", True)
+    assert checks.check_factors() == checks.check_factors(databases=["elsewhere"]) == []
+
+
+def test_pools_are_not_looked_at_before_they_are_migrated(db):
+    with broken("FROM .trusted_devices_cognito_idp_userpool"):
+        assert checks.check_factors(databases=["default"]) == []
 
 
 def test_the_deployment_check_says_which_modular_exponentiation_is_in_use(monkeypatch, capsys):

@@ -12,7 +12,7 @@ from django_otp.plugins.otp_hotp.models import HOTPDevice
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from trusted_devices.exceptions import CodeMismatch, TooManyAttempts, UnknownMethod
+from trusted_devices.exceptions import CodeMismatch, CodeUsed, TooManyAttempts, UnknownMethod
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import NoMfaProvider
 from trusted_devices.mfa.otp import OTPProvider
@@ -97,6 +97,40 @@ class TestSpellings:
                 verify(user, totp, spelling, now)
 
 
+class TestUsedCodes:
+    def test_a_code_that_was_used_or_is_older_says_so_and_slows_nobody_down(self, user, totp, now):
+        used, older = (f"{oath.TOTP(totp.bin_key, drift=drift).token():06d}" for drift in (0, -1))
+        verify(user, totp, used, now)
+        for code in (used, older, used):
+            with pytest.raises(CodeUsed):
+                verify(user, totp, code, now)
+        totp.refresh_from_db()
+        assert totp.throttling_failure_count == 0
+
+    def test_a_code_that_nobody_used_is_wrong_once_it_is_too_old(self, user, totp, now, time_machine):
+        code = totp_code(totp)
+        verify(user, totp, code, now)
+        time_machine.move_to(now + timedelta(seconds=90), tick=False)
+        with pytest.raises(CodeMismatch) as raised:
+            verify(user, totp, code, now)
+        assert raised.type is CodeMismatch
+
+    def test_whoever_guesses_hears_of_no_used_code_while_they_wait(self, user, totp, now):
+        code = totp_code(totp)
+        verify(user, totp, code, now)
+        with pytest.raises(CodeMismatch):
+            verify(user, totp, "000000", now)
+        with pytest.raises(TooManyAttempts):
+            verify(user, totp, code, now)
+
+    def test_the_code_that_a_token_showed_last_says_so(self, user, hotp, now):
+        first, second = (f"{oath.hotp(hotp.bin_key, counter):06d}" for counter in (0, 1))
+        verify(user, hotp, first, now)
+        with pytest.raises(CodeUsed):
+            verify(user, hotp, first, now)
+        verify(user, hotp, second, now)
+
+
 class TestRecoveryCodes:
     @pytest.mark.parametrize("typed", ["abcd2345", "ABCD2345", "abcd-2345", " Abcd 2345 "])
     def test_one_is_used_up_however_it_is_spelt(self, user, totp, codes, now, typed):
@@ -115,7 +149,6 @@ class TestHotp:
         assert hotp.counter == 1
         with pytest.raises(CodeMismatch):
             verify(user, hotp, first, now)
-        hotp.throttle_reset()
         verify(user, HOTPDevice.objects.get(), second, now)
 
 
@@ -214,6 +247,7 @@ class TestFingerprints:
 
     def test_every_plug_in_is_watched(self):
         assert {TOTPDevice, HOTPDevice, EmailDevice, StaticDevice} <= set(provider.factor_models())
+        assert set(provider.kinds()) == {"totp", "hotp", "email"}
 
 
 class TestTellingDjangoOtp:

@@ -23,6 +23,7 @@ from trusted_devices.exceptions import (
     AlreadyAnswered,
     BackendUnavailable,
     CodeMismatch,
+    CodeUsed,
     InvalidCredentials,
     InvalidDeviceName,
     InvalidPeriod,
@@ -199,10 +200,14 @@ class TestTheCode:
         assert (event.action, event.reason, event.user) == ("sign_in_failed", "code_mismatch", user)
         assert failures == [({"username": "maria"}, client_info.request)]
 
-    def test_a_code_is_good_for_once(self, begin, asked, code, answer_code):
+    def test_a_code_is_good_for_once_and_is_no_guess_when_it_comes_again(
+        self, begin, asked, code, answer_code, failures
+    ):
         answer_code(asked, code)
-        with pytest.raises(CodeMismatch):
+        with pytest.raises(CodeUsed):
             answer_code(begin().state, code)
+        assert not failures
+        assert not DeviceEvent.objects.filter(action="sign_in_failed").exists()
 
     def test_who_guesses_too_often_has_to_wait_even_with_the_right_code(self, asked, code, answer_code, failures):
         with pytest.raises(CodeMismatch):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,9 +19,9 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from trusted_devices.cognito_idp import accounts, housekeeping, signing, sigv4
+from trusted_devices.cognito_idp import accounts, factors, housekeeping, signing, sigv4
 from trusted_devices.cognito_idp.forms import AccessKeyForm, ClientForm, PoolForm
-from trusted_devices.cognito_idp.models import AccessKey, PoolUser, UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import AccessKey, MfaConfiguration, PoolUser, UserPool, UserPoolClient
 from trusted_devices.types import By
 
 if TYPE_CHECKING:
@@ -72,6 +72,14 @@ class UserPoolAdmin(Listed, _PoolAdmin):
         """The id is settled once: clients and SRP verifiers depend on it."""
         return self.readonly_fields if obj is None else (*self.readonly_fields, "pool_id")
 
+    def get_fieldsets(self, request: HttpRequest, obj: UserPool | None = None) -> Any:
+        """Warn above the factors of those that the pool does not ask for."""
+        warning = _gap(obj) if obj is not None else ""
+        return [
+            (title, {**options, "description": warning} if warning and "mfa" in options["fields"] else options)
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
     def has_delete_permission(self, request: HttpRequest, obj: UserPool | None = None) -> bool:
         """Not while it is protected."""
         return super().has_delete_permission(request, obj) and not (obj is not None and obj.deletion_protection)
@@ -79,6 +87,8 @@ class UserPoolAdmin(Listed, _PoolAdmin):
     def save_model(self, request: HttpRequest, obj: UserPool, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         signing.ensure_keys(obj, now=timezone.now())
+        if warning := _gap(obj):
+            self.message_user(request, warning, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: UserPool) -> None:
         user: Any = request.user
@@ -180,6 +190,21 @@ class AccessKeyAdmin(Listed, _KeyAdmin):
     def response_add(self, request: HttpRequest, obj: AccessKey, post_url_continue: str | None = None) -> HttpResponse:
         shown = {_("Access key id"): obj.access_key_id, _("Secret access key"): sigv4.secret_of(obj)}
         return _shown_once(self, request, obj, shown)
+
+
+def _gap(pool: UserPool) -> str:
+    """Return what to say of second factors that users of the site have and ``pool`` does not ask for, if there are."""
+    kinds = factors.not_asked(pool)
+    if not kinds:
+        return ""
+    if pool.mfa == MfaConfiguration.ON:
+        text = _("The pool does not ask for: %(kinds)s. Whoever has no other second factor cannot sign in to it.")
+    else:
+        text = _(
+            "The pool does not ask for: %(kinds)s. Whoever has no other second factor signs in to it with a password"
+            " alone, and can set up none there."
+        )
+    return str(text % {"kinds": ", ".join(kinds)})
 
 
 def _shown_once(model_admin: Any, request: HttpRequest, obj: Any, shown: dict[Any, str]) -> HttpResponse:

@@ -14,8 +14,9 @@ from django.db.models import Count, F, Q
 from django.db.models.functions import Upper
 from django.utils.module_loading import import_string
 
-from trusted_devices.cognito_idp import conf
-from trusted_devices.cognito_idp.models import UserPool
+from trusted_devices import database
+from trusted_devices.cognito_idp import conf, factors
+from trusted_devices.cognito_idp.models import MfaConfiguration, UserPool
 from trusted_devices.crypto import modexp
 
 TAG = "trusted_devices_cognito_idp"
@@ -29,6 +30,7 @@ def register() -> None:
     checks.register(check_options, TAG)
     checks.register(check_names, checks.Tags.database, TAG)
     checks.register(check_arithmetic, TAG, deploy=True)
+    checks.register(check_factors, checks.Tags.database, TAG)
 
 
 def check_installation(**_: Any) -> list[checks.CheckMessage]:
@@ -59,6 +61,27 @@ def check_arithmetic(**_: Any) -> list[checks.CheckMessage]:
     if modexp.implementation() == "python":
         return []
     return [checks.Info("SRP computes with gmpy2, in time that does not depend on its secrets.", id=f"{TAG}.I002")]
+
+
+def check_factors(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
+    """When a database is checked: does each pool ask for the second factors that users of the site have?"""
+    if database.alias() not in (databases or ()):
+        return []
+    try:
+        pools = list(UserPool.objects.only("name", "mfa", "software_token_mfa", "email_mfa").order_by("pk"))
+        gaps = [(pool, kinds) for pool in pools if (kinds := factors.not_asked(pool))]
+    except (DatabaseError, ImportError, RuntimeError, TypeError):
+        return []  # not migrated yet, or another check says what is wrong with the provider
+    return [
+        checks.Warning(
+            f"The user pool {pool.name!r} does not ask for second factors that users may have: {', '.join(kinds)}.",
+            hint="Whoever has no other "
+            + ("cannot sign in there" if pool.mfa == MfaConfiguration.ON else "signs in there with a password alone")
+            + ", and can set up none. Switch the factors on in the pool, or give people one that it asks for.",
+            id=f"{TAG}.W001",
+        )
+        for pool, kinds in gaps
+    ]
 
 
 def check_options(**_: Any) -> list[checks.CheckMessage]:

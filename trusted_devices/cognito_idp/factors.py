@@ -18,8 +18,9 @@ from django.contrib.auth.signals import user_login_failed
 from django.utils.translation import gettext as _
 
 from trusted_devices.cognito_idp import attempts, errors, senders
-from trusted_devices.cognito_idp.models import MfaConfiguration, PoolUser
+from trusted_devices.cognito_idp.models import MfaConfiguration, PoolUser, UserPool
 from trusted_devices.exceptions import CodeMismatch, CodeUsed, TooManyAttempts
+from trusted_devices.mfa import get_provider
 from trusted_devices.services import activity, devices, second_factor
 from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
 
@@ -54,6 +55,14 @@ def available(pool_user: PoolUser) -> list[Factor]:
         if wanted and fitting and pool_user.mfa_enabled.get(challenge, True):
             found.append(Factor(challenge=challenge, methods=fitting))
     return found
+
+
+def not_asked(pool: UserPool) -> list[str]:
+    """Return the kinds of factors that users of the site can have and a pool with MFA never asks for."""
+    asked = {TOTP: pool.software_token_mfa, EMAIL: pool.email_mfa}
+    if pool.mfa == MfaConfiguration.OFF:
+        return []
+    return sorted(kind for kind in get_provider().kinds() if not asked.get(KINDS.get(kind, "")))
 
 
 def preferred(pool_user: PoolUser, found: list[Factor]) -> Factor | None:

@@ -42,6 +42,10 @@ class BaseMfaProvider(ABC):
     def on_verified(self, request: Any, user: AbstractBaseUser, verification: MfaVerification) -> None:  # noqa: B027
         """Notify the provider's own stack of a finished sign-in, so that its decorators accept the session."""
 
+    def kinds(self) -> Iterable[str]:
+        """Return the kinds of factors that users can have here (``MfaMethod.kind``), recovery left out; for checks."""
+        return ()
+
     def factor_models(self) -> Iterable[type[Any]]:
         """Return the models whose rows are second factors; changing one of them ends its user's trust.
 

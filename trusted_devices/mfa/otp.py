@@ -77,6 +77,10 @@ class OTPProvider(BaseMfaProvider):
         # Django-otp's middleware looks the factor up at the next request, and whose it is; here that would be a query.
         request.session[django_otp.DEVICE_ID_SESSION_KEY] = verification.factor_id
 
+    def kinds(self) -> Iterable[str]:
+        apps = {model._meta.app_label for model in django_otp.device_classes()} - {RECOVERY_APP}
+        return {KINDS.get(app, app) for app in apps}
+
     def factor_models(self) -> Iterable[type[Any]]:
         return list(django_otp.device_classes())
 

@@ -60,6 +60,17 @@ def test_a_wrong_code_proves_nothing(remembered, code):
     assert 'name="next" value="/x/"' in response.content.decode()
 
 
+def test_a_code_that_has_been_used_waits_for_the_next_and_slows_nobody_down(remembered, totp, clock):
+    code = code_of(totp)
+    for _again in range(2):
+        response = remembered.post(url("verify"), {"code": code, "next": "/x/"})
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+    assert "This code has been used. Wait for the next one." in response.content.decode()
+    assert not DeviceEvent.objects.filter(action="sign_in_failed").exists()
+    clock.shift(30)
+    assert remembered.post(url("verify"), {"code": code_of(totp), "next": "/x/"}).headers["Location"] == "/x/"
+
+
 def test_a_wrong_code_is_logged_and_slows_down_the_next(remembered, totp):
     remembered.post(url("verify"), {"code": "000000"})
     assert DeviceEvent.objects.filter(action="sign_in_failed").count() == 1
