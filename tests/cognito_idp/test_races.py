@@ -6,9 +6,11 @@ import pytest
 import time_machine
 from django.contrib.auth.signals import user_login_failed
 from django.db import OperationalError, transaction
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.broken_database import interrupted
-from tests.cognito_idp.wire import App, Refused, Wire
+from tests.cognito_idp.factories import make_client, make_pool
+from tests.cognito_idp.wire import App, Refused, Wire, totp_code
 from tests.shared_database import at_once
 from trusted_devices.cognito_idp import accounts, attempts
 from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, UserPool, UserPoolClient
@@ -168,3 +170,33 @@ def test_of_forty_guesses_at_once_no_more_are_looked_at_than_one_by_one(app):
     assert count(outcomes, Refused) == 40, outcomes
     assert len(looked_at) == attempts.FREE
     assert refusals(outcomes) == {"Incorrect username or password.", "Password attempts exceeded"}
+
+
+def test_of_set_ups_that_began_without_a_factor_one_is_stored(user):
+    apps = [App(Wire(), make_client(make_pool(mfa="ON")), "maria", "correct horse") for _try in range(TRIES)]
+    begun = []
+    for app in apps:
+        session = app.wire.call("AssociateSoftwareToken", Session=app.password_sign_in()["Session"])["Session"]
+        begun.append((app, session, totp_code(TOTPDevice.objects.latest("pk"))))
+    outcomes = at_once(
+        *[
+            lambda app=app, session=session, code=code: app.wire.call(
+                "VerifySoftwareToken", Session=session, UserCode=code
+            )
+            for app, session, code in begun
+        ]
+    )
+    assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1), outcomes
+    assert TOTPDevice.objects.filter(confirmed=True).count() == 1
+    assert "Invalid session for the user, a second factor was set up meanwhile. Sign in again with it." in refusals(
+        outcomes
+    )
+
+
+def test_a_first_code_is_taken_once(app, user):
+    app.sign_in()
+    app.wire.call("AssociateSoftwareToken", AccessToken=app.access_token)
+    params = {"AccessToken": app.access_token, "UserCode": totp_code(TOTPDevice.objects.get())}
+    outcomes = at_once(*[lambda each=each: each.wire.call("VerifySoftwareToken", **params) for each in copies(app)])
+    assert (count(outcomes, dict), count(outcomes, Refused)) == (1, TRIES - 1), outcomes
+    assert TOTPDevice.objects.filter(confirmed=True).count() == 1

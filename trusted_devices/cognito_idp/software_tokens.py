@@ -7,9 +7,9 @@ pool knows. It is asked at each step, and once more where the token is put to us
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps
@@ -22,6 +22,19 @@ from trusted_devices.services import enrolment
 from trusted_devices.types import By, MfaVerification
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstCode:
+    """The ``code`` of one that was begun, and what it is to be called; ``setup`` is its id where a session names it.
+
+    ``then`` is done along with putting it to use: both are stored, or neither.
+    """
+
+    code: str = field(repr=False)
+    name: str
+    then: Callable[[MfaVerification], None]
+    setup: str = ""
+
+
 def are_offered(pool: UserPool) -> bool:
     """Return whether users of ``pool`` can set one up."""
     return pool.software_token_mfa and apps.is_installed("django_otp.plugins.otp_totp")
@@ -32,15 +45,12 @@ def refusal(pool_user: PoolUser) -> WireError:
     return errors.second_factor_unused() if factors.available(pool_user) else errors.second_factor_elsewhere()
 
 
-def require_allowed(pool_user: PoolUser, *, verified: bool) -> None:
-    """Raise ``WireError`` unless the user may change their factors. ``verified``: one was used in this sign-in."""
-    if not enrolment.may_change(pool_user.user, verified=verified):
-        raise refusal(pool_user)
-
-
 @contextmanager
 def changing(pool_user: PoolUser, *, verified: bool) -> Iterator[None]:
-    """The same while factors are changed in the block, with the user held."""
+    """Hold the user while their factors are changed in the block. ``verified``: one was used in this sign-in.
+
+    Raises ``WireError`` unless they may be changed.
+    """
     try:
         with enrolment.changing(pool_user.user, verified=verified):
             yield
@@ -68,33 +78,29 @@ def begin(pool_user: PoolUser) -> tuple[str, str]:
     return token.persistent_id, base64.b32encode(token.bin_key).decode().rstrip("=")
 
 
-def take_first_code(pool_user: PoolUser, code: str, *, setup: str = "", by: By) -> Any:
-    """Return the one that was begun, ``setup`` where that is named, if ``code`` is of it. Raises ``WireError``."""
+def finish(pool_user: PoolUser, first: FirstCode, *, held: AbstractContextManager[None], by: By) -> MfaVerification:
+    """Put to use the one that was begun, if the code is of it. Raises ``WireError``.
+
+    ``held`` holds the user meanwhile (:func:`changing`, :func:`setting_up`): of the same code twice at once, or of two
+    set-ups, the second finds what the first has stored. A wrong code is stored as such all the same.
+    """
     user = pool_user.user
     with attempts.guess(attempts.code_subject(user.pk), user.get_username(), by=by) as guess:
-        begun = _begun(pool_user).first()
-        if begun is None or (setup and begun.persistent_id != setup):
-            raise errors.software_token_not_found()
-        if not begun.verify_is_allowed()[0]:
-            raise errors.too_many_requests()
-        if not begun.verify_token(code):
-            guess.wrong = True
-            raise WireError("EnableSoftwareTokenMFAException", "Code mismatch")
-    return begun
-
-
-def put_to_use(pool_user: PoolUser, begun: Any, *, name: str, now: datetime) -> MfaVerification:
-    """Put to use what :func:`take_first_code` returned. Raises ``WireError`` if it is no longer there.
-
-    Call it while the user is held (:func:`changing`).
-    """
-    token = _begun(pool_user).filter(pk=begun.pk).first()
-    if token is None:
-        raise errors.software_token_not_found()
-    token.name, token.confirmed = name[:64], True
-    token.save(update_fields=["name", "confirmed"])
-    factors.enable(pool_user, factors.TOTP)
-    return MfaVerification(kind="totp", factor_id=token.persistent_id, at=now)
+        with held:
+            token = _begun(pool_user).first()
+            if token is None or (first.setup and token.persistent_id != first.setup):
+                raise errors.software_token_not_found()
+            if not token.verify_is_allowed()[0]:
+                raise errors.too_many_requests()
+            if token.verify_token(first.code):
+                verification = MfaVerification(kind="totp", factor_id=token.persistent_id, at=by.at)
+                token.name, token.confirmed = first.name[:64], True
+                token.save(update_fields=["name", "confirmed"])
+                factors.enable(pool_user, factors.TOTP)
+                first.then(verification)
+                return verification
+        guess.wrong = True
+        raise WireError("EnableSoftwareTokenMFAException", "Code mismatch")
 
 
 def _begun(pool_user: PoolUser) -> Any:

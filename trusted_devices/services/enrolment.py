@@ -47,7 +47,10 @@ def changing(user: AbstractBaseUser, *, verified: bool) -> Iterator[None]:
     Raises ``SecondFactorRequired``, also for a user who was disabled or deleted meanwhile.
     """
     with database.atomic():
-        stored = get_user_model()._base_manager.select_for_update().filter(pk=user.pk).first()
+        # Rows that refer to the user can be stored meanwhile, where the database tells such locks apart.
+        no_key = database.connection().features.has_select_for_no_key_update
+        users = get_user_model()._base_manager.select_for_update(no_key=no_key)
+        stored = users.filter(pk=user.pk).first()
         if stored is None or not stored.is_active or not may_change(user, verified=verified):
             raise SecondFactorRequired
         yield

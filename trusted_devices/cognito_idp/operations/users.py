@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from trusted_devices.cognito_idp import errors, factors, software_tokens, tokens
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.signin import challenge_session
+from trusted_devices.cognito_idp.software_tokens import FirstCode
 from trusted_devices.cognito_idp.tokens import Bearer
+from trusted_devices.types import MfaVerification
 
 ONLY_VERIFIED = "A user who has a second factor anywhere on the site must have used one in that sign-in."
 PREFERENCES = {
@@ -71,17 +74,17 @@ def verify_software_token(call: Call) -> Answer:
     code, name = call.params["UserCode"], call.params.get("FriendlyDeviceName", "")
     if text is None:
         bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
-        software_tokens.require_allowed(bearer.pool_user, verified=_is_verified(bearer))
-        begun = software_tokens.take_first_code(bearer.pool_user, code, by=call.by)
-        with software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer)):
-            verified = software_tokens.put_to_use(bearer.pool_user, begun, name=name, now=call.now)
-            tokens.verified(bearer.refresh_token, verified)
+        first = FirstCode(code=code, name=name, then=partial(tokens.verified, bearer.refresh_token))
+        held = software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer))
+        software_tokens.finish(bearer.pool_user, first, held=held, by=call.by)
         return {"Status": "SUCCESS"}
     session, pool_user = challenge_session.load_for_setup(text, now=call.now)
-    begun = software_tokens.take_first_code(pool_user, code, setup=session.setup, by=call.by)
-    with software_tokens.setting_up(pool_user):
+
+    def use_up(_verification: MfaVerification) -> None:
         challenge_session.use_up(session, text, now=call.now)
-        verified = software_tokens.put_to_use(pool_user, begun, name=name, now=call.now)
+
+    first = FirstCode(code=code, name=name, then=use_up, setup=session.setup)
+    verified = software_tokens.finish(pool_user, first, held=software_tokens.setting_up(pool_user), by=call.by)
     return {"Status": "SUCCESS", "Session": session.after(verified).waiting_for("MFA_SETUP").seal()}
 
 
