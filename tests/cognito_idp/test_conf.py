@@ -71,7 +71,7 @@ def test_pools_that_do_not_ask_for_the_site_s_factors_are_named(pool):
     make_pool(name="all", email_mfa=True)
     make_pool(name="none", mfa="OFF")
     lax, strict = checks.check_factors(databases=["default"])
-    assert lax.id == strict.id == "trusted_devices_cognito_idp.W001"
+    assert lax.id == strict.id == "trusted_devices_cognito_idp.W002"
     assert (lax.msg.partition("have: ")[2], "with a password alone" in lax.hint) == ("email.", True)
     assert (strict.msg.partition("have: ")[2], "cannot sign in" in strict.hint) == ("hotp, totp.", True)
     assert checks.check_factors() == checks.check_factors(databases=["elsewhere"]) == []

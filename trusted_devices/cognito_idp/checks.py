@@ -78,7 +78,7 @@ def check_factors(databases: Sequence[str] | None = None, **_: Any) -> list[chec
             hint="Whoever has no other "
             + ("cannot sign in there" if pool.mfa == MfaConfiguration.ON else "signs in there with a password alone")
             + ", and can set up none. Switch the factors on in the pool, or give people one that it asks for.",
-            id=f"{TAG}.W001",
+            id=f"{TAG}.W002",
         )
         for pool, kinds in gaps
     ]
