@@ -20,7 +20,7 @@ from trusted_devices.services import bulk, bulk_jobs
 from trusted_devices.services.bulk import BulkKind
 from trusted_devices.types import By
 
-DEVICES = 60
+DEVICES = 150
 
 
 @pytest.fixture
