@@ -34,7 +34,7 @@ DATABASES_BY_NAME = {
 DATABASES = {
     "default": DATABASES_BY_NAME[os.environ.get("TEST_DATABASE", "sqlite")],
     # For sites that keep their tables in another one. It is made only where a test asks for it.
-    "elsewhere": {**DATABASES_BY_NAME["sqlite"]},
+    "elsewhere": {**DATABASES_BY_NAME["sqlite"], "TEST": {"DEPENDENCIES": []}},
 }
 if name := os.environ.get("TEST_DATABASE_NAME"):
     # A process that a test started works on that test's own database.
