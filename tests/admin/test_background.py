@@ -51,7 +51,7 @@ def test_a_big_act_is_handed_over_and_followed(desk, ordered):
 def test_an_act_that_no_worker_takes_up_says_so(desk, ordered, time_machine):
     time_machine.move_to(timezone.now() + bulk_jobs.STUCK_AFTER)
     page = desk.get(ordered.request["PATH_INFO"]).content.decode()
-    assert "has not moved since" in page
+    assert "this has not moved" in page
     assert "you can leave this page" not in page
 
 
