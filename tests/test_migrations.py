@@ -1,6 +1,7 @@
 """The migrations: complete, reversible, and with the indexes that the promises rest on."""
 
 import ast
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import connection
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
+from django.utils import timezone
 
 import trusted_devices
 from trusted_devices.models import Device, DeviceEvent, DeviceSession, SessionToEnd
@@ -106,3 +108,47 @@ def test_a_device_key_a_session_and_an_answer_are_each_stored_once(db):
             if constraint["unique"]
         }
     assert {("device_key",), ("session_digest",), ("grant_id",)} <= unique
+
+
+def needs_no_default(field):
+    """Whether a column may be left out by those who do not know it, or cannot be: each row has its own value."""
+    given = field.has_default() or (field.empty_strings_allowed and field.blank)
+    random = callable(field.default) and field.default not in (timezone.now, bytes, list, dict)
+    return field.null or field.primary_key or random or not given
+
+
+def test_code_from_before_a_migration_goes_on_writing_after_it():
+    """If this fails: a column with a default needs the same ``db_default``. See docs/howto/rolling-deploys.md."""
+    fields = [field for app in APPS for model in apps.get_app_config(app).get_models() for field in model._meta.fields]
+    lacking = [str(field) for field in fields if not needs_no_default(field) and not field.has_db_default()]
+    assert lacking == []
+
+
+REQUIRED = {
+    "Device": {"id", "user", "device_key", "device_group_key"},
+    "DeviceSession": {"id", "device", "session_digest", "sealed_session_key"},
+    "DeviceEvent": {"id", "action"},
+    "CognitoUser": {"id", "user", "sub"},
+}
+
+
+def test_no_column_is_required_that_was_not_always_there():
+    """If this fails: let the new column be null, or give it a ``db_default``."""
+    for name, columns in REQUIRED.items():
+        fields = apps.get_model("trusted_devices", name)._meta.fields
+        assert {field.name for field in fields if not field.null and not field.has_db_default()} == columns
+
+
+def test_a_row_of_required_columns_alone_is_a_device_like_a_new_one(user):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO trusted_devices_device (user_id, device_key, device_group_key) VALUES (%s, %s, %s)",
+            [user.pk, "local_key", "-group"],
+        )
+    stored, new = Device.objects.get(), Device(user=user, device_key="local_key", device_group_key="-group")
+    times = {"status_changed_at", "created_at", "modified_at"}
+    for field in Device._meta.fields:
+        if field.name not in times | {"id"}:
+            value, expected = (getattr(device, field.attname) for device in (stored, new))
+            assert (bytes(value) if isinstance(value, memoryview) else value) == expected, field.name
+    assert all(abs(timezone.now() - getattr(stored, name)) < timedelta(minutes=1) for name in times)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -55,39 +56,58 @@ class Device(models.Model):
     )
     device_key = models.CharField(_("device key"), max_length=55, unique=True, editable=False)
     device_group_key = models.CharField(_("device group key"), max_length=16, editable=False)
-    name = models.CharField(_("name"), max_length=1024, blank=True)
+    name = models.CharField(_("name"), max_length=1024, blank=True, default="", db_default="")
     binding = PlainCharField(
-        _("binding"), max_length=16, choices=reasons.BINDINGS, default=Binding.COOKIE.value, editable=False
+        _("binding"),
+        max_length=16,
+        choices=reasons.BINDINGS,
+        default=Binding.COOKIE.value,
+        db_default=Binding.COOKIE.value,
+        editable=False,
     )
 
     status = PlainCharField(
-        _("status"), max_length=16, choices=reasons.STATUSES, default=DeviceStatus.NOT_REMEMBERED.value, editable=False
+        _("status"),
+        max_length=16,
+        choices=reasons.STATUSES,
+        default=DeviceStatus.NOT_REMEMBERED.value,
+        db_default=DeviceStatus.NOT_REMEMBERED.value,
+        editable=False,
     )
     status_reason = PlainCharField(
-        _("why"), max_length=32, choices=reasons.STATUS_REASONS, default=StatusReason.CONFIRMED.value, editable=False
+        _("why"),
+        max_length=32,
+        choices=reasons.STATUS_REASONS,
+        default=StatusReason.CONFIRMED.value,
+        db_default=StatusReason.CONFIRMED.value,
+        editable=False,
     )
-    status_changed_at = models.DateTimeField(_("status since"), default=timezone.now, editable=False)
+    status_changed_at = models.DateTimeField(_("status since"), default=timezone.now, db_default=Now(), editable=False)
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, editable=False)
     trust_granted_at = models.DateTimeField(_("trusted since"), null=True, editable=False)
     trust_period = models.DurationField(_("chosen period"), null=True, editable=False)
     trust_expires_at = models.DateTimeField(_("trusted until"), null=True, editable=False)
-    mfa_factor = models.CharField(_("earned by"), max_length=255, blank=True, editable=False)
+    mfa_factor = models.CharField(_("earned by"), max_length=255, blank=True, default="", db_default="", editable=False)
 
-    secret_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True, editable=False)
-    next_secret_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True, editable=False)
-    secret_generation = models.PositiveIntegerField(default=0, editable=False)
-    rotation_nonce = models.BinaryField(default=bytes, editable=False)
+    secret_digest = models.CharField(max_length=DIGEST_LENGTH, blank=True, default="", db_default="", editable=False)
+    next_secret_digest = models.CharField(
+        max_length=DIGEST_LENGTH, blank=True, default="", db_default="", editable=False
+    )
+    secret_generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    rotation_nonce = models.BinaryField(default=bytes, db_default=b"", editable=False)
     rotated_at = models.DateTimeField(null=True, editable=False)
     srp_salt = models.BinaryField(null=True, editable=False)
     srp_verifier = models.BinaryField(null=True, editable=False)
-    password_stamp = models.CharField(max_length=DIGEST_LENGTH, blank=True, editable=False)
+    password_stamp = models.CharField(max_length=DIGEST_LENGTH, blank=True, default="", db_default="", editable=False)
     grant_id = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)
 
     last_authenticated_at = models.DateTimeField(_("last used"), null=True, editable=False)
     last_ip = models.GenericIPAddressField(_("last network address"), null=True, editable=False)
-    user_agent = models.CharField(_("user agent"), max_length=browsers.MAX_LENGTH, blank=True, editable=False)
-    created_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
-    modified_at = models.DateTimeField(_("modified"), default=timezone.now, editable=False)
+    user_agent = models.CharField(
+        _("user agent"), max_length=browsers.MAX_LENGTH, blank=True, default="", db_default="", editable=False
+    )
+    created_at = models.DateTimeField(_("first seen"), default=timezone.now, db_default=Now(), editable=False)
+    modified_at = models.DateTimeField(_("modified"), default=timezone.now, db_default=Now(), editable=False)
 
     objects = DeviceQuerySet.as_manager()
 
@@ -156,7 +176,7 @@ class DeviceSession(models.Model):
     device = models.ForeignKey(Device, models.CASCADE, related_name="sessions", verbose_name=_("device"))
     session_digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
     sealed_session_key = models.TextField(editable=False)
-    created_at = models.DateTimeField(_("signed in"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("signed in"), default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("device session")
@@ -172,7 +192,7 @@ class SessionToEnd(models.Model):
 
     session_digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
     sealed_session_key = models.TextField(editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("session to end")
@@ -196,16 +216,18 @@ class DeviceEvent(models.Model):
     device = models.ForeignKey(
         Device, models.SET_NULL, null=True, related_name="events", verbose_name=_("device"), db_index=False
     )
-    device_key = models.CharField(_("device key"), max_length=55, blank=True)
+    device_key = models.CharField(_("device key"), max_length=55, blank=True, default="", db_default="")
     action = PlainCharField(_("action"), max_length=32, choices=reasons.ACTIONS)
-    reason = models.CharField(_("reason"), max_length=32, blank=True)
+    reason = models.CharField(_("reason"), max_length=32, blank=True, default="", db_default="")
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )
-    note = models.CharField(_("note"), max_length=255, blank=True)
+    note = models.CharField(_("note"), max_length=255, blank=True, default="", db_default="")
     ip_address = models.GenericIPAddressField(_("network address"), null=True)
-    user_agent = models.CharField(_("user agent"), max_length=browsers.MAX_LENGTH, blank=True)
-    created_at = models.DateTimeField(_("when"), default=timezone.now)
+    user_agent = models.CharField(
+        _("user agent"), max_length=browsers.MAX_LENGTH, blank=True, default="", db_default=""
+    )
+    created_at = models.DateTimeField(_("when"), default=timezone.now, db_default=Now())
 
     objects = DeviceEventQuerySet.as_manager()
 

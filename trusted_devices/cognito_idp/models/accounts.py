@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,12 +23,13 @@ class PoolUser(models.Model):
     pool = models.ForeignKey(UserPool, models.CASCADE, related_name="users")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     sub = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    preferred_mfa = models.CharField(max_length=20, blank=True)
-    mfa_enabled = models.JSONField(default=dict)
-    phone_number = models.CharField(_("phone number"), max_length=32, blank=True)
+    preferred_mfa = models.CharField(max_length=20, blank=True, default="", db_default="")
+    mfa_enabled = models.JSONField(default=dict, db_default={})
+    phone_number = models.CharField(_("phone number"), max_length=32, blank=True, default="", db_default="")
     must_change_password = models.BooleanField(
         _("new password at the next sign-in"),
         default=False,
+        db_default=False,
         help_text=_("The next sign-in through this pool goes on only once the user has set a new password."),
     )
     modified_at = models.DateTimeField(null=True, editable=False)
@@ -54,7 +56,7 @@ class SrpCredential(models.Model):
     pool_user = models.OneToOneField(PoolUser, models.CASCADE, related_name="srp_credential")
     sealed_verifiers = models.TextField(editable=False)
     password_stamp = models.CharField(max_length=DIGEST_LENGTH, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     def __str__(self) -> str:
         return f"SRP credential {self.pk}"
@@ -71,6 +73,7 @@ class AccessKey(models.Model):
     operations = models.JSONField(
         _("operations"),
         default=list,
+        db_default=[],
         blank=True,
         help_text=_('A list of names such as ["AdminListDevices"], where “*” stands for anything: ["AdminList*"].'),
     )
@@ -84,13 +87,14 @@ class AccessKey(models.Model):
     all_pools = models.BooleanField(
         _("all user pools"),
         default=False,
+        db_default=False,
         help_text=_("Good for every pool, also those to come, and for making new ones."),
     )
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(_("active"), default=True, db_default=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("by")
     )
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("access key")

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -79,10 +80,12 @@ class UserPool(models.Model):
             (TrackingMode.ALWAYS.value, _("Always remember")),
         ],
         default=TrackingMode.OPT_IN.value,
+        db_default=TrackingMode.OPT_IN.value,
     )
     challenge_required_on_new_device = models.BooleanField(
         _("remembered devices skip MFA"),
         default=True,
+        db_default=True,
         help_text=_("Only new devices are asked for MFA (Cognito: ChallengeRequiredOnNewDevice)."),
     )
     trust_period = models.DurationField(
@@ -93,20 +96,26 @@ class UserPool(models.Model):
         help_text=_("For how long a remembered device skips MFA, as “60 00:00:00”. Empty: the site's default."),
     )
     mfa = PlainCharField(
-        _("MFA"), max_length=8, choices=MfaConfiguration.choices, default=MfaConfiguration.OPTIONAL.value
+        _("MFA"),
+        max_length=8,
+        choices=MfaConfiguration.choices,
+        default=MfaConfiguration.OPTIONAL.value,
+        db_default=MfaConfiguration.OPTIONAL.value,
     )
-    software_token_mfa = models.BooleanField(_("codes from authenticator apps"), default=True)
-    email_mfa = models.BooleanField(_("codes by e-mail"), default=False)
-    sms_mfa = models.BooleanField(_("codes by text message"), default=False)
+    software_token_mfa = models.BooleanField(_("codes from authenticator apps"), default=True, db_default=True)
+    email_mfa = models.BooleanField(_("codes by e-mail"), default=False, db_default=False)
+    sms_mfa = models.BooleanField(_("codes by text message"), default=False, db_default=False)
     email_alias = models.BooleanField(
         _("sign-in by e-mail address"),
         default=False,
+        db_default=False,
         help_text=_("Works for addresses that only one user has, and that are nobody else's user name."),
     )
     srp_seed = PlainCharField(max_length=64, default=new_seed, editable=False)
     keep_srp_verifiers = models.BooleanField(
         _("keep SRP verifiers"),
         default=True,
+        db_default=True,
         help_text=_(
             "USER_SRP_AUTH needs one, made from the password when it is set or typed in. It is stored encrypted; "
             "whoever also has the SECRET_KEY can guess passwords against it much faster than against Django's hashes."
@@ -115,19 +124,24 @@ class UserPool(models.Model):
     required_attributes = models.JSONField(
         _("required attributes"),
         default=list,
+        db_default=[],
         blank=True,
         help_text=_("Users who have to set a new password are asked for those that they lack."),
     )
     refresh_without_device = models.BooleanField(
         _("refresh for unconfirmed devices"),
         default=False,
+        db_default=False,
         help_text=_("Refresh tokens work without a device key as long as the device was never confirmed."),
     )
     threat_protection = models.BooleanField(
-        _("authentication events"), default=True, help_text=_("Clients may read sign-in events and give feedback.")
+        _("authentication events"),
+        default=True,
+        db_default=True,
+        help_text=_("Clients may read sign-in events and give feedback."),
     )
-    deletion_protection = models.BooleanField(_("protected from deletion"), default=False)
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    deletion_protection = models.BooleanField(_("protected from deletion"), default=False, db_default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, db_default=Now(), editable=False)
     modified_at = models.DateTimeField(_("modified"), auto_now=True)
 
     class Meta:
@@ -164,35 +178,42 @@ class UserPoolClient(models.Model):
     pool = models.ForeignKey(UserPool, models.CASCADE, related_name="clients", verbose_name=_("user pool"))
     client_id = PlainCharField(_("client id"), max_length=128, unique=True, default=new_client_id, editable=False)
     name = models.CharField(_("name"), max_length=128)
-    sealed_secret = models.TextField(blank=True, editable=False)
+    sealed_secret = models.TextField(blank=True, default="", db_default="", editable=False)
     auth_flows = models.JSONField(
         _("sign-in flows"),
         default=list,
+        db_default=[],
         help_text=_('A list such as ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"].'),
     )
     access_token_validity = models.DurationField(
-        _("access tokens last"), default=timedelta(hours=1), validators=TOKEN_RANGE
+        _("access tokens last"), default=timedelta(hours=1), db_default=timedelta(hours=1), validators=TOKEN_RANGE
     )
-    id_token_validity = models.DurationField(_("ID tokens last"), default=timedelta(hours=1), validators=TOKEN_RANGE)
+    id_token_validity = models.DurationField(
+        _("ID tokens last"), default=timedelta(hours=1), db_default=timedelta(hours=1), validators=TOKEN_RANGE
+    )
     refresh_token_validity = models.DurationField(
-        _("refresh tokens last"), default=timedelta(days=30), validators=REFRESH_TOKEN_RANGE
+        _("refresh tokens last"),
+        default=timedelta(days=30),
+        db_default=timedelta(days=30),
+        validators=REFRESH_TOKEN_RANGE,
     )
-    token_units = models.JSONField(default=dict, editable=False)
+    token_units = models.JSONField(default=dict, db_default={}, editable=False)
     auth_session_validity = models.PositiveSmallIntegerField(
-        _("minutes for a sign-in"), default=3, validators=[MinValueValidator(3), MaxValueValidator(15)]
+        _("minutes for a sign-in"), default=3, db_default=3, validators=[MinValueValidator(3), MaxValueValidator(15)]
     )
-    prevent_user_existence_errors = models.BooleanField(_("never tell who exists"), default=True)
-    enable_token_revocation = models.BooleanField(_("tokens can be revoked"), default=True)
+    prevent_user_existence_errors = models.BooleanField(_("never tell who exists"), default=True, db_default=True)
+    enable_token_revocation = models.BooleanField(_("tokens can be revoked"), default=True, db_default=True)
     propagate_context = models.BooleanField(
         _("believe the client's address"),
         default=False,
+        db_default=False,
         help_text=_("Log the network address that a client with a secret names (UserContextData)."),
     )
-    rotate_refresh_tokens = models.BooleanField(_("rotate refresh tokens"), default=False)
+    rotate_refresh_tokens = models.BooleanField(_("rotate refresh tokens"), default=False, db_default=False)
     rotation_grace = models.PositiveSmallIntegerField(
-        _("seconds that a rotated token still works"), default=0, validators=[MaxValueValidator(60)]
+        _("seconds that a rotated token still works"), default=0, db_default=0, validators=[MaxValueValidator(60)]
     )
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, db_default=Now(), editable=False)
     modified_at = models.DateTimeField(_("modified"), auto_now=True)
 
     class Meta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from trusted_devices.cognito_idp.models.accounts import PoolUser
@@ -23,7 +24,7 @@ class PendingDeviceProof(models.Model):
     device_key = models.CharField(max_length=55, editable=False)
     sign_in = models.CharField(max_length=32, editable=False)
     origin = models.CharField(max_length=DIGEST_LENGTH, editable=False)
-    state = models.JSONField(default=dict, editable=False)
+    state = models.JSONField(default=dict, db_default={}, editable=False)
     expires_at = models.DateTimeField(db_index=True, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
 
@@ -48,7 +49,7 @@ class FailedAttempts(models.Model):
     """Guesses at one user name in one pool, whether or not there is such a user, or at one user's code."""
 
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
-    failures = models.PositiveIntegerField(default=0, editable=False)
+    failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     last_failed_at = models.DateTimeField(db_index=True, editable=False)
 
     def __str__(self) -> str:
@@ -61,7 +62,7 @@ class AuthEventFeedback(models.Model):
     event = models.OneToOneField(DeviceEvent, models.CASCADE, related_name="+")
     value = models.CharField(max_length=8)
     provider = models.CharField(max_length=64)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     def __str__(self) -> str:
         return self.value
