@@ -5,11 +5,14 @@ import json
 import os
 import shutil
 import subprocess
+from base64 import b32decode
 from pathlib import Path
 
 import pytest
+from django_otp.oath import totp
 
 from tests.cognito_idp.factories import KEY_SECRET
+from trusted_devices.cognito_idp.models import UserPool
 
 pytestmark = [pytest.mark.clients, pytest.mark.node, pytest.mark.django_db(transaction=True)]
 
@@ -72,7 +75,8 @@ def run(site, packages):
                     continue
                 told = json.loads(line)
                 if "ask" in told:
-                    process.stdin.write(site.code() + "\n")
+                    _code, _of, key = told["ask"].partition(" of ")
+                    process.stdin.write(f"{totp(b32decode(key)):06}\n" if key else f"{site.code()}\n")
                     process.stdin.flush()
                 else:
                     found[told["step"]] = told["value"]
@@ -125,6 +129,27 @@ def test_amazon_cognito_identity_js_sets_a_new_password(site, run):
 def test_aws_amplify_sets_a_new_password(site, run):
     site.require_new_password("given_name")
     assert run("amplify_new_password.mjs") == NEW_PASSWORD_STEPS
+
+
+@pytest.mark.parametrize(("mfa", "asked"), [("OPTIONAL", []), ("ON", ["MFA_SETUP"])])
+def test_amazon_cognito_identity_js_sets_an_authenticator_up(site, run, mfa, asked):
+    site.factor.delete()
+    UserPool.objects.update(mfa=mfa)
+    assert run("acij_enrol.mjs") == {
+        "asked": asked,
+        "preferred": "SUCCESS",
+        "settings": ["SOFTWARE_TOKEN_MFA", ["SOFTWARE_TOKEN_MFA"]],
+        "asked again": ["SOFTWARE_TOKEN_MFA"],
+    }
+
+
+def test_aws_amplify_sets_an_authenticator_up(site, run):
+    site.factor.delete()
+    assert run("amplify_enrol.mjs") == {
+        "asked": "DONE",
+        "settings": {"enabled": ["TOTP"], "preferred": "TOTP"},
+        "asked again": "CONFIRM_SIGN_IN_WITH_TOTP_CODE",
+    }
 
 
 def test_aws_amplify_goes_through_the_whole_life_of_a_device(run):

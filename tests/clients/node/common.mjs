@@ -13,6 +13,9 @@ export async function ask(what) {
 
 export const code = () => ask('code');
 
+// The first code of an authenticator that is being set up with this key.
+export const codeOf = (key) => ask(`code of ${key}`);
+
 export function step(name, value = true) {
   process.stdout.write(JSON.stringify({ step: name, value }) + '\n');
 }
