@@ -51,7 +51,10 @@ def set_up(request: HttpRequest) -> HttpResponse:
     try:
         return _set_up(request)
     except SecondFactorRequired:
-        messages.info(request, _("Your second factor is on already. To use another phone, turn it off here first."))
+        text = _("Your second factor is on already. To use another phone, turn it off here first.")
+        if not second_factor.overview(request.user).active:
+            text = _("You have a second factor already, of a kind that cannot be asked for here. Staff can remove it.")
+        messages.info(request, text)
         return redirect("security")
 
 

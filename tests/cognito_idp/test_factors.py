@@ -13,7 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from tests.cognito_idp.wire import Refused, totp_code
 from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import UserPool
-from trusted_devices.models import Device
+from trusted_devices.models import Device, DeviceEvent
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +182,7 @@ def test_staff_set_a_users_preference(admin, mfa_app, totp):
     assert admin.call("AdminGetUser", **names)["UserMFASettingList"] == ["SOFTWARE_TOKEN_MFA"]
 
 
-def test_any_of_several_apps_will_do(mfa_app, totp, user):
+def test_any_of_several_apps_will_do_and_is_no_guess_at_the_others(mfa_app, totp, user):
     second = TOTPDevice.objects.create(user=user, name="second", confirmed=True)
     for factor in (totp, second):
         answer = mfa_app.password_sign_in()
@@ -190,6 +190,7 @@ def test_any_of_several_apps_will_do(mfa_app, totp, user):
         assert "AuthenticationResult" in mfa_app.respond(
             "SOFTWARE_TOKEN_MFA", answer["Session"], SOFTWARE_TOKEN_MFA_CODE=code
         )
+    assert not DeviceEvent.objects.filter(action="sign_in_failed").exists()
 
 
 def test_a_throttled_factor_asks_for_patience(mfa_app, totp, settings):

@@ -252,6 +252,14 @@ def test_the_last_factor_of_a_pool_that_requires_mfa_stays_enabled(mfa_app, totp
     assert mfa_app.password_sign_in()["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
 
 
+def test_nobody_turns_off_beforehand_what_its_owner_sets_up_later(app, user):
+    app.sign_in()
+    off = {"SoftwareTokenMfaSettings": {"Enabled": False}, "EmailMfaSettings": {"Enabled": False}}
+    app.wire.call("SetUserMFAPreference", AccessToken=app.access_token, **off)
+    TOTPDevice.objects.create(user=user, name="phone", confirmed=True)
+    assert app.password_sign_in()["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+
+
 # A code that has been used
 
 

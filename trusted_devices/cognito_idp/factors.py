@@ -139,7 +139,8 @@ def set_preference(pool_user: PoolUser, settings: dict[str, dict[str, Any]]) -> 
     before = {factor.challenge for factor in available(pool_user)}
     enabled, chosen = dict(pool_user.mfa_enabled), pool_user.preferred_mfa
     for challenge, wanted in settings.items():
-        if "Enabled" in wanted:
+        # What nobody has cannot be turned off: it would be off already once its owner has set it up.
+        if wanted.get("Enabled") or (wanted.get("Enabled") is False and challenge in before):
             enabled[challenge] = wanted["Enabled"]
         if wanted.get("PreferredMfa"):
             chosen = challenge
@@ -181,11 +182,14 @@ def mask(address: str) -> str:
 
 
 def _verify(pool_user: PoolUser, factor: Factor, code: str, by: By) -> MfaVerification:
-    """Try ``code`` on each of the methods: the wire does not say which app it is from."""
+    """Try ``code`` on each of the methods: the wire does not say which app it is from.
+
+    It is wrong, and announced as such, if it is none of any of them.
+    """
     conversation = second_factor.ask_again(pool_user.user, client=by.client)
     for method in factor.methods[:-1]:
         try:
-            return second_factor.verify(conversation, method, code, by=by)
+            return conversation.answer_code(method, code)
         except CodeUsed:
             raise
         except (CodeMismatch, TooManyAttempts):
