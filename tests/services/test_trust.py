@@ -396,6 +396,31 @@ class TestTheAlarm:
         assert (device.status, device.status_reason) == (DeviceStatus.NOT_REMEMBERED, StatusReason.COMPROMISED)
         assert check(newest, 3 * DAY).decision.reason is TrustReason.NOT_REMEMBERED
 
+    @pytest.mark.parametrize(
+        ("generation", "after", "signed_in_since", "alarm"),
+        [(0, 119, False, False), (0, 120, False, True), (-1, 119, False, True), (0, 119, True, True)],
+    )
+    def test_it_waits_only_for_a_request_that_may_have_been_on_its_way(
+        self, granted, check, generation, after, signed_in_since, alarm
+    ):
+        successor = check(granted.credential, DAY).credential
+        trust.seen(successor)
+        if signed_in_since:
+            check(successor, DAY + 60 * SECOND)
+        check(replace(granted.credential, generation=generation), DAY + after * SECOND)
+        assert (Device.objects.get().status_reason == StatusReason.COMPROMISED) == alarm
+
+    def test_it_is_raised_at_the_second_factor_if_the_browser_still_has_the_copy(
+        self, granted, check, user, client_info
+    ):
+        successor = check(granted.credential, DAY).credential
+        trust.seen(successor)
+        by = By(client=client_info, at=NOW + DAY)
+        assert trust.familiar(user=user, credential=successor, by=by) == granted.device
+        assert Device.objects.get().is_remembered
+        assert trust.familiar(user=user, credential=granted.credential, by=by) is None
+        assert Device.objects.get().status_reason == StatusReason.COMPROMISED
+
     def test_it_is_recorded_and_told_once_however_often_the_copy_comes_back(self, copied, check, heard):
         sent = heard(lambda: [check(copied[0], day * DAY) for day in (3, 4, 5)])
         assert [name for name, _ in sent].count("device_compromised") == 1

@@ -13,6 +13,7 @@ from tests.web.views.browser import Browser, code_of
 from trusted_devices.conf import SIGNED_COOKIES
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.types import EventAction, StatusReason
+from trusted_devices.web import handover
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 UPDATES_DEVICE = r"^UPDATE .trusted_devices_device. "
@@ -202,6 +203,15 @@ class TestTheRequestThatShowsASuccessor:
         clock.passes(MINUTE)
         owner.get("/session/")
         assert Device.objects.get().secret_generation == 1
+
+    def test_is_a_request_like_others_where_the_session_says_what_is_not_understood(self, signed_in, clock):
+        clock.passes(MINUTE)
+        for waiting in (None, 7, [], ["1"], ["1", 1, "soon"], {"user": "1"}, ["1", 1, 2.0, "of a later release"]):
+            session = signed_in.session
+            session[handover.SESSION_KEY] = waiting
+            session.save()
+            assert signed_in.get("/session/").status_code == 200, waiting
+        assert Device.objects.get().secret_generation == 0
 
     def test_is_answered_though_the_database_refuses_the_write(self, signed_in, clock):
         clock.passes(MINUTE)

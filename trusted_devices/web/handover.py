@@ -19,6 +19,7 @@ from trusted_devices.types import DeviceCredential
 from trusted_devices.web.jar import get_jar
 
 SESSION_KEY = "_trusted_devices_handover"
+_SECONDS = SEEN_AFTER.total_seconds()
 
 
 def begin(session: MutableMapping[str, Any], credential: DeviceCredential | None, *, at: datetime) -> None:
@@ -33,13 +34,14 @@ def arrived(request: HttpRequest, *, now: datetime) -> DeviceCredential | None:
     """Return the successor that ``request`` presented, if that is to be noted; costs no query."""
     session = getattr(request, "session", None)
     # Reading a session that nobody read would cost a query.
-    if session is None or not session.accessed or not isinstance(waiting := session.get(SESSION_KEY), list):
+    if session is None or not session.accessed:
         return None
-    user_id, generation, at = waiting
-    if now.timestamp() - at < SEEN_AFTER.total_seconds():
-        return None
-    credential = get_jar(request).received.present(user_id).credential
-    return credential if credential is not None and credential.generation >= generation else None
+    match session.get(SESSION_KEY):
+        case [str(user_id), int(generation), int() | float() as at] if now.timestamp() - at >= _SECONDS:
+            credential = get_jar(request).received.present(user_id).credential
+            return credential if credential is not None and credential.generation >= generation else None
+        case _:  # nothing, too early, or of another release
+            return None
 
 
 def end(request: HttpRequest, credential: DeviceCredential) -> None:

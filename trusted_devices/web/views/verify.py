@@ -110,7 +110,10 @@ class VerifyView(View):
     def page(self) -> CodePage | None:
         """Load the choice and the conversation; return the page for a factor, ``None`` if the user has none."""
         raw = self.request.session.get(SESSION_KEY)
-        choice = self.choice = Choice(**raw) if isinstance(raw, dict) else Choice()
+        try:
+            choice = self.choice = Choice(**raw) if isinstance(raw, dict) else Choice()
+        except TypeError:  # of another release
+            choice = self.choice = Choice()
         user = current_user(self.request)
         self.conversation = second_factor.ask_again(user, client=client_info(self.request), state=choice.state)
         methods = self.conversation.methods()
