@@ -24,8 +24,9 @@ def signed_headers(
     region="us-east-1",
     service="cognito-idp",
     extra=None,
+    unsigned=(),
 ):
-    """The headers that botocore sends with a call; it signs ``extra`` ones as well."""
+    """The headers that botocore sends with a call; it signs ``extra`` ones as well, and not the ``unsigned`` ones."""
     request = AWSRequest(
         "POST",
         f"http://testserver{path}",
@@ -37,8 +38,22 @@ def signed_headers(
         data=body,
     )
     request.context["timestamp"] = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    SigV4Auth(Credentials(key_id, secret), service, region).add_auth(request)
+    _Signer(Credentials(key_id, secret), service, region, unsigned).add_auth(request)
     return {name: value for name, value in request.headers.items() if name != "Content-Type"}
+
+
+class _Signer(SigV4Auth):
+    """Leaves some headers unsigned."""
+
+    def __init__(self, credentials, service, region, unsigned):
+        super().__init__(credentials, service, region)
+        self.unsigned = unsigned
+
+    def headers_to_sign(self, request):
+        headers = super().headers_to_sign(request)
+        for name in self.unsigned:
+            del headers[name]
+        return headers
 
 
 @dataclass

@@ -299,9 +299,10 @@ def test_feedback_on_an_event_by_staff_and_by_a_feedback_token(admin, mfa_app, t
     assert mfa_app.wire.call("UpdateAuthEventFeedback", **said, FeedbackToken=token) == {}
     (event,) = admin.call("AdminListUserAuthEvents", **names)["AuthEvents"]
     assert (event["EventFeedback"]["FeedbackValue"], event["EventFeedback"]["Provider"]) == ("Valid", "User")
-    for bad in ({"FeedbackToken": "garbage"}, {"FeedbackToken": token, "EventId": "other"}):
+    elsewhere = {"UserPoolId": make_pool().pool_id}
+    for bad in ({"FeedbackToken": "garbage"}, {"FeedbackToken": token, "EventId": "other"}, elsewhere):
         with pytest.raises(Refused, match="NotAuthorizedException"):
-            mfa_app.wire.call("UpdateAuthEventFeedback", **{**said, **bad})
+            mfa_app.wire.call("UpdateAuthEventFeedback", **{**said, "FeedbackToken": token, **bad})
     for event_id in ("x", "00000000-0000-0000-0000-000000000000", "f" * 32):
         with pytest.raises(Refused, match="ResourceNotFoundException"):
             admin.call("AdminUpdateAuthEventFeedback", **{**said, "EventId": event_id})

@@ -303,6 +303,16 @@ def test_a_session_sets_one_password_and_is_good_for_nothing_else(marked):
     assert refusal(marked, following) == ("NotAuthorizedException", "Invalid session for the user.")
 
 
+def test_the_session_of_another_step_sets_no_password(mfa_app, totp):
+    session = mfa_app.password_sign_in()["Session"]
+    PoolUser.objects.update(must_change_password=True)
+    with pytest.raises(Refused, match=r"Invalid session for the user\."):
+        mfa_app.respond("NEW_PASSWORD_REQUIRED", session, NEW_PASSWORD="a much better staple")
+    totp.user.refresh_from_db()
+    assert totp.user.check_password(mfa_app.password)
+    assert PoolUser.objects.get().must_change_password
+
+
 def test_setting_a_new_password_takes_minutes_at_most(marked):
     with time_machine.travel(datetime(2026, 1, 6, tzinfo=UTC), tick=False) as clock:
         session = asked(marked.password_sign_in())

@@ -113,6 +113,28 @@ def test_a_signature_of_another_scope_or_with_a_session_token_is_refused(admin, 
     assert error(admin.raw("DescribeUserPool", {}, **{"X-Amz-Security-Token": "x"})) == "UnrecognizedClientException"
 
 
+@pytest.mark.parametrize("header", ["host", "x-amz-date", "x-amz-target"])
+def test_where_to_when_and_what_for_must_be_signed(admin, pool, header):
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    key = admin.key.access_key_id
+    headers = signed_headers(key, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path, unsigned=[header])
+    response = admin.wire.raw("DescribeUserPool", body, **headers)
+    assert (error(response), decoded(response)["message"]) == (
+        "InvalidSignatureException",
+        "Headers that must be signed are not.",
+    )
+
+
+def test_the_date_of_the_scope_is_that_of_the_request(admin, pool):
+    body = json.dumps({"UserPoolId": pool.pool_id}).encode()
+    headers = signed_headers(admin.key.access_key_id, KEY_SECRET, "DescribeUserPool", body, path=admin.wire.path)
+    today = headers["X-Amz-Date"][:8]
+    for date in ("20200101", f"{int(today) + 1}"):
+        scoped = {**headers, "Authorization": headers["Authorization"].replace(f"/{today}/", f"/{date}/")}
+        assert error(admin.wire.raw("DescribeUserPool", body, **scoped)) == "InvalidSignatureException"
+    assert admin.wire.raw("DescribeUserPool", body, **headers).status_code == 200
+
+
 @pytest.mark.parametrize(("minutes", "good"), [(-16, False), (-14, True), (14, True), (16, False)])
 def test_a_signature_is_good_for_fifteen_minutes_of_clock(admin, pool, minutes, good):
     body = json.dumps({"UserPoolId": pool.pool_id}).encode()

@@ -165,8 +165,9 @@ def test_a_factor_that_comes_at_the_last_moment_keeps_the_other_out(app, user, b
         app.sign_in()
         way = {"AccessToken": app.access_token}
         app.wire.call("AssociateSoftwareToken", **way)
+    assert refusal(app, "VerifySoftwareToken", **way, UserCode="000000") == "Code mismatch"
     code = totp_code(begun(user))
-    # The code was right; what comes next is to hold the user.
+    # A guess was counted before and the code is right; what comes next is to hold the user.
     with interrupted("^SAVEPOINT", lambda: email(user)):
         told = refusal(app, "VerifySoftwareToken", **way, UserCode=code)
     assert told == (OVERTAKEN if by_session else ELSEWHERE)
@@ -177,11 +178,33 @@ def test_one_that_was_begun_anew_meanwhile_is_not_put_to_use(app, user):
     app.sign_in()
     token = {"AccessToken": app.access_token}
     app.wire.call("AssociateSoftwareToken", **token)
+    assert refusal(app, "VerifySoftwareToken", **token, UserCode="000000") == "Code mismatch"
     code = totp_code(begun(user))
     with interrupted("^SAVEPOINT", lambda: TOTPDevice.objects.all().delete()):
         told = refusal(app, "VerifySoftwareToken", **token, UserCode=code)
     assert told == "User has not set up software token mfa"
     assert not TOTPDevice.objects.exists()
+
+
+def test_a_session_takes_the_code_of_what_it_set_up_alone(app, user):
+    UserPool.objects.update(mfa="ON")
+    first, second = (app.password_sign_in()["Session"] for _sign_in in range(2))
+    first, second = (app.wire.call("AssociateSoftwareToken", Session=each)["Session"] for each in (first, second))
+    code = totp_code(begun(user))
+    assert refusal(app, "VerifySoftwareToken", Session=first, UserCode=code) == (
+        "User has not set up software token mfa"
+    )
+    assert app.wire.call("VerifySoftwareToken", Session=second, UserCode=code)["Status"] == "SUCCESS"
+
+
+def test_what_the_sites_own_pages_set_up_is_none_of_the_pools(app, user):
+    app.sign_in()
+    token, elsewhere = {"AccessToken": app.access_token}, TOTPDevice.objects.create(user=user, confirmed=False)
+    told = refusal(app, "VerifySoftwareToken", **token, UserCode=totp_code(elsewhere))
+    assert told == "User has not set up software token mfa"
+    app.wire.call("AssociateSoftwareToken", **token)
+    elsewhere.refresh_from_db()
+    assert not elsewhere.confirmed
 
 
 def test_no_first_code_is_taken_once_the_pool_has_no_apps(app, user):

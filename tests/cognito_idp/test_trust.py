@@ -4,17 +4,34 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tests.cognito_idp.factories import make_client, make_pool
-from tests.cognito_idp.wire import App
+from tests.cognito_idp.wire import App, Refused, Wire
 from trusted_devices.cognito_idp.models import UserPool
-from trusted_devices.models import Device
+from trusted_devices.crypto.verifier import make_device_secret
+from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.policy import TrustPolicy
 from trusted_devices.services import devices, expiry, standings
 from trusted_devices.types import By, StatusReason
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PROOF, CODE = "DEVICE_SRP_AUTH", "SOFTWARE_TOKEN_MFA"
+
+
+class Risky(TrustPolicy):
+    """Sees a risk in one network."""
+
+    def at_risk(self, user, device, client):
+        return client.ip_address == "198.51.100.9"
+
+
+class Unsure(TrustPolicy):
+    """Cannot tell."""
+
+    def at_risk(self, user, device, client):
+        raise ConnectionError
 
 
 @pytest.fixture(autouse=True)
@@ -228,6 +245,37 @@ def test_a_pool_that_no_longer_asks_for_mfa_keeps_what_earned_trust(wire, user, 
         app.device_key = None
         newest = app.remembered_device(None).device_key
         assert set(Device.objects.values_list("device_key", flat=True)) == {earned, newest}
+
+
+@pytest.mark.parametrize("policy", [Risky, Unsure])
+def test_a_sign_in_at_risk_or_of_unknown_risk_is_asked_for_mfa(wire, user, totp, settings, policy):
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "STORED_IP": "full"}
+    app = app_of(wire, user).remembered_device(totp)
+    assert asked(app) == PROOF
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "POLICY": f"{__name__}.{policy.__name__}"}
+    app.wire = Wire(Client(REMOTE_ADDR="198.51.100.9"))
+    assert asked(app) == CODE
+    refused = DeviceEvent.objects.get(action="trust_refused")
+    assert (refused.reason, refused.ip_address) == ("risk", "198.51.100.9")
+    assert refused.device == Device.objects.get()
+
+
+def test_a_risk_that_shows_once_the_device_has_proved_itself_asks_for_mfa(wire, user, totp, settings):
+    app = app_of(wire, user).remembered_device(totp)
+    answer = app.password_sign_in()
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "POLICY": f"{__name__}.Unsure"}
+    assert app.prove_device(answer)["ChallengeName"] == CODE
+
+
+def test_a_proof_that_fails_is_logged_with_where_it_came_from(wire, user, totp, settings):
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "STORED_IP": "full"}
+    app = app_of(wire, user).remembered_device(totp)
+    app.wire = Wire(Client(REMOTE_ADDR="198.51.100.9", HTTP_USER_AGENT="Phone/1.0"))
+    app.device = make_device_secret(device_group_key=app.group_key, device_key=app.device_key)
+    with pytest.raises(Refused, match=r"Incorrect username or password\."):
+        app.prove_device(app.password_sign_in())
+    refused = DeviceEvent.objects.get(action="trust_refused")
+    assert (refused.reason, refused.ip_address, refused.user_agent) == ("proof_failed", "198.51.100.9", "Phone/1.0")
 
 
 def test_a_sign_in_from_a_trusted_device_is_logged_as_such(wire, user, totp):

@@ -14,12 +14,36 @@ SEALER = Sealer(keys=[KEY], context="tests v1")
 BASE64URL = string.ascii_letters + string.digits + "-_"
 
 
+# Computed with HMAC-SHA256, step by step as in RFC 5869, and AES-GCM, not by this package.
+KNOWN = [
+    ("the first key", "tests v1", "text", "AQABAgMEBQYHCAkKCwwNDg98vk2FjIs-tO1sYuGKgNkeUt05dQ"),
+    ("k", "", "", "Af____________________8D59R3-1f7kvxy3F67nOOO"),
+    (
+        "another-key-" + "y" * 40,
+        "cognito_idp session v1",
+        '{"a":1,"b":"k\\u00e4se"}',
+        "AaChoqOkpaanqKmqq6ytrq-8tMHzOPDQ-IsxBRIxZCX6q5KznFaK0aPLyZK-IN4Pc-uMankj38o",
+    ),
+]
+
+
 def decode(text):
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def encode(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(("key", "context", "plaintext", "sealed"), KNOWN)
+def test_the_format_is_the_one_that_stored_and_issued_texts_have(key, context, plaintext, sealed):
+    opened = Sealer(keys=[key.encode()], context=context).open(sealed)
+    assert opened == Opened(plaintext.encode(), outdated=False)
+
+
+def test_a_record_is_json_sealed_for_its_purpose():
+    key, purpose, _plaintext, sealed = KNOWN[-1]
+    assert Record(purpose, keys=lambda: [key.encode()]).open(sealed) == {"a": 1, "b": "käse"}
 
 
 @given(st.binary(max_size=300))

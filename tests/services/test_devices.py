@@ -339,11 +339,15 @@ def test_a_backend_that_is_away_does_not_keep_the_alarm_from_being_raised(make, 
     assert device.device_key in caplog.text
 
 
-def test_an_alarm_is_raised_once(make):
-    device = make()
+def test_an_alarm_is_raised_once_and_for_one_device(make):
+    other, device = make(), make()
     for _ in range(2):
         devices.mark_compromised(device, by=By(client=ClientInfo(), at=NOW))
-    assert actions().count("compromised") == 1
+    assert actions().count("compromised") == actions().count("not_remembered") == 1
+    other.refresh_from_db()
+    assert other.is_remembered
+    devices.mark_compromised(other, by=By(client=ClientInfo(), at=NOW))
+    assert actions().count("compromised") == 2
 
 
 def test_the_expiry_of_a_credential_can_be_told_to_its_holder(user, client_info):

@@ -4,6 +4,7 @@ import contextlib
 import json
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -577,6 +578,14 @@ class TestTheWrongStep:
         for state in (asked, offered):
             with pytest.raises(SignInExpired):
                 answer_new_password(state)
+
+    def test_whatever_its_backend_would_take_a_step_takes_its_own_answer(self, asked, client_info):
+        taken = []
+        conversation = SimpleNamespace(set_new_password=lambda *answer: taken.append(answer))
+        challenge = Challenge(state=asked, conversation=conversation, cookie=EMPTY, by=By(client=client_info, at=NOW))
+        with pytest.raises(SignInExpired):
+            sign_in.answer_new_password(challenge, password="a much better staple", attributes={})
+        assert taken == []
 
     def test_a_state_with_a_new_password_that_nobody_asked_for_is_refused(self, asked, load, answer_new_password):
         claimed = replace(asked, question=Question.NEW_PASSWORD)
