@@ -143,6 +143,20 @@ class TestWithProof:
             client.get("/admin/jsi18n/")
         assert not any("trusted_devices" in query["sql"] for query in captured)
 
+    def test_second_factors_take_one_that_was_used_and_not_a_trusted_device(self, client, staff, factor):
+        pages = [f"{INDEX}otp_totp/totpdevice/", f"{INDEX}otp_totp/totpdevice/add/"]
+        pages += [f"{pages[0]}{factor.pk}/{page}/" for page in ("change", "delete", "qrcode")]
+        force_mfa_login(client, staff, verified_by=VerifiedBy.TRUSTED_DEVICE)
+        assert client.get(f"{INDEX}auth/user/").status_code == 200
+        for url in pages:
+            asked, refused = client.get(f"{url}?q=1"), client.post(url, {"post": "yes", "name": "x", "user": staff.pk})
+            assert _goes_to(asked) == _goes_to(refused) == "/verify/"
+            ways_back = [parse_qs(urlsplit(response.url).query)["next"] for response in (asked, refused)]
+            assert ways_back == [[f"{url}?q=1"], [url]]
+        assert list(TOTPDevice.objects.all()) == [factor]
+        force_mfa_login(client, staff)
+        assert {client.get(url).status_code for url in pages} == {200}
+
     def test_once_staff_no_longer_they_are_out(self, client, staff, factor):
         force_mfa_login(client, staff)
         get_user_model().objects.filter(pk=staff.pk).update(is_staff=False)

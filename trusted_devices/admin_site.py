@@ -5,6 +5,8 @@ It stands apart from the package ``admin`` because the site has to exist before 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -21,6 +23,7 @@ from django.views.decorators.cache import never_cache
 
 from trusted_devices import conf
 from trusted_devices.exceptions import BackendUnavailable
+from trusted_devices.types import VerifiedBy
 from trusted_devices.web import session_note
 
 if TYPE_CHECKING:
@@ -35,12 +38,29 @@ class TrustedDevicesAdminMixin(_Base):
     """Makes an ``AdminSite`` ask for what the sign-in pages ask for.
 
     Staff get in with a second factor or from a trusted device; those without any second factor only where
-    ``ADMIN_REQUIRES_MFA`` is off. Django's own form, which knows passwords only, is never shown nor processed.
+    ``ADMIN_REQUIRES_MFA`` is off. Django's own form, which knows passwords only, is never shown nor processed. Pages of
+    second factors take one that was used in this sign-in: a trusted device is not enough for those.
     """
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether this request comes from staff with a session that MFA stands behind. Usually no query."""
         return super().has_permission(request) and (_passed_mfa(request) or _is_exempt(request))
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Ask the rule about second factors before a page of theirs; it shows their keys as well."""
+        model = getattr(getattr(view, "__self__", None), "model", None)
+        if model is None:
+            return super().admin_view(view, cacheable)
+
+        @wraps(view)
+        def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not _is_factor(model) or _may_change_factors(request):
+                return view(request, *args, **kwargs)
+            way_back = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
+            query = "?" + urlencode({REDIRECT_FIELD_NAME: way_back})
+            return HttpResponseRedirect(reverse("trusted_devices:verify") + query)
+
+        return super().admin_view(asking, cacheable)
 
     @method_decorator(never_cache)
     @method_decorator(login_not_required)
@@ -76,6 +96,24 @@ class TrustedDevicesAdminConfig(AdminConfig):
 def _passed_mfa(request: HttpRequest) -> bool:
     note = session_note.read(request.session, str(request.user.pk))
     return note is not None and note.passed_mfa
+
+
+def _is_factor(model: type[Any]) -> bool:
+    from trusted_devices.mfa import get_provider
+
+    return any(issubclass(model, factor) for factor in get_provider().factor_models())
+
+
+def _may_change_factors(request: HttpRequest) -> bool:
+    from trusted_devices.services import enrolment
+    from trusted_devices.web.client import current_user
+
+    note = session_note.read(request.session, str(request.user.pk))
+    verified = note is not None and note.verified_by in (VerifiedBy.MFA, VerifiedBy.RECOVERY)
+    try:
+        return enrolment.may_change(current_user(request), verified=verified)
+    except BackendUnavailable:
+        return False
 
 
 def _is_exempt(request: HttpRequest) -> bool:
