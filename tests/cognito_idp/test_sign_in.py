@@ -32,6 +32,8 @@ def test_a_sign_in_by_an_alias_goes_on_under_the_name_of_the_device(wire, secret
     app.tokens = app.answer_mfa(answer, totp)["AuthenticationResult"]
     app.confirm()
     app.set_status("remembered")
+    token = {"REFRESH_TOKEN": app.tokens["RefreshToken"], "DEVICE_KEY": app.device_key}
+    assert "AuthenticationResult" in app.initiate("REFRESH_TOKEN_AUTH", **token)
     app.username = "MARIA@example.com"
     assert app.password_sign_in()["ChallengeName"] == "DEVICE_SRP_AUTH"
 

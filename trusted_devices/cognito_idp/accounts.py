@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from contextlib import suppress
 from typing import Any, cast
 
 from django.contrib.auth import get_user_model
@@ -26,6 +25,8 @@ from trusted_devices.services.stamps import password_stamp
 
 CLIENT_SECRET = record("client secret")
 _VERIFIERS = record("srp verifiers")
+MOST_MEANT = 10
+"""How many users are looked at whom a database takes for the same address."""
 
 
 def find(pool: UserPool, username: str) -> AbstractBaseUser | None:
@@ -40,13 +41,20 @@ def find(pool: UserPool, username: str) -> AbstractBaseUser | None:
 
 def _meant(pool: UserPool, username: str) -> list[AbstractBaseUser]:
     model = get_user_model()
-    found: list[AbstractBaseUser] = []
-    with suppress(model.DoesNotExist):
-        found.append(model._default_manager.get_by_natural_key(username))
-    if srp_names.is_address(pool, username):
-        having = model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": username})
-        found += [user for user in having[:2] if user not in found]
-    return found
+    if not srp_names.is_address(pool, username):
+        try:
+            return [model._default_manager.get_by_natural_key(username)]
+        except model.DoesNotExist:
+            return []
+    fields = {model.get_email_field_name(), model.USERNAME_FIELD}
+    wanted = Q.create([(f"{field}__iexact", username) for field in fields], connector=Q.OR)
+    # Databases differ in what they hold for the same letter; here it is the one that made-up names go by.
+    canonical = srp_names.canonical(username)
+    return [
+        user
+        for user in model._default_manager.filter(wanted)[:MOST_MEANT]
+        if canonical in {srp_names.canonical(getattr(user, field) or "") for field in fields}
+    ]
 
 
 def get_pool_user(pool: UserPool, user: AbstractBaseUser) -> PoolUser:

@@ -29,7 +29,15 @@ def of_user(pool: UserPool, user_pk: Any) -> str:
 
 def of_nobody(pool: UserPool, address: str) -> str:
     """Return the like for an address that nobody has."""
-    return _made_up(pool, "nobody", address.casefold())
+    return _made_up(pool, "nobody", canonical(address))
+
+
+def canonical(address: str) -> str:
+    """Return what two spellings of one address have in common: capitals from A to Z do not count, all else does.
+
+    It decides both whose an address is and what nobody's is called, so that the two cannot differ on a spelling.
+    """
+    return address.encode().lower().decode()
 
 
 def salt(pool: UserPool, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from trusted_devices.cognito_idp import callers, errors, factors, sigv4, tokens
+from trusted_devices.cognito_idp import callers, errors, factors, sigv4, srp_names, tokens
 from trusted_devices.cognito_idp.models import UserPoolClient
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.signin import challenges, device_proof, new_password, password
@@ -95,7 +95,8 @@ def _refresh(request: SignInRequest) -> dict[str, Any]:
     token = request.require("REFRESH_TOKEN")
     if request.app_client.has_secret:
         pool_user = tokens.owner(app_client=request.app_client, token=token)
-        request.require_secret_hash(pool_user.user.get_username(), str(pool_user.sub))
+        made_up = srp_names.of_user(request.pool, pool_user.user_id)
+        request.require_secret_hash(pool_user.user.get_username(), str(pool_user.sub), made_up)
     device_key = request.answers.get("DEVICE_KEY")
     try:
         result = tokens.refresh(app_client=request.app_client, token=token, device_key=device_key, now=request.now)
