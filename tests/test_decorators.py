@@ -14,13 +14,14 @@ from django.utils.decorators import method_decorator
 from django.views import View
 
 from trusted_devices.decorators import ask_again, fresh_mfa_required, has_fresh_mfa
+from trusted_devices.services import stamps
 from trusted_devices.types import VerifiedBy
 from trusted_devices.web import session_note
 from trusted_devices.web.session_note import Verification
 
 QUARTER = timedelta(minutes=15)
 rf = RequestFactory()
-MARIA = SimpleNamespace(pk=1, is_authenticated=True)
+MARIA = SimpleNamespace(pk=1, is_authenticated=True, password="a hash")
 
 
 @fresh_mfa_required(max_age=QUARTER)
@@ -58,14 +59,17 @@ def view(request):
 
 
 @pytest.fixture
-def send(now, time_machine):
+def send(now, time_machine, settings):
     """Build a request of somebody who was verified a while ago."""
+    settings.TRUSTED_DEVICES = {}
     time_machine.move_to(now, tick=False)
+    stamp = stamps.credential_stamp(MARIA, ())
 
     def build(verified_by=VerifiedBy.MFA, ago=timedelta(0), *, request=None, user=MARIA, noted_for="1"):
         request = request or rf.get("/secret/?page=2")
         request.user, request.session = user, {}
-        session_note.write(request.session, Verification(user_id=noted_for, verified_by=verified_by, at=now - ago))
+        note = Verification(user_id=noted_for, verified_by=verified_by, at=now - ago, stamp=stamp)
+        session_note.write(request.session, note)
         return request
 
     return build

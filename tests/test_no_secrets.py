@@ -100,7 +100,7 @@ class Secrets:
 
     def add_stored(self):
         for device in Device.objects.all():
-            self.values |= {device.secret_digest, device.next_secret_digest, device.password_stamp}
+            self.values |= {device.secret_digest, device.next_secret_digest, device.credential_stamp}
             self.values |= {repr(bytes(device.rotation_nonce))[2:-1], bytes(device.rotation_nonce).hex()}
         for session in DeviceSession.objects.all():
             self.values |= {session.session_digest, session.sealed_session_key}
@@ -124,7 +124,7 @@ def test_no_value_of_a_whole_sign_in_with_trust_and_alarm_shows_a_secret(user, t
         by = By(client=client_info, at=now)
         challenge = sign_in.begin(credentials, cookie=cookie, by=by)
         code = f"{oath.totp(totp.bin_key):06d}"
-        secrets.values |= {totp.key, challenge.state.password_stamp, user.password}
+        secrets.values |= {totp.key, challenge.state.stamp, user.password}
         offered = sign_in.answer_code(sign_in.load(challenge.state, cookie=cookie, by=by), code)
         outcome = sign_in.answer_offer(sign_in.load(offered.state, cookie=cookie, by=by), period=60 * DAY)
         shown += [challenge, offered, outcome, outcome.device, outcome.credential]

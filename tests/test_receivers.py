@@ -210,7 +210,7 @@ class TestHashUpgrades:
         user.check_password("correct horse")
         assert user.password.split("$")[1] == "3"
         assert _why(device) is None
-        assert Device.objects.get().password_stamp == stamps.password_stamp(user)
+        assert Device.objects.get().credential_stamp == stamps.current(user)
 
     def test_trust_under_a_hash_before_the_last_is_not_revived(self, user, device):
         type(user).objects.filter(pk=user.pk).update(password=make_password("correct horse", hasher="md5"))

@@ -92,12 +92,12 @@ class TestForceMfaLogin:
 
 
 def _failures(contract, **members):
-    """Run a contract as a site's ``TestCase`` would, with some members replaced; return which tests failed."""
+    """Run a contract as a site's ``TestCase`` would, with some members replaced; return which tests failed, and why."""
     case = type("Case", (contract, TestCase), {"__module__": __name__, **members})
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
     assert result.testsRun > 6
-    return {test.id().rpartition(".")[2] for test, _ in (*result.failures, *result.errors)}
+    return {test.id().rpartition(".")[2]: why for test, why in (*result.failures, *result.errors)}
 
 
 class _OTP(MfaProviderContract):
@@ -143,7 +143,7 @@ class _Everywhere(OTPProvider):
 @pytest.mark.django_db
 class TestProviderContract:
     def test_it_runs_in_djangos_test_case(self):
-        assert _failures(_OTP) == set()
+        assert _failures(_OTP) == {}
 
     @pytest.mark.parametrize(
         ("provider", "expected"),
@@ -166,7 +166,7 @@ class TestProviderContract:
             def factor_models(self):
                 return ()
 
-        assert _failures(_OTP, provider=Elsewhere) == set()
+        assert _failures(_OTP, provider=Elsewhere) == {}
 
 
 class _SignIn(SignInContract):
@@ -216,7 +216,7 @@ _Homeless = _conversing(owner=None)
 @pytest.mark.django_db
 class TestSignInContract:
     def test_it_runs_in_djangos_test_case(self):
-        assert _failures(_SignIn) == set()
+        assert _failures(_SignIn) == {}
 
     @pytest.mark.parametrize(
         ("sign_in", "expected"),
@@ -285,7 +285,7 @@ class _Lazy(LocalOwner):
 class TestOwnerContract:
     @pytest.mark.parametrize("owner", [LocalOwner, _Remote])
     def test_it_runs_in_djangos_test_case(self, owner):
-        assert _failures(_Owner, owner=owner) == set()
+        assert _failures(_Owner, owner=owner) == {}
 
     @pytest.mark.parametrize(
         ("owner", "expected"),

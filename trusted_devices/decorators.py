@@ -11,19 +11,21 @@ from urllib.parse import urlencode, urlsplit
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 
-from trusted_devices.web import session_note
+from trusted_devices.web import logins
+from trusted_devices.web.client import current_user
 
 
 def has_fresh_mfa(request: HttpRequest, max_age: timedelta) -> bool:
-    """Return whether this session's user used a second factor, not trust, no longer than ``max_age`` ago."""
+    """Return whether this session's user used a second factor, not trust, no longer than ``max_age`` ago.
+
+    It no longer counts once the password or any second factor has changed.
+    """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return False
-    note = session_note.read(request.session, str(user.pk))
-    return note is not None and note.is_fresh(max_age=max_age, now=timezone.now())
+    return logins.fresh_verification(request, current_user(request), max_age=max_age) is not None
 
 
 def fresh_mfa_required(max_age: timedelta) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

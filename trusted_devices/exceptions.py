@@ -89,6 +89,12 @@ class TrustNotAllowed(TrustedDevicesError):
     code = "trust_not_allowed"
 
 
+class FreshMfaRequired(TrustNotAllowed):
+    """The second factor is too old for this: trust was ended, or the user's credentials were changed, since then."""
+
+    code = "fresh_mfa_required"
+
+
 class InvalidPeriod(TrustedDevicesError):
     """The period is not one that the policy offers this user; ``allowed`` are those that are, where they are known."""
 

@@ -21,6 +21,9 @@ else:
     _CharField = models.CharField
 
 DIGEST_LENGTH = 64
+STAMP_DOT = "."
+"""What stands between the password's and the factors' half of a credential stamp."""
+STAMP_LENGTH = 2 * DIGEST_LENGTH + len(STAMP_DOT)
 
 
 class PlainCharField(_CharField):
@@ -98,7 +101,7 @@ class Device(models.Model):
     rotated_at = models.DateTimeField(null=True, editable=False)
     srp_salt = models.BinaryField(null=True, editable=False)
     srp_verifier = models.BinaryField(null=True, editable=False)
-    password_stamp = models.CharField(max_length=DIGEST_LENGTH, blank=True, default="", db_default="", editable=False)
+    credential_stamp = models.CharField(max_length=STAMP_LENGTH, blank=True, default="", db_default="", editable=False)
     grant_id = models.CharField(max_length=DIGEST_LENGTH, null=True, unique=True, editable=False)
 
     last_authenticated_at = models.DateTimeField(_("last used"), null=True, editable=False)

@@ -86,10 +86,11 @@ def follow_password(instance: Any, created: bool, raw: bool, update_fields: Coll
         and hash_upgrades.happened(stored, instance)
     )
     kept = "" if upgraded else _kept_key(instance)
+    new, old = password_stamp(instance), password_stamp(stored) if stored is not None else ""
     devices.follow_password(
         user=instance,
-        stamp=password_stamp(instance),
-        old_stamp=password_stamp(stored) if stored is not None and (upgraded or kept) else "",
+        stamp=new,
+        old_stamp=old if upgraded or kept else "",
         only_key=None if upgraded else kept,
         by=By(actor=_actor()),
     )

@@ -5,7 +5,6 @@ Secrets are kept out of every ``repr``. The words are those of the glossary; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -249,7 +248,8 @@ class MfaMethod:
     ``recovery`` marks a code that stands in for a lost factor and does not earn trust by default.
     ``needs_sending`` says that a code must be sent before it can be asked for; ``needs_choosing`` that the backend
     must be told of the choice before it takes a code. ``sent_to`` is where its code went, masked, if that is known.
-    ``set_up_key`` is the key (base32, RFC 6238) of an authenticator that this very sign-in sets up.
+    ``set_up_key`` is the key (base32, RFC 6238) of an authenticator that this very sign-in sets up. ``fingerprint``
+    is another one once the factor was reset; providers that cannot tell leave it empty.
     """
 
     id: str
@@ -260,6 +260,7 @@ class MfaMethod:
     needs_choosing: bool = False
     sent_to: str = ""
     set_up_key: str = field(default="", repr=False)
+    fingerprint: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,11 +277,11 @@ class NewPassword:
 class MfaVerification:
     """A second factor that was really verified, and when. ``factor_id`` names it for the log.
 
-    ``backend_state`` is what the backend needs for the rest of the sign-in.
+    ``stamp`` is the credential stamp that it was verified under; empty where nobody has taken it yet.
     """
 
     kind: str
     factor_id: str
     at: datetime
     recovery: bool = False
-    backend_state: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    stamp: str = field(default="", repr=False, compare=False)

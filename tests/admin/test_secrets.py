@@ -54,7 +54,7 @@ def names_in(fieldsets):
 
 
 def test_every_field_is_known_to_be_one_or_the_other():
-    assert {"secret_digest", "srp_verifier", "password_stamp", "grant_id", "rotation_nonce"} <= secrets_of(Device)
+    assert {"secret_digest", "srp_verifier", "credential_stamp", "grant_id", "rotation_nonce"} <= secrets_of(Device)
     assert {"sealed_session_key", "session_digest"} <= secrets_of(DeviceSession)
     for model, shown in SHOWN.items():
         assert shown <= {field.name for field in model._meta.concrete_fields}
@@ -100,7 +100,7 @@ def marked(user, desk):
         rotation_nonce=b"MARKnonce",
         srp_salt=b"MARKsalt",
         srp_verifier=b"MARKverifier",
-        password_stamp="MARK" + "c" * 60,
+        credential_stamp="MARK" + "c" * 60,
         grant_id="MARK" + "d" * 60,
     )
     key = desk.session.session_key

@@ -12,7 +12,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
-from trusted_devices.services import granting
+from trusted_devices.services import granting, stamps
 from trusted_devices.services.granting import TrustChoice
 from trusted_devices.types import By, MfaVerification, Presented, VerifiedBy
 from trusted_devices.web import session_note
@@ -116,6 +116,7 @@ def by_session(db):
             verified_by=verified_by,
             at=timezone.now() - age,
             device_key=device.device_key if device else "",
+            stamp=stamps.current(user),
         )
         session_note.write(session, note)
         session.save()

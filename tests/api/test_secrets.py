@@ -76,7 +76,7 @@ def test_no_answer_has_a_secret_in_it(case, device, operator, by_token, new_code
 
 def test_marks_cover_every_secret_of_a_device():
     """What is not marked above is a number, a date or the primary key, or is made from the password."""
-    unmarked = {"id", "trust_granted_at", "secret_generation", "rotated_at", "password_stamp", "modified_at"}
+    unmarked = {"id", "trust_granted_at", "secret_generation", "rotated_at", "credential_stamp", "modified_at"}
     marked = {
         "secret_digest", "next_secret_digest", "rotation_nonce", "srp_salt", "srp_verifier", "grant_id",
         "mfa_factor", "device_group_key",

@@ -85,7 +85,7 @@ def test_trust_counts_from_the_mfa_and_ends_after_the_pools_period(wire, user, t
     app = app_of(wire, user, trust_period=timedelta(days=7)).remembered_device(totp)
     device = Device.objects.get()
     assert device.trust_expires_at == START + timedelta(days=7)
-    assert device.password_stamp
+    assert device.credential_stamp
     clock.move_to(START + timedelta(days=7, seconds=-1))
     assert asked(app) == PROOF
     clock.move_to(START + timedelta(days=7))

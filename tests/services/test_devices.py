@@ -209,10 +209,10 @@ class TestEndingTrust:
 class TestAnotherPassword:
     @pytest.fixture
     def stamped(self, make):
-        return [make(password_stamp="old"), make(password_stamp="old"), make(password_stamp="older")]
+        return [make(credential_stamp=stamp) for stamp in ("old.f", "old.g", "older.f")]
 
     def test_trust_given_under_another_password_ends(self, make, stamped, user):
-        current, unstamped = make(password_stamp="new"), make(password_stamp="")
+        current, unstamped = make(credential_stamp="new.f"), make(credential_stamp="")
         assert devices.follow_password(user=user, stamp="new", by=By(actor=user)) == 3
         assert set(Device.objects.remembered()) == {current, unstamped}
         assert set(DeviceEvent.objects.values_list("action", "reason")) == {("not_remembered", "password_changed")}
@@ -220,7 +220,7 @@ class TestAnotherPassword:
     def test_trust_is_carried_over_to_a_new_hash_of_the_same_password(self, stamped, user):
         assert devices.follow_password(user=user, stamp="new", old_stamp="old", by=By()) == 1
         assert set(Device.objects.remembered()) == set(stamped[:2])
-        assert set(Device.objects.remembered().values_list("password_stamp", flat=True)) == {"new"}
+        assert set(Device.objects.remembered().values_list("credential_stamp", flat=True)) == {"new.f", "new.g"}
 
     def test_it_may_be_carried_over_for_the_device_in_hand_alone(self, stamped, user):
         key = stamped[0].device_key
@@ -228,7 +228,7 @@ class TestAnotherPassword:
         assert Device.objects.remembered().get() == stamped[0]
 
     def test_where_nothing_changed_nothing_is_done(self, make, user):
-        make(password_stamp="same")
+        make(credential_stamp="same.f")
         assert devices.follow_password(user=user, stamp="same", by=By()) == 0
         assert actions() == []
 

@@ -65,7 +65,7 @@ def make(owner, user):
                 binding=Binding.SRP,
                 device_group_key="-ABCDEFGH",
                 secret_digest=device_secret.digest(f"secret {number}"),
-                password_stamp=stamps.password_stamp(user),
+                credential_stamp=stamps.current(user),
             )
             for number in range(count)
         ]

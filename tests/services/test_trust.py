@@ -22,7 +22,7 @@ from trusted_devices.exceptions import (
 )
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.policy import TrustPolicy
-from trusted_devices.services import credentials, devices, granting, sessions, trust
+from trusted_devices.services import credentials, devices, granting, sessions, stamps, trust
 from trusted_devices.types import (
     By,
     ClientInfo,
@@ -51,7 +51,7 @@ def grant(user, verified, client_info, sixty_days, now):
         arguments = {
             "user": user,
             "period": sixty_days,
-            "verification": verified,
+            "verification": replace(verified, at=changes.get("now", now)),
             "presented": Presented(credential=credential),
             "client": client_info,
             "now": now,
@@ -131,9 +131,10 @@ class TestChecking:
         assert check(just_before.credential, sixty_days).decision.reason is TrustReason.EXPIRED
 
     @pytest.mark.django_db(transaction=True)
-    def test_it_costs_one_read_and_one_write(self, granted, check, django_assert_num_queries):
+    def test_it_costs_one_read_and_one_write(self, user, granted, check, django_assert_num_queries):
+        stamp = stamps.current(user)
         with django_assert_num_queries(2) as captured:
-            assert check(granted.credential).decision.allowed
+            assert check(granted.credential, stamp=stamp).decision.allowed
         assert [query["sql"].split()[0] for query in captured] == ["SELECT", "UPDATE"]
 
     def test_it_notes_when_and_from_where_the_device_was_used(self, granted, check):

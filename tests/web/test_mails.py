@@ -109,7 +109,7 @@ def test_every_mail_is_plain_text_and_html_that_loads_nothing(device, in_request
 def test_no_mail_holds_a_secret(device, send):
     send(device)
     everything = str(mail.outbox[-1].message())
-    for secret in (device.secret_digest, device.password_stamp, device.device_key, device.user.password):
+    for secret in (device.secret_digest, device.credential_stamp, device.device_key, device.user.password):
         assert secret
         assert secret not in everything
 

@@ -153,7 +153,7 @@ class ApiView(GenericViewSet[Any]):
 
     def answer(self, device: Device, serializer: type[BaseSerializer[Any]]) -> Response:
         """Return one device with its ``ETag``."""
-        (standing,) = standings.survey([device], current_key=self.current_key)
+        standing = standings.standing(user=device.user, device=device, current_key=self.current_key)
         shown = serializer(standing, context=self.get_serializer_context())
         return Response(shown.data, headers={"ETag": preconditions.etag(device)})
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import SessionAuthentication
@@ -45,11 +44,10 @@ def fresh_verification(request: Request, asked: Mapping[str, Any], client: Clien
     user, code = cast("AbstractBaseUser", request.user), asked.get("code")
     note = session_verification(request)
     if not code:
-        if note is not None and note.is_fresh(max_age=MAX_AGE, now=timezone.now()):
-            return MfaVerification(
-                kind="session", factor_id="", at=note.at, recovery=note.verified_by is VerifiedBy.RECOVERY
-            )
-        raise _code_needed(user)
+        if note is None or logins.fresh_verification(request._request, user, max_age=MAX_AGE) is None:
+            raise _code_needed(user)
+        recovery = note.verified_by is VerifiedBy.RECOVERY
+        return MfaVerification(kind="session", factor_id="", at=note.at, recovery=recovery, stamp=note.stamp)
     methods = second_factor.methods(user)
     if not methods:
         raise _code_needed(user)

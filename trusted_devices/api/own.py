@@ -21,7 +21,7 @@ from trusted_devices.api.serializers import (
 from trusted_devices.api.throttles import RememberThrottle, UserThrottle
 from trusted_devices.exceptions import DeviceNotFound
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import devices, standings, versions
+from trusted_devices.services import devices, stamps, standings, versions
 from trusted_devices.types import StatusReason
 from trusted_devices.words import browsers
 
@@ -51,7 +51,8 @@ class OwnDevices(ApiView):
         user: Any = self.signed_in
         for device in page:
             device.user = user
-        return self.page_of(standings.survey(page, current_key=self.current_key), DeviceSerializer)
+        stamp = stamps.current(user)
+        return self.page_of(standings.survey(page, stamp=stamp, current_key=self.current_key), DeviceSerializer)
 
     @schema.describe(
         tags=["Your devices"],

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.apps import apps
@@ -21,7 +22,8 @@ from trusted_devices.cognito_idp import attempts, errors, senders
 from trusted_devices.cognito_idp.models import MfaConfiguration, PoolUser, UserPool
 from trusted_devices.exceptions import CodeMismatch, CodeUsed, TooManyAttempts
 from trusted_devices.mfa import get_provider
-from trusted_devices.services import activity, devices, second_factor
+from trusted_devices.mfa.base import fingerprint
+from trusted_devices.services import activity, devices, second_factor, stamps
 from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
 
 SMS, TOTP, EMAIL = "SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP"
@@ -33,6 +35,8 @@ MISMATCH = {
     EMAIL: "Invalid code or auth state for the user.",
 }
 ALIASES = {"EMAIL_MFA": EMAIL}
+_BY_SMS = "sms/"
+_METHODS = "_trusted_devices_methods"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +47,29 @@ class Factor:
     methods: tuple[MfaMethod, ...] = ()
 
 
+def site_methods(pool_user: PoolUser) -> Sequence[MfaMethod]:
+    """Return the factors that the site asks this user for; read once for an instance, which lives for one request."""
+    found: Sequence[MfaMethod] | None = vars(pool_user).get(_METHODS)
+    if found is None:
+        found = second_factor.methods(pool_user.user)
+        setattr(pool_user, _METHODS, found)
+    return found
+
+
+def credential_stamp(pool_user: PoolUser) -> str:
+    """Return the user's credential stamp now."""
+    return stamps.credential_stamp(pool_user.user, site_methods(pool_user))
+
+
+def is_gone(pool_user: PoolUser, factor_id: str) -> bool:
+    """Return whether that is a text message to a phone that is no longer the user's; the stamp tells of the rest."""
+    return factor_id.startswith(_BY_SMS) and factor_id != _sms_id(pool_user)
+
+
 def available(pool_user: PoolUser) -> list[Factor]:
     """Return the challenges that the pool knows and the user can answer, in Cognito's order."""
     pool = pool_user.pool
-    methods = second_factor.methods(pool_user.user)
+    methods = site_methods(pool_user)
     found = []
     if pool.sms_mfa and pool_user.phone_number and pool_user.mfa_enabled.get(SMS) and senders.get_sender() is not None:
         found.append(Factor(challenge=SMS))
@@ -165,6 +188,7 @@ def enable(pool_user: PoolUser, challenge: str) -> None:
     pool_user.refresh_from_db(fields=["mfa_enabled"])
     pool_user.mfa_enabled[challenge] = True
     pool_user.save(update_fields=["mfa_enabled"])
+    vars(pool_user).pop(_METHODS, None)
 
 
 def has_text_messages(user: AbstractBaseUser) -> bool:
@@ -186,15 +210,15 @@ def _verify(pool_user: PoolUser, factor: Factor, code: str, by: By) -> MfaVerifi
 
     It is wrong, and announced as such, if it is none of any of them.
     """
-    conversation = second_factor.ask_again(pool_user.user, client=by.client)
+    conversation, stamp = second_factor.ask_again(pool_user.user, client=by.client), credential_stamp(pool_user)
     for method in factor.methods[:-1]:
         try:
-            return conversation.answer_code(method, code)
+            return replace(conversation.answer_code(method, code), stamp=stamp)
         except CodeUsed:
             raise
         except (CodeMismatch, TooManyAttempts):
             continue
-    return second_factor.verify(conversation, factor.methods[-1], code, by=by)
+    return second_factor.verify(conversation, factor.methods[-1], code, stamp=stamp, by=by)
 
 
 def _verify_sms(pool_user: PoolUser, code: str, sent: str, by: By) -> MfaVerification:
@@ -204,7 +228,12 @@ def _verify_sms(pool_user: PoolUser, code: str, sent: str, by: By) -> MfaVerific
         credentials = {"username": user.get_username()}
         user_login_failed.send(sender=__name__, credentials=credentials, request=by.client.request)
         raise CodeMismatch
-    return MfaVerification(kind="sms", factor_id=f"sms/{pool_user.pk}", at=by.at)
+    return MfaVerification(kind="sms", factor_id=_sms_id(pool_user), at=by.at, stamp=credential_stamp(pool_user))
+
+
+def _sms_id(pool_user: PoolUser) -> str:
+    """Return what names this very phone in the log without telling its number."""
+    return f"{_BY_SMS}{pool_user.pk}/{fingerprint(pool_user.sub, pool_user.phone_number)[:16]}"
 
 
 def _digest(pool_user: PoolUser, code: str) -> str:

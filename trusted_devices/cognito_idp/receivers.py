@@ -46,8 +46,8 @@ def read_stored_password(
 def follow_user(instance: Any, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any) -> None:
     """After a user is saved: note that it was changed, and follow its password.
 
-    Django keeps the clear password on the instance from ``set_password`` until the save is done: sign-ins end, and a
-    verifier is kept where a pool wants one. When it merely upgrades a hash it takes it off before, and what rests on
+    Sign-ins of a disabled user end for good. Django keeps the clear password on the instance from ``set_password`` until
+    the save is done: sign-ins end, and a verifier is kept where a pool wants one. When it merely upgrades a hash it takes it off before, and what rests on
     the password goes on resting on it.
     """
     stored = vars(instance).pop(_STORED, None)
@@ -55,12 +55,15 @@ def follow_user(instance: Any, created: bool, raw: bool, update_fields: Collecti
         return
     if stored is not None and hash_upgrades.happened(stored, instance):
         accounts.follow_upgrade(instance, before=stored)
+        tokens.follow_upgrade(instance, before=stored)
         return
     if not created and (update_fields is None or not set(update_fields) <= {"last_login"}):
         follow_change(user_id=instance.pk)
     password = vars(instance).get("_password")
-    if isinstance(password, str):
+    disabled = not getattr(instance, "is_active", True) and (update_fields is None or "is_active" in update_fields)
+    if isinstance(password, str) or (disabled and not created):
         tokens.revoke_all(user=instance)
+    if isinstance(password, str):
         accounts.keep_verifiers(user=instance, password=password)
 
 

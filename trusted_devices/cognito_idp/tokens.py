@@ -16,14 +16,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Value
+from django.db.models.functions import Replace
 from django.views.decorators.debug import sensitive_variables
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from trusted_devices.cognito_idp import accounts, errors, pool_devices, signing
+from trusted_devices.cognito_idp import accounts, errors, factors, pool_devices, signing
 from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, TokenUse, UserPool, UserPoolClient
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
+from trusted_devices.models import STAMP_DOT, DeviceEvent
+from trusted_devices.services import stamps
 from trusted_devices.types import MfaVerification
 
 logger = logging.getLogger(__name__)
@@ -57,21 +61,26 @@ def start(
     device_key: str,
     device_confirmed: bool,
     verification: MfaVerification | None,
-    event_id: uuid.UUID,
-    now: datetime,
+    stamp: str,
+    event: DeviceEvent,
 ) -> dict[str, Any]:
-    """Return the AuthenticationResult of a finished sign-in: all three tokens."""
+    """Return the AuthenticationResult of a finished sign-in: all three tokens.
+
+    ``stamp`` is the credential stamp of that sign-in, ``event`` its entry in the activity log.
+    """
+    now = event.created_at
     refresh_token = RefreshToken(
         app_client=app_client,
         pool_user=pool_user,
         device_key=device_key,
         device_confirmed=device_confirmed,
-        event_id=event_id,
+        event_id=uuid.UUID(int=event.pk),
         auth_time=now,
         expires_at=now + app_client.refresh_token_validity,
         mfa_kind=verification.kind if verification else "",
         mfa_factor=verification.factor_id if verification else "",
         mfa_at=verification.at if verification else None,
+        credential_stamp=stamp,
     )
     token = _new_refresh_token(refresh_token)
     refresh_token.save(force_insert=True)
@@ -90,8 +99,9 @@ def refresh(*, app_client: UserPoolClient, token: str, device_key: str | None, n
         raise errors.refresh_token_revoked()
     if now >= refresh_token.expires_at:
         raise errors.not_authorized("Refresh Token has expired")
-    if not refresh_token.user.is_active:
-        raise errors.user_disabled()
+    _require_active(refresh_token, now)
+    if not _stands(refresh_token):
+        raise errors.refresh_token_revoked()
     _require_device(refresh_token, device_key)
     current = hmac.compare_digest(_digest(token), refresh_token.digest)
     if not current and not _in_grace(app_client, refresh_token, generation, now):
@@ -136,6 +146,14 @@ def revoke(*, app_client: UserPoolClient, token: str, now: datetime) -> None:
     found.update(revoked_at=now)
 
 
+def follow_upgrade(user: AbstractBaseUser, *, before: AbstractBaseUser) -> None:
+    """Carry sign-ins over from the hash of ``before`` to the one that Django made of the same password."""
+    old, new = stamps.password_stamp(before), stamps.password_stamp(user)
+    RefreshToken.objects.filter(pool_user__user=user.pk, credential_stamp__startswith=old + STAMP_DOT).update(
+        credential_stamp=Replace("credential_stamp", Value(old), Value(new))
+    )
+
+
 def revoke_all(*, user: AbstractBaseUser, pool: UserPool | None = None, now: datetime | None = None) -> None:
     """End all sign-ins of ``user``, in one pool or in all of them."""
     live = RefreshToken.objects.filter(pool_user__user=user.pk, revoked_at=None)
@@ -171,8 +189,9 @@ def authenticate(token: str | None, *, now: datetime) -> Bearer:
         raise errors.not_authorized("Access Token has been revoked")
     if SCOPE not in claims.get("scope", "").split():
         raise errors.not_authorized("Access Token does not have required scopes")
-    if not refresh_token.user.is_active:
-        raise errors.user_disabled()
+    _require_active(refresh_token, now)
+    if not _stands(refresh_token):
+        raise errors.not_authorized("Access Token has been revoked")
     return Bearer(refresh_token=refresh_token, pool=pool)
 
 
@@ -236,6 +255,21 @@ def attribute_texts(pool_user: PoolUser) -> dict[str, str]:
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in attributes(pool_user).items()
     }
+
+
+def _require_active(refresh_token: RefreshToken, now: datetime) -> None:
+    """Raise ``WireError`` for a disabled user; the sign-in does not come back with the account."""
+    if not refresh_token.user.is_active:
+        RefreshToken.objects.filter(pk=refresh_token.pk, revoked_at=None).update(revoked_at=now)
+        raise errors.user_disabled()
+
+
+def _stands(refresh_token: RefreshToken) -> bool:
+    """Return whether the user still has the credentials that they had at that sign-in."""
+    pool_user = refresh_token.pool_user
+    if factors.is_gone(pool_user, refresh_token.mfa_factor):
+        return False
+    return stamps.stands(refresh_token.credential_stamp, factors.credential_stamp(pool_user))
 
 
 def _new_refresh_token(refresh_token: RefreshToken) -> str:

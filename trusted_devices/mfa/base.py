@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -19,7 +20,8 @@ class BaseMfaProvider(ABC):
     def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         """Return the factors that ``user`` can be asked for, preferred first, recovery last.
 
-        Empty means that MFA is not active for this user. Only factors whose set-up is complete count.
+        Empty means that MFA is not active for this user. Only factors whose set-up is complete count. Trust hangs on
+        the ids of those that are no recovery codes and, where the provider tells, on their ``fingerprint``.
         """
 
     @abstractmethod
@@ -53,13 +55,20 @@ class BaseMfaProvider(ABC):
         """
         return ()
 
-    def factor_fingerprint(self, factor: Any) -> tuple[object, ...] | None:
+    def factor_fingerprint(self, factor: Any) -> str | None:
         """Return what identifies a factor's set-up, ``None`` for one that is not set up or never earns trust.
 
         ``factor`` is an instance of one of :meth:`factor_models`. Two different fingerprints of one row mean that
-        the factor was added, removed or reset; counters, throttles and times of use must not be part of it.
+        the factor was added, removed or reset; counters, throttles, times of use and codes on their way must not be
+        part of it. :func:`fingerprint` makes one. :meth:`methods` puts the same into ``MfaMethod.fingerprint``, so that
+        a change that no signal tells of ends trust as well.
         """
         return None
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a digest (SHA-256 in hex) of what makes a factor what it is: texts, bytes, numbers."""
+    return hashlib.sha256(b"trusted_devices:factor\0" + repr(parts).encode()).hexdigest()
 
 
 class NoMfaProvider(BaseMfaProvider):

@@ -6,8 +6,9 @@ django-otp's own row-level throttling guards each factor against guessing; its r
 from __future__ import annotations
 
 import logging
+import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from time import time
 from typing import Any
@@ -21,7 +22,7 @@ from django_otp.oath import TOTP, hotp
 
 from trusted_devices import database
 from trusted_devices.exceptions import BackendUnavailable, CodeMismatch, CodeUsed, TooManyAttempts, UnknownMethod
-from trusted_devices.mfa.base import BaseMfaProvider
+from trusted_devices.mfa.base import BaseMfaProvider, fingerprint
 from trusted_devices.mfa.codes import normalise
 from trusted_devices.types import ClientInfo, MfaMethod, MfaVerification
 
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 RECOVERY_APP = "otp_static"
 KINDS = {"otp_totp": "totp", "otp_hotp": "hotp", "otp_email": "email", RECOVERY_APP: "recovery"}
+NOT_SET_UP = frozenset({"name", "token"})
+"""What a factor is called, and the code that was sent last: of texts in a factor's row no part of its set-up."""
 
 
 class OTPProvider(BaseMfaProvider):
@@ -36,6 +39,8 @@ class OTPProvider(BaseMfaProvider):
 
     def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         devices = list(django_otp.devices_for_user(user, confirmed=True))
+        for device in devices:
+            device.user = user
         sorts = Counter(device._meta.app_label for device in devices)
         factors = [self._method(device, alone=sorts[device._meta.app_label] == 1) for device in devices]
         if all(method.recovery for method in factors):
@@ -84,11 +89,10 @@ class OTPProvider(BaseMfaProvider):
     def factor_models(self) -> Iterable[type[Any]]:
         return list(django_otp.device_classes())
 
-    def factor_fingerprint(self, factor: Any) -> tuple[object, ...] | None:
+    def factor_fingerprint(self, factor: Any) -> str | None:
         if not factor.confirmed or factor._meta.app_label == RECOVERY_APP:
             return None
-        seed = (getattr(factor, name, None) for name in ("key", "email", "number", "public_id"))
-        return (factor.user_id, *seed)
+        return fingerprint(factor.persistent_id, factor.user_id, *_set_up(factor))
 
     def _method(self, device: Any, *, alone: bool) -> MfaMethod:
         app = device._meta.app_label
@@ -108,6 +112,7 @@ class OTPProvider(BaseMfaProvider):
             label=label,
             recovery=kind == "recovery",
             needs_sending=isinstance(device, SideChannelDevice),
+            fingerprint=self.factor_fingerprint(device) or "",
         )
 
     def _device(self, user: AbstractBaseUser, method: MfaMethod, *, for_verify: bool = False) -> Any:
@@ -131,3 +136,20 @@ def _is_used(device: Any, token: str) -> bool:
     totp.time = time()
     unused = totp.verify(int(token), device.tolerance, device.last_t + 1)
     return not unused and totp.verify(int(token), device.tolerance)
+
+
+def _set_up(factor: Any) -> Iterator[tuple[str, object]]:
+    """Yield the columns of a factor that make it what it is, in whatever plug-in: all texts, bytes and references.
+
+    Counters, throttles and times of use are numbers, times and flags, and change with each use.
+    """
+    if getattr(factor, "email", None) == "":
+        yield "address", factor.user.email  # where its codes go then
+    for field in factor._meta.concrete_fields:
+        if field.name in NOT_SET_UP or field.primary_key:
+            continue
+        value = getattr(factor, field.attname)
+        if isinstance(value, bytes | bytearray | memoryview):
+            yield field.attname, bytes(value)
+        elif field.is_relation or isinstance(value, str | uuid.UUID):
+            yield field.attname, str(value)

@@ -14,7 +14,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 
 from trusted_devices import conf, database
 from trusted_devices.exceptions import DeviceNotFound, InvalidDeviceName, InvalidExpiry
-from trusted_devices.models import Device
+from trusted_devices.models import STAMP_DOT, Device
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import Change
 from trusted_devices.services import activity, sessions, transitions
@@ -193,11 +193,13 @@ def follow_password(
 ) -> int:
     """End the trust that was given under another password hash than the one with ``stamp``; return how much it was.
 
-    With ``old_stamp``, that of the hash before, trust is carried over first (``transitions.restamped``).
+    Both stamps are of the password alone. With ``old_stamp``, that of the hash before, trust is carried over first
+    (``transitions.restamped``).
     """
     if old_stamp:
         transitions.restamped(user, old_stamp=old_stamp, new_stamp=stamp, only_key=only_key)
-    stale = list(Device.objects.of(user).remembered().exclude(password_stamp__in=["", stamp]))
+    given = Device.objects.of(user).remembered().exclude(credential_stamp="")
+    stale = list(given.exclude(credential_stamp__startswith=stamp + STAMP_DOT))
     if not stale:
         return 0
     return stop_at_all_costs(stale, reason=StatusReason.PASSWORD_CHANGED, by=by)

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError
@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from trusted_devices.exceptions import (
     AlreadyAnswered,
     BackendUnavailable,
+    FreshMfaRequired,
     InvalidPeriod,
     TrustedDevicesError,
     TrustNotAllowed,
@@ -22,9 +23,8 @@ from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import Change, DeviceOwner
 from trusted_devices.policy import TrustPolicy
-from trusted_devices.services import credentials, devices, registration, transitions
+from trusted_devices.services import credentials, devices, proofs, registration, stamps, transitions
 from trusted_devices.services.site_policy import get_policy
-from trusted_devices.services.stamps import password_stamp
 from trusted_devices.services.transitions import Trust
 from trusted_devices.services.trust import familiar
 from trusted_devices.types import (
@@ -77,24 +77,37 @@ def grant(
     gives out the keys, replaced by one of the same name; otherwise a new one is registered. ``owner`` is the owner as
     the running sign-in reaches it.
 
+    The trust counts only while the credentials that ``verification`` was given under stand.
+
     Call it outside of transactions where the devices have a remote owner, who is asked over a network.
 
-    Raises ``TrustNotAllowed``, ``InvalidPeriod``, ``InvalidDeviceName``, ``AlreadyAnswered``, ``BackendUnavailable``.
+    Raises ``TrustNotAllowed``, ``FreshMfaRequired``, ``InvalidPeriod``, ``InvalidDeviceName``, ``AlreadyAnswered``,
+    ``BackendUnavailable``.
     """
     by, owner, policy = dataclasses.replace(by, actor=user), owner or get_owner(), get_policy()
     if not policy.may_trust(user, verification, by.client):
         raise TrustNotAllowed
     if choice.period not in policy.periods(user):
         raise InvalidPeriod
+    if proofs.is_outdated(verification, user=user):
+        raise FreshMfaRequired
     name = devices.clean_name(choice.name) if choice.name else ""
     trust = Trust(
         since=by.at,
         period=choice.period,
         factor_id=verification.factor_id,
-        stamp=password_stamp(user),
+        stamp=verification.stamp or stamps.current(user),
         question_id=choice.question_id,
     )
-    grantor = _Grantor(user=user, trust=trust, reason=_reason(policy, user), name=name, owner=owner, by=by)
+    grantor = _Grantor(
+        user=user,
+        trust=trust,
+        verified_at=verification.at,
+        reason=_reason(policy, user),
+        name=name,
+        owner=owner,
+        by=by,
+    )
     try:
         return grantor.grant(presented.credential)
     except IntegrityError:
@@ -123,6 +136,7 @@ class _Grantor:
 
     user: AbstractBaseUser
     trust: Trust
+    verified_at: datetime
     reason: StatusReason
     name: str
     owner: DeviceOwner
@@ -168,6 +182,8 @@ class _Grantor:
                 raise _CannotBeTrustedAgain
             if device.grant_id == self.trust.question_id:
                 raise AlreadyAnswered
+            if proofs.has_ended(device, since=self.verified_at):
+                raise FreshMfaRequired
             rotation = credentials.rotate(device, credential, how, at=self.by.at)
             transitions.remembered(
                 device, reason=self.reason, trust=self.trust, rotation=rotation, name=self.name, by=self.by

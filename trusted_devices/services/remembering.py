@@ -14,14 +14,13 @@ from datetime import timedelta
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from trusted_devices import database
-from trusted_devices.exceptions import DeviceNotFound, InvalidPeriod, TrustNotAllowed
+from trusted_devices.exceptions import DeviceNotFound, FreshMfaRequired, InvalidPeriod, TrustNotAllowed
 from trusted_devices.models import Device
 from trusted_devices.owners import get_owner
 from trusted_devices.owners.base import Change
 from trusted_devices.policy import TrustPolicy, has_expired
-from trusted_devices.services import devices, second_factor, transitions
+from trusted_devices.services import devices, proofs, second_factor, stamps, transitions
 from trusted_devices.services.site_policy import get_policy
-from trusted_devices.services.stamps import password_stamp
 from trusted_devices.services.transitions import Trust
 from trusted_devices.types import By, DeviceStatus, MfaVerification, StatusReason, TrackingMode
 
@@ -42,40 +41,53 @@ def remember(device: Device, *, period: timedelta, verification: MfaVerification
     ``verification`` is the fresh second factor of ``by.actor``, who is the device's user or staff. The policy asked is
     that of the device's user. A device whose secret was copied has to sign in again: its copy would be trusted too.
 
-    Raises ``InvalidPeriod``, ``TrustNotAllowed``, ``DeviceNotFound`` (forgotten meanwhile), ``BackendUnavailable``.
+    Raises ``InvalidPeriod``, ``TrustNotAllowed``, ``FreshMfaRequired``, ``DeviceNotFound`` (forgotten meanwhile),
+    ``BackendUnavailable``.
     """
-    user = device.user
+    user, own = device.user, _is_own(device, by)
     check_period(user, period)
-    if not _may_remember(user, verification, by):
+    methods = second_factor.methods(user)
+    if not (methods and user.is_active and get_policy().may_trust(user, verification, by.client)):
         raise TrustNotAllowed
-    own = _is_own(device, by)
+    stamp = stamps.credential_stamp(user, methods)
+    if own and verification.stamp and not stamps.stands(verification.stamp, stamp):
+        raise FreshMfaRequired
     trust = Trust(
         since=by.at,
         period=period,
         factor_id=verification.factor_id if own else "",
-        stamp=password_stamp(user),
+        stamp=stamp,
     )
     asked = Device.objects.filter(pk=device.pk)
     with get_owner().changing([_checked(asked.first())], Change.REMEMBERED):
         stored = _checked(asked.select_for_update().first())
+        if own and proofs.is_outdated(verification, user=user, device=stored):
+            raise FreshMfaRequired
         transitions.remembered(stored, reason=_reason(own=own), trust=trust, by=by)
     stored.user = user
     return stored
 
 
 def earned(
-    user: AbstractBaseUser, verification: MfaVerification | None, *, policy: TrustPolicy, by: By
+    user: AbstractBaseUser,
+    verification: MfaVerification | None,
+    *,
+    device: Device | None = None,
+    policy: TrustPolicy,
+    by: By,
 ) -> Trust | None:
     """Return what a second factor earns for the period that ``policy`` preselects, counted from when it was verified.
 
-    ``None`` if that is nothing, or has ended already.
+    ``None`` if that is nothing, or has ended already. ``device`` is the one that it is for, if it is stored.
     """
     if verification is None or not policy.may_trust(user, verification, by.client):
+        return None
+    if proofs.is_outdated(verification, user=user, device=device):
         return None
     offer = policy.offer(user, verification, by.client)
     if offer is None or by.at >= verification.at + offer.default:
         return None
-    stamp = password_stamp(user)
+    stamp = verification.stamp or stamps.current(user)
     return Trust(since=verification.at, period=offer.default, factor_id=verification.factor_id, stamp=stamp)
 
 
@@ -105,7 +117,7 @@ def update_status(
         transitions.remembered(
             stored,
             reason=_reason(own=own),
-            trust=earned(user, verification, policy=policy, by=by),
+            trust=earned(user, verification, device=stored, policy=policy, by=by),
             keep_trust=not own
             and not has_expired(stored.trust_granted_at, stored.trust_expires_at, maximum, now=by.at),
             by=by,
@@ -129,7 +141,7 @@ def renew(device: Device, *, verification: MfaVerification | None, policy: Trust
         transitions.remembered(
             stored,
             reason=StatusReason.TRACKING_ALWAYS if always else StatusReason.USER_TRUSTED,
-            trust=earned(user, verification, policy=policy, by=by),
+            trust=earned(user, verification, device=stored, policy=policy, by=by),
             by=dataclasses.replace(by, actor=user),
         )
 
@@ -168,8 +180,3 @@ def _checked(stored: Device | None) -> Device:
     if stored.confirmed_at is None or stored.status_reason == StatusReason.COMPROMISED:
         raise TrustNotAllowed
     return stored
-
-
-def _may_remember(user: AbstractBaseUser, verification: MfaVerification, by: By) -> bool:
-    earned = user.is_active and get_policy().may_trust(user, verification, by.client)
-    return earned and bool(second_factor.methods(user))

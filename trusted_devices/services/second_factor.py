@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_login_failed
@@ -11,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices.exceptions import CodeMismatch, CodeUsed, UnknownMethod
 from trusted_devices.services import activity
+from trusted_devices.services.stamps import credential_stamp
 from trusted_devices.signin import get_sign_in
 from trusted_devices.signin.base import Conversation
 from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification
@@ -54,14 +56,19 @@ def send(conversation: Conversation, method: MfaMethod) -> None:
 
 
 @sensitive_variables("code")
-def verify(conversation: Conversation, method: MfaMethod, code: str, *, by: By) -> MfaVerification:
+def verify(
+    conversation: Conversation, method: MfaMethod, code: str, *, stamp: str | None = None, by: By
+) -> MfaVerification:
     """Verify a code and use it up. Raises as ``Conversation.answer_code`` does.
 
+    The answer carries the credential stamp, which is ``stamp`` where the caller has read the user's factors already.
     A wrong code is announced as Django's ``user_login_failed``, so that what guards passwords guards codes as well. A
     right one that has been used is no guess.
     """
+    if stamp is None:
+        stamp = credential_stamp(conversation.user, conversation.methods())
     try:
-        return conversation.answer_code(method, code)
+        return replace(conversation.answer_code(method, code), stamp=stamp)
     except CodeUsed:
         logger.info("A code that has been used came again, user=%s.", conversation.user.pk)
         raise

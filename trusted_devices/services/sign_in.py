@@ -21,12 +21,11 @@ from django.views.decorators.debug import sensitive_variables
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.exceptions import BackendUnavailable, InvalidPeriod, SignInExpired, TrustNotAllowed
 from trusted_devices.models import Device
-from trusted_devices.services import devices, enrolment, granting, second_factor, trust
+from trusted_devices.services import devices, enrolment, granting, second_factor, stamps, trust
 from trusted_devices.services.credentials import recognise
 from trusted_devices.services.granting import TrustChoice
 from trusted_devices.services.sign_in_state import Question, SignInState
 from trusted_devices.services.site_policy import get_policy
-from trusted_devices.services.stamps import password_stamp
 from trusted_devices.services.trust import TrustCheck
 from trusted_devices.signin import get_sign_in
 from trusted_devices.signin.base import Conversation
@@ -124,27 +123,42 @@ def begin(credentials: Mapping[str, str], *, cookie: DeviceCookie, by: By) -> Ch
 def load(state: SignInState, *, cookie: DeviceCookie, by: By) -> Challenge:
     """Return the challenge that left ``state``, if it still stands.
 
-    Reads everything that its question and the answer to it need, once. Raises ``SignInExpired``,
+    Reads everything that its question needs, once. Raises ``SignInExpired``,
     ``BackendUnavailable``, and ``UnknownMethod`` if the factor that was asked for is gone.
     """
     user = state.user(at=by.at)
     credential = cookie.present(state.user_id).credential
     conversation = get_sign_in().resume(user, state.backend_state, client=by.client, credential=credential)
+    if not stamps.has_password(state.stamp, user):
+        raise SignInExpired
     challenge = Challenge(state=state, conversation=conversation, cookie=cookie, by=by)
+    if state.question is Question.SECOND_FACTOR:
+        return _ask_for_code(challenge)
     if state.question is Question.NEW_PASSWORD:
         if conversation.new_password is None:
             raise SignInExpired
         return challenge
-    if state.question is Question.SECOND_FACTOR:
-        methods = conversation.methods()
-        if not methods:
-            raise SignInExpired
-        method = second_factor.find(methods, state.method_id)
-        return dataclasses.replace(challenge, methods=methods, method=method)
     offer = trust.offer(user=user, verification=_verified(state), client=by.client)
     if offer is None:
         raise SignInExpired
     return dataclasses.replace(challenge, offer=offer, device=_known_device(challenge))
+
+
+def _ask_for_code(challenge: Challenge) -> Challenge:
+    methods = challenge.conversation.methods()
+    _require_credentials(challenge)
+    if not methods:
+        raise SignInExpired
+    return dataclasses.replace(
+        challenge, methods=methods, method=second_factor.find(methods, challenge.state.method_id)
+    )
+
+
+def _require_credentials(challenge: Challenge) -> None:
+    """Raise ``SignInExpired`` if the password or any factor has changed since the sign-in began."""
+    current = stamps.credential_stamp(challenge.user, challenge.conversation.methods())
+    if not stamps.stands(challenge.state.stamp, current):
+        raise SignInExpired
 
 
 @sensitive_variables("password")
@@ -212,6 +226,7 @@ def answer_offer(challenge: Challenge, *, period: timedelta | None, name: str = 
     Raises ``InvalidPeriod``, ``InvalidDeviceName``, ``TrustNotAllowed``, ``AlreadyAnswered``, ``SignInExpired``.
     """
     _require(challenge, Question.OFFER_TRUST)
+    _require_credentials(challenge)
     if period is None:
         return _complete(challenge, challenge.device)
     return _trust_device(challenge, period, name)
@@ -225,7 +240,14 @@ def _after_password(conversation: Conversation, cookie: DeviceCookie, by: By) ->
     new_password, checked = conversation.new_password, None
     if new_password is None:
         mfa_active, proof = conversation.mfa_active, conversation.proof
-        checked = trust.check(user=user, presented=presented, mfa_active=mfa_active, proof=proof, by=by)
+        checked = trust.check(
+            user=user,
+            presented=presented,
+            mfa_active=mfa_active,
+            proof=proof,
+            stamp=stamps.credential_stamp(user, conversation.methods()),
+            by=by,
+        )
     if conversation.device_lost:
         trust.lose(user=user, credential=presented.credential, by=by)
     if checked is None:
@@ -248,7 +270,7 @@ def _ask(
         id=secrets.token_hex(16),
         user_id=str(user.pk),
         auth_backend=getattr(user, "backend", ""),
-        password_stamp=password_stamp(user),
+        stamp=stamps.credential_stamp(user, conversation.methods()),
         started_at=by.at,
         question=question,
         method_id=method.id if method else "",

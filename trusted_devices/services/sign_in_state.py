@@ -11,12 +11,10 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.utils.crypto import constant_time_compare
 
 from trusted_devices import conf
 from trusted_devices.exceptions import SignInExpired
 from trusted_devices.policy import CLOCK_SKEW
-from trusted_devices.services.stamps import password_stamp
 from trusted_devices.types import MfaVerification
 
 
@@ -30,7 +28,7 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInState:
-    """A half-finished sign-in. Bound to one user with one password, and to a time.
+    """A half-finished sign-in. Bound to one user, to the credentials that they had then (``stamp``), and to a time.
 
     ``backend_state`` is what the sign-in backend needs to go on (``signin.base.Conversation.state``).
     """
@@ -38,7 +36,7 @@ class SignInState:
     id: str
     user_id: str
     auth_backend: str
-    password_stamp: str = field(repr=False)
+    stamp: str = field(repr=False)
     started_at: datetime
     question: Question
     method_id: str = ""
@@ -52,7 +50,7 @@ class SignInState:
             "id": self.id,
             "user": self.user_id,
             "auth_backend": self.auth_backend,
-            "stamp": self.password_stamp,
+            "stamp": self.stamp,
             "started": self.started_at.timestamp(),
             "question": self.question.value,
             "method": self.method_id,
@@ -64,17 +62,17 @@ class SignInState:
     def load(cls, raw: Any) -> SignInState:
         """Read what :meth:`dump` made. Raises ``SignInExpired`` for anything else."""
         try:
-            verified = None
+            verified, stamp = None, str(raw["stamp"])
             if raw["verified"] is not None:
                 kind, factor_id, at, recovery = raw["verified"]
                 verified = MfaVerification(
-                    kind=kind, factor_id=factor_id, at=datetime.fromtimestamp(at, UTC), recovery=recovery
+                    kind=kind, factor_id=factor_id, at=datetime.fromtimestamp(at, UTC), recovery=recovery, stamp=stamp
                 )
             return cls(
                 id=raw["id"],
                 user_id=raw["user"],
                 auth_backend=raw["auth_backend"],
-                password_stamp=raw["stamp"],
+                stamp=stamp,
                 started_at=datetime.fromtimestamp(raw["started"], UTC),
                 question=Question(raw["question"]),
                 method_id=raw["method"],
@@ -85,7 +83,7 @@ class SignInState:
             raise SignInExpired from error
 
     def user(self, *, at: datetime) -> AbstractBaseUser:
-        """Return the user as stored now. Raises ``SignInExpired`` unless the sign-in may still go on ``at`` that time.
+        """Return the user as stored now. Raises ``SignInExpired`` if they may not sign in ``at`` that time any more.
 
         One read.
         """
@@ -96,7 +94,5 @@ class SignInState:
         except (TypeError, ValueError, ValidationError) as error:
             raise SignInExpired from error
         if user is None or not user.is_active:
-            raise SignInExpired
-        if not constant_time_compare(password_stamp(user), self.password_stamp):
             raise SignInExpired
         return user

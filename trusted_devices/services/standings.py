@@ -14,7 +14,7 @@ from django.utils import timezone
 from trusted_devices import conf
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, effective_expiry, evaluate_device, has_expired
-from trusted_devices.services import trust
+from trusted_devices.services import stamps, trust
 from trusted_devices.services.site_policy import get_policy
 from trusted_devices.types import TrustDecision, TrustLimits
 
@@ -35,21 +35,24 @@ class Standing:
 
 
 def standings(*, user: AbstractBaseUser, current_key: str = "", now: datetime | None = None) -> list[Standing]:
-    """Return all devices of ``user``: the one with ``current_key`` first, then the latest used. One query for them.
+    """Return all devices of ``user``: the one with ``current_key`` first, then the latest used.
 
-    The decisions suppose that each device still holds its secret and that MFA is active.
+    One query for them, and those for the user's factors. The decisions suppose that each device still holds its secret
+    and that MFA is active.
     """
     now = now or timezone.now()
-    limits = get_policy().limits(user)
+    limits, stamp = get_policy().limits(user), stamps.current(user)
     found = [
-        _standing(user, device, current_key, limits, now) for device in Device.objects.of(user).latest_used_first()
+        _standing(device, user, limits, stamp=stamp, current_key=current_key, now=now)
+        for device in Device.objects.of(user).latest_used_first()
     ]
     return sorted(found, key=lambda standing: not standing.is_current)
 
 
 def standing(*, user: AbstractBaseUser, device: Device, current_key: str = "", now: datetime | None = None) -> Standing:
     """Return how one device of ``user`` stands."""
-    return _standing(user, device, current_key, get_policy().limits(user), now or timezone.now())
+    limits, stamp = get_policy().limits(user), stamps.current(user)
+    return _standing(device, user, limits, stamp=stamp, current_key=current_key, now=now or timezone.now())
 
 
 def with_users(devices: _Devices) -> _Devices:
@@ -58,8 +61,14 @@ def with_users(devices: _Devices) -> _Devices:
     return devices.prefetch_related("user__groups") if conf.get_settings().GROUP_MAX_PERIODS else devices
 
 
-def survey(devices: Iterable[Device], *, current_key: str = "", now: datetime | None = None) -> list[Standing]:
-    """Return how devices of any users stand, in the order given; see :func:`with_users`."""
+def survey(
+    devices: Iterable[Device], *, stamp: str | None = None, current_key: str = "", now: datetime | None = None
+) -> list[Standing]:
+    """Return how devices of any users stand, in the order given; see :func:`with_users`.
+
+    Whether second factors were changed behind this site's back shows only where the list is of one user, with the
+    credential ``stamp`` that they have now: nobody reads the factors of many.
+    """
     now = now or timezone.now()
     policy = get_policy()
     limits: dict[Any, TrustLimits] = {}
@@ -67,7 +76,8 @@ def survey(devices: Iterable[Device], *, current_key: str = "", now: datetime | 
     for device in devices:
         if device.user_id not in limits:
             limits[device.user_id] = policy.limits(device.user)
-        found.append(_standing(device.user, device, current_key, limits[device.user_id], now))
+        of_user = limits[device.user_id]
+        found.append(_standing(device, device.user, of_user, stamp=stamp, current_key=current_key, now=now))
     return found
 
 
@@ -84,8 +94,10 @@ def remembered_at(now: datetime, *, user: AbstractBaseUser, policy: TrustPolicy)
     return counts
 
 
-def _standing(user: AbstractBaseUser, device: Device, current_key: str, limits: TrustLimits, now: datetime) -> Standing:
-    facts = trust.describe(user, device)
+def _standing(
+    device: Device, user: AbstractBaseUser, limits: TrustLimits, *, stamp: str | None, current_key: str, now: datetime
+) -> Standing:
+    facts = trust.describe(user, device, stamp=stamp)
     decision = evaluate_device(user_id=str(user.pk), device=facts, limits=limits, at_risk=False, now=now)
     expiry = effective_expiry(device.trust_granted_at, device.trust_expires_at, limits.maximum)
     return Standing(

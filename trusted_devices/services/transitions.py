@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import F, Q, prefetch_related_objects
+from django.db.models import F, Q, Value, prefetch_related_objects
+from django.db.models.functions import Replace
 
 from trusted_devices import signals
 from trusted_devices.crypto import device_secret
-from trusted_devices.models import Device, DeviceEvent
+from trusted_devices.models import STAMP_DOT, Device, DeviceEvent
 from trusted_devices.services import activity
 from trusted_devices.types import (
     Binding,
@@ -271,11 +272,14 @@ def succeeded(credential: DeviceCredential) -> bool:
 
 
 def restamped(user: AbstractBaseUser, *, old_stamp: str, new_stamp: str, only_key: str | None = None) -> None:
-    """Carry trust over from one password hash to the next, for all devices or only for the one with ``only_key``."""
-    carried = Device.objects.of(user).filter(password_stamp=old_stamp)
+    """Carry trust over from one password hash to the next, for all devices or only for the one with ``only_key``.
+
+    ``old_stamp`` and ``new_stamp`` are of the password alone.
+    """
+    carried = Device.objects.of(user).filter(credential_stamp__startswith=old_stamp + STAMP_DOT)
     if only_key is not None:
         carried = carried.filter(device_key=only_key)
-    carried.update(password_stamp=new_stamp)
+    carried.update(credential_stamp=Replace("credential_stamp", Value(old_stamp), Value(new_stamp)))
 
 
 def _remembered_columns(reason: StatusReason, trust: Trust | None, by: By) -> dict[str, Any]:
@@ -291,7 +295,7 @@ def _remembered_columns(reason: StatusReason, trust: Trust | None, by: By) -> di
             "trust_period": trust.period,
             "trust_expires_at": trust.expires_at,
             "mfa_factor": trust.factor_id,
-            "password_stamp": trust.stamp,
+            "credential_stamp": trust.stamp,
         }
         if trust.question_id is not None:
             columns["grant_id"] = trust.question_id

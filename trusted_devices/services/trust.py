@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -15,10 +15,9 @@ from trusted_devices import database, signals
 from trusted_devices.exceptions import BackendUnavailable
 from trusted_devices.models import Device
 from trusted_devices.policy import TrustPolicy, evaluate_device, evaluate_trust
-from trusted_devices.services import activity, credentials, devices, transitions
+from trusted_devices.services import activity, credentials, devices, stamps, transitions
 from trusted_devices.services.credentials import recognise
 from trusted_devices.services.site_policy import get_policy
-from trusted_devices.services.stamps import password_stamp
 from trusted_devices.types import (
     Binding,
     By,
@@ -58,14 +57,16 @@ def check(
     presented: Presented,
     mfa_active: bool,
     proof: ProofState = ProofState.NOT_NEEDED,
+    stamp: str | None = None,
     by: By,
 ) -> TrustCheck:
     """Decide whether this sign-in may skip MFA; if so, rotate the device's secret.
 
     Costs one indexed read, and one narrow write when the answer is yes. Call it only after the first factor. Whatever
-    goes wrong, the answer is to ask for MFA. ``proof`` is where that of a device stands that proves a password.
+    goes wrong, the answer is to ask for MFA. ``proof`` is where that of a device stands that proves a password;
+    ``stamp`` is the user's credential stamp now, from a caller who has read their factors.
     """
-    question = _Question(user=user, presented=presented, mfa_active=mfa_active, proof=proof, by=by)
+    question = _Question(user=user, presented=presented, mfa_active=mfa_active, proof=proof, by=by, stamp=stamp)
     try:
         with _savepoint():
             found = _check(question)
@@ -86,15 +87,16 @@ def check(
 
 
 def check_device(
-    *, user: AbstractBaseUser, device: Device, proof: ProofState, policy: TrustPolicy, by: By
+    *, user: AbstractBaseUser, device: Device, stamp: str, proof: ProofState, policy: TrustPolicy, by: By
 ) -> TrustDecision:
     """Decide whether a device that is named by its key, and not by a secret, may skip MFA; a refusal is logged.
 
-    With ``proof`` passed before the device has proved anything, the answer is what its proof will be worth.
+    With ``proof`` passed before the device has proved anything, the answer is what its proof will be worth. ``stamp``
+    is the user's credential stamp now.
     """
     decision = evaluate_device(
         user_id=str(user.pk),
-        device=describe(user, device, proof=proof),
+        device=describe(user, device, stamp=stamp, proof=proof),
         limits=policy.limits(user),
         at_risk=_at_risk(policy, user, device, by.client),
         now=by.at,
@@ -151,7 +153,7 @@ def recall(*, user: AbstractBaseUser, presented: Presented, by: By) -> DeviceCre
 
     One read; it changes and logs nothing, so it may come before the password has been verified.
     """
-    question = _Question(user=user, presented=presented, mfa_active=True, proof=ProofState.PASSED, by=by)
+    question = _Question(user=user, presented=presented, mfa_active=True, proof=ProofState.PASSED, by=by, stamp=None)
     try:
         with _savepoint():
             device, decision = _decide(question)
@@ -183,10 +185,17 @@ def offer(*, user: AbstractBaseUser, verification: MfaVerification, client: Clie
 def describe(
     user: AbstractBaseUser,
     device: Device,
+    *,
+    stamp: str | None,
     secret: SecretMatch = SecretMatch.CURRENT,
     proof: ProofState = ProofState.NOT_NEEDED,
 ) -> DeviceFacts:
-    """Return what the policy needs to know of ``device`` when it presents such a secret, or gives such a proof."""
+    """Return what the policy needs to know of ``device`` when it presents such a secret, or gives such a proof.
+
+    ``stamp`` is the user's credential stamp now; with ``None``, in lists of many users, their passwords alone count.
+    """
+    given_under = device.credential_stamp
+    unchanged = stamps.has_password(given_under, user) if stamp is None else stamps.stands(given_under, stamp)
     return DeviceFacts(
         user_id=str(device.user_id),
         confirmed=device.confirmed_at is not None,
@@ -194,7 +203,7 @@ def describe(
         trust_granted_at=device.trust_granted_at,
         trust_expires_at=device.trust_expires_at,
         secret=secret,
-        credentials_changed=device.trust_granted_at is not None and device.password_stamp != password_stamp(user),
+        credentials_changed=device.trust_granted_at is not None and not unchanged,
         proof=proof,
     )
 
@@ -211,6 +220,7 @@ class _Question:
     mfa_active: bool
     proof: ProofState
     by: By
+    stamp: str | None = field(repr=False)
 
 
 def _savepoint() -> AbstractContextManager[Any]:
@@ -239,7 +249,9 @@ def _decide(question: _Question) -> tuple[Device | None, TrustDecision]:
         if device is not None:
             if device.binding == Binding.SRP and proof is ProofState.NOT_NEEDED:
                 proof = ProofState.MISSING
-            facts = describe(user, device, credentials.match(device, credential), proof)
+            secret = credentials.match(device, credential)
+            stamp = stamps.current(user) if question.stamp is None else question.stamp
+            facts = describe(user, device, stamp=stamp, secret=secret, proof=proof)
     policy = get_policy()
     decision = evaluate_trust(
         user_id=str(user.pk),

@@ -110,6 +110,9 @@ class SignInBackend(ABC):
 
     verifies_anytime: ClassVar[bool] = True
     """Whether signed-in users can verify a second factor again without signing in again."""
+    keeps_factors: ClassVar[bool] = False
+    """Whether the site keeps the factors: what was proved is then good only while all that :meth:`methods` returns stay
+    as they are. Conversations return the same ones throughout."""
 
     @abstractmethod
     def begin(self, credentials: Mapping[str, str], *, client: ClientInfo, recall: Recall) -> Conversation:

@@ -41,6 +41,7 @@ class LocalConversation(Conversation):
 class LocalSignIn(SignInBackend):
     """``TRUSTED_DEVICES = {"BACKEND": "local"}``, the default."""
 
+    keeps_factors = True
     conversation_class: ClassVar[type[LocalConversation]] = LocalConversation
 
     @sensitive_variables("credentials")

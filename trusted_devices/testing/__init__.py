@@ -71,13 +71,16 @@ def force_mfa_login(
     request = HttpRequest()
     request.session = client.session
     request.user = django_user
-    session_key = logins.note_verification(request, user, verified_by=verified_by, device=device)
+    provider = get_provider()
+    method, verified = next(iter(provider.methods(user)), None), None
+    if verified_by in (VerifiedBy.MFA, VerifiedBy.RECOVERY):
+        kind, factor_id = (method.kind, method.id) if method is not None else ("testing", "testing")
+        recovery = verified_by is VerifiedBy.RECOVERY
+        verified = MfaVerification(kind=kind, factor_id=factor_id, at=timezone.now(), recovery=recovery)
+    session_key = logins.note_verification(request, user, verified_by=verified_by, device=device, verification=verified)
     if device is not None:
         sessions.attach(device=device, session_key=session_key, now=timezone.now())
-    provider = get_provider()
-    method = next(iter(provider.methods(user)), None)
-    if verified_by is VerifiedBy.MFA and method is not None:
-        verified = MfaVerification(kind=method.kind, factor_id=method.id, at=timezone.now(), recovery=method.recovery)
+    if verified is not None and method is not None and verified_by is VerifiedBy.MFA:
         provider.on_verified(request, user, verified)
     request.session.save()
 

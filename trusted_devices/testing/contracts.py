@@ -147,7 +147,7 @@ class MfaProviderContract(_Contract):
             (CodeMismatch, TooManyAttempts, UnknownMethod),
         )
 
-    def _fingerprints(self, user: AbstractBaseUser) -> dict[tuple[str, Any], tuple[object, ...] | None]:
+    def _fingerprints(self, user: AbstractBaseUser) -> dict[tuple[str, Any], str | None]:
         provider = self.make_provider()
         return {
             (model._meta.label, factor.pk): provider.factor_fingerprint(factor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from trusted_devices.mfa import get_provider
 from trusted_devices.models import Device
-from trusted_devices.services import session_stores, sessions
+from trusted_devices.services import session_stores, sessions, stamps
 from trusted_devices.services.sign_in import SignedIn
 from trusted_devices.types import By, MfaVerification, VerifiedBy
 from trusted_devices.web import handover, session_note
@@ -44,8 +44,9 @@ def finish(request: HttpRequest, outcome: SignedIn) -> None:
     if outcome.verification is not None:
         get_provider().on_verified(request, outcome.user, outcome.verification)
     user, verified_by, device = outcome.user, outcome.verified_by, outcome.device
-    at = outcome.verification.at if outcome.verification else None
-    session_key = note_verification(request, user, verified_by=verified_by, device=device, at=at)
+    session_key = note_verification(
+        request, user, verified_by=verified_by, device=device, verification=outcome.verification
+    )
     by = By(client=client_info(request))
     handover.begin(request.session, outcome.credential, at=by.at)
     sessions.started(user=user, verified_by=verified_by, device=device, session_key=session_key, by=by)
@@ -72,9 +73,12 @@ def note_verification(
     *,
     verified_by: VerifiedBy,
     device: Device | None,
-    at: datetime | None = None,
+    verification: MfaVerification | None = None,
 ) -> str:
-    """Write the session's note for ``user``, who was verified ``at`` that time (now); return the session's key."""
+    """Write the session's note for ``user``; return the session's key.
+
+    ``verification`` is the second factor that was used for it; without one the note counts from now.
+    """
     if not request.session.session_key:
         request.session.save()
     session_key: str = request.session.session_key or ""
@@ -83,9 +87,10 @@ def note_verification(
         Verification(
             user_id=str(user.pk),
             verified_by=verified_by,
-            at=at or timezone.now(),
+            at=verification.at if verification else timezone.now(),
             device_key=device.device_key if device else "",
             session_digest=sessions.digest(session_key) if device else "",
+            stamp=(verification.stamp or stamps.current(user)) if verification else "",
         ),
     )
     return session_key
@@ -102,6 +107,7 @@ def renew_verification(request: HttpRequest, user: AbstractBaseUser, verified: M
             at=verified.at,
             device_key=earlier.device_key if earlier else "",
             session_digest=earlier.session_digest if earlier else "",
+            stamp=verified.stamp or stamps.current(user),
         ),
     )
     get_provider().on_verified(request, user, verified)
@@ -113,6 +119,17 @@ def left_to_do(request: HttpRequest) -> Iterator[Callable[[], None]]:
         yield partial(follow_session, request, note)
     if credential := handover.arrived(request, now=timezone.now()):
         yield partial(handover.end, request, credential)
+
+
+def fresh_verification(request: HttpRequest, user: AbstractBaseUser, *, max_age: timedelta) -> Verification | None:
+    """Return the session's note if ``user`` used a second factor no longer than ``max_age`` ago, and it still stands.
+
+    It does while neither the password nor any factor has changed since. Reads the factors only of who would pass.
+    """
+    note = session_note.read(request.session, str(user.pk))
+    if note is None or not note.is_fresh(max_age=max_age, now=timezone.now()):
+        return None
+    return note if stamps.stands(note.stamp, stamps.current(user)) else None
 
 
 def moved_session(request: HttpRequest) -> Verification | None:

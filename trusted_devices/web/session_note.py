@@ -19,13 +19,17 @@ SESSION_KEY = "_trusted_devices_verification"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """How (``verified_by``) and when (``at``, aware) the user was verified, and from which device the session is."""
+    """How (``verified_by``) and when (``at``, aware) the user was verified, and from which device the session is.
+
+    ``stamp`` is the credential stamp that the user had then.
+    """
 
     user_id: str
     verified_by: VerifiedBy
     at: datetime
     device_key: str = ""
     session_digest: str = field(default="", repr=False)
+    stamp: str = field(default="", repr=False)
 
     @property
     def passed_mfa(self) -> bool:
@@ -33,7 +37,10 @@ class Verification:
         return self.verified_by is not VerifiedBy.PASSWORD
 
     def is_fresh(self, *, max_age: timedelta, now: datetime) -> bool:
-        """Return whether a real second factor was used no longer than ``max_age`` ago. Trust never satisfies it."""
+        """Return whether a real second factor was used no longer than ``max_age`` ago. Trust never satisfies it.
+
+        Whether what it was proved with still stands, ``logins.fresh_verification`` asks.
+        """
         return self.verified_by in (VerifiedBy.MFA, VerifiedBy.RECOVERY) and -CLOCK_SKEW <= now - self.at < max_age
 
 
@@ -45,6 +52,7 @@ def write(session: MutableMapping[str, Any], note: Verification) -> None:
         "at": note.at.timestamp(),
         "device": note.device_key,
         "session": note.session_digest,
+        "stamp": note.stamp,
     }
 
 
@@ -60,6 +68,7 @@ def read(session: MutableMapping[str, Any], user_id: str) -> Verification | None
             at=datetime.fromtimestamp(raw["at"], UTC),
             device_key=raw["device"],
             session_digest=raw["session"],
+            stamp=str(raw["stamp"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None

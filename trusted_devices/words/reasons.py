@@ -53,7 +53,7 @@ TRUST_REASONS = {
     TrustReason.SUPERSEDED_SECRET: _("Device secret already replaced"),
     TrustReason.PROOF_MISSING: _("No proof of the device"),
     TrustReason.PROOF_FAILED: _("Proof of the device failed"),
-    TrustReason.CREDENTIALS_CHANGED: _("Password changed"),
+    TrustReason.CREDENTIALS_CHANGED: _("Password or second factor changed"),
     TrustReason.MFA_INACTIVE: _("No second factor"),
     TrustReason.POLICY_FORBIDS: _("Forbidden by policy"),
     TrustReason.RISK: _("Unusual sign-in"),

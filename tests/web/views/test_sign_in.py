@@ -354,7 +354,7 @@ def test_a_code_by_email_is_sent_with_the_password_where_it_is_the_only_way(brow
     assert browser.enter_code(email_factor.token).headers["Location"].startswith(url("sign_in_trust"))
 
 
-def test_a_code_by_email_is_sent_by_a_press_and_never_by_looking(at_code, email_factor):
+def test_a_code_by_email_is_sent_by_a_press_and_never_by_looking(email_factor, at_code):
     assert "Code by e-mail" in at_code.get(url("sign_in_code")).content.decode()
     at_code.get(url("sign_in_code"), {"method": email_factor.persistent_id})
     assert not mail.outbox
@@ -366,7 +366,7 @@ def test_a_code_by_email_is_sent_by_a_press_and_never_by_looking(at_code, email_
     assert at_code.enter_code(email_factor.token).headers["Location"].startswith(url("sign_in_trust"))
 
 
-def test_asking_for_another_mail_too_soon_says_when_the_next_may_come(at_code, email_factor, settings):
+def test_asking_for_another_mail_too_soon_says_when_the_next_may_come(email_factor, at_code, settings):
     settings.OTP_EMAIL_COOLDOWN_DURATION = 20
     at_code.post(url("sign_in_code"), {"method": email_factor.persistent_id})
     response = at_code.post(url("sign_in_code"), {"method": email_factor.persistent_id}, follow=True)
@@ -375,7 +375,7 @@ def test_asking_for_another_mail_too_soon_says_when_the_next_may_come(at_code, e
     assert 'name="code"' in response.content.decode()
 
 
-def test_a_code_that_cannot_be_sent_is_said_to_be(at_code, email_factor, settings):
+def test_a_code_that_cannot_be_sent_is_said_to_be(email_factor, at_code, settings):
     set_options(settings, BACKEND="tests.web.views.backends.NO_CODES")
     response = at_code.post(url("sign_in_code"), {"method": email_factor.persistent_id}, follow=True)
     assert "not possible right now" in told(response)

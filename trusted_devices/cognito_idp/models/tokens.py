@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trusted_devices.cognito_idp.models.accounts import PoolUser
 from trusted_devices.cognito_idp.models.pools import UserPool, UserPoolClient
-from trusted_devices.models import DIGEST_LENGTH, PlainCharField
+from trusted_devices.models import DIGEST_LENGTH, STAMP_LENGTH, PlainCharField
 from trusted_devices.types import MfaVerification
 
 
@@ -18,7 +18,8 @@ class RefreshToken(models.Model):
     """One finished sign-in and all tokens that come from it; ``origin_jti`` is what they have in common.
 
     Of the refresh token itself only the digest is kept. ``generation`` counts its rotations. ``device_key`` is the
-    device that the sign-in carried or was given a key for, ``device_confirmed`` whether that was ever confirmed.
+    device that the sign-in carried or was given a key for, ``device_confirmed`` whether that was ever confirmed. All
+    tokens are good only while the user has the credentials of ``credential_stamp``.
     """
 
     app_client = models.ForeignKey(UserPoolClient, models.CASCADE, related_name="+")
@@ -36,6 +37,7 @@ class RefreshToken(models.Model):
     mfa_kind = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     mfa_factor = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
     mfa_at = models.DateTimeField(null=True, editable=False)
+    credential_stamp = models.CharField(max_length=STAMP_LENGTH, editable=False)
 
     class Meta:
         indexes = [models.Index(fields=["pool_user", "revoked_at"], name="td_idp_token_user")]
@@ -53,7 +55,9 @@ class RefreshToken(models.Model):
         """The second factor that was verified in that sign-in, if one was."""
         if self.mfa_at is None:
             return None
-        return MfaVerification(kind=self.mfa_kind, factor_id=self.mfa_factor, at=self.mfa_at)
+        return MfaVerification(
+            kind=self.mfa_kind, factor_id=self.mfa_factor, at=self.mfa_at, stamp=self.credential_stamp
+        )
 
 
 class TokenUse(models.TextChoices):

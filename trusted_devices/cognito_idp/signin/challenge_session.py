@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,14 +10,13 @@ from typing import Any, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from trusted_devices.cognito_idp import accounts, errors
+from trusted_devices.cognito_idp import accounts, errors, factors
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.cognito_idp.signin.request import SignInRequest
 from trusted_devices.cognito_idp.signin.spent import is_spent, spend
 from trusted_devices.crypto.sealing import Unsealable
-from trusted_devices.services import enrolment
-from trusted_devices.services.stamps import password_stamp
+from trusted_devices.services import enrolment, stamps
 from trusted_devices.types import MfaVerification
 
 _SESSION = record("session")
@@ -28,8 +26,8 @@ _SESSION = record("session")
 class ChallengeSession:
     """A sign-in whose first factor was passed. ``challenge`` is what it waits for.
 
-    ``sign_in`` is what all sessions of one sign-in have in common; ``stamp`` ties it to the password that was given;
-    ``code`` is the digest of a code sent by text message; ``setup`` names the software token that is being set up.
+    ``sign_in`` is what all sessions of one sign-in have in common; ``stamp`` ties it to the credentials that the user had
+    then; ``code`` is the digest of a code sent by text message; ``setup`` names the software token that is being set up.
     """
 
     client_id: str
@@ -51,7 +49,7 @@ class ChallengeSession:
             client_id=request.app_client.client_id,
             pool_user_id=pool_user.pk,
             sign_in=secrets.token_hex(16),
-            stamp=password_stamp(pool_user.user),
+            stamp=factors.credential_stamp(pool_user),
             challenge="",
             expires=expiry(request).timestamp(),
             device_key=device_key,
@@ -80,9 +78,9 @@ class ChallengeSession:
         return dataclasses.replace(self, challenge=challenge, nonce=secrets.token_hex(16), **changes)
 
     def after(self, verification: MfaVerification) -> Self:
-        """Return the session after its second factor."""
+        """Return the session after its second factor, which a set-up may have added to the user's."""
         kept = [verification.kind, verification.factor_id, verification.at.timestamp()]
-        return dataclasses.replace(self, verified=kept)
+        return dataclasses.replace(self, verified=kept, stamp=verification.stamp)
 
     @property
     def verification(self) -> MfaVerification | None:
@@ -90,11 +88,17 @@ class ChallengeSession:
         if self.verified is None:
             return None
         kind, factor_id, at = self.verified
-        return MfaVerification(kind=kind, factor_id=factor_id, at=datetime.fromtimestamp(at, UTC))
+        return MfaVerification(kind=kind, factor_id=factor_id, at=datetime.fromtimestamp(at, UTC), stamp=self.stamp)
 
-    def stands(self, user: AbstractBaseUser) -> bool:
+    def stands(self, pool_user: PoolUser) -> bool:
+        """Return whether the user is still active and still has the credentials that the sign-in is bound to."""
+        if not pool_user.user.is_active or (self.verified and factors.is_gone(pool_user, self.verified[1])):
+            return False
+        return stamps.stands(self.stamp, factors.credential_stamp(pool_user))
+
+    def has_password(self, user: AbstractBaseUser) -> bool:
         """Return whether the user is still active and still has the password that the sign-in began with."""
-        return bool(user.is_active) and hmac.compare_digest(password_stamp(user), self.stamp)
+        return bool(user.is_active) and stamps.has_password(self.stamp, user)
 
     def challenge_answer(self, parameters: dict[str, str]) -> dict[str, Any]:
         """Return the answer that poses the challenge this session waits for."""
@@ -122,7 +126,7 @@ def load(request: SignInRequest) -> tuple[ChallengeSession, PoolUser]:
     _require_fresh(session, request.session_text, now=request.now)
     if not pool_user.user.is_active:
         raise errors.user_disabled()
-    if not session.stands(pool_user.user):
+    if not session.stands(pool_user):
         raise errors.invalid_session()
     return session, pool_user
 
@@ -134,7 +138,7 @@ def load_for_setup(text: str, *, now: datetime) -> tuple[ChallengeSession, PoolU
     """
     session = ChallengeSession.open(text)
     pool_user = accounts.load_pool_user(session.pool_user_id)
-    if pool_user is None or session.challenge != "MFA_SETUP" or not session.stands(pool_user.user):
+    if pool_user is None or session.challenge != "MFA_SETUP" or not session.stands(pool_user):
         raise errors.invalid_session()
     _require_fresh(session, text, now=now)
     if enrolment.has_factor(pool_user.user):

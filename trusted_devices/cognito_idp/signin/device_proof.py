@@ -80,7 +80,7 @@ def answer(request: SignInRequest) -> dict[str, Any]:
         trust.refused(user=pool_user.user, device=device, reason=TrustReason.PROOF_FAILED, by=request.by)
         raise errors.incorrect()
     session = ChallengeSession(**block.session)
-    if not session.stands(pool_user.user):
+    if not session.stands(pool_user):
         raise errors.incorrect()
     return _proved(request, pool_user, session, device)
 
@@ -121,6 +121,6 @@ def _pending(request: SignInRequest, device_key: str, session: ChallengeSession 
         .order_by("-pk")
         .first()
     )
-    if pending is None or not ChallengeSession(**pending.state).stands(pending.pool_user.user):
+    if pending is None or not ChallengeSession(**pending.state).stands(pending.pool_user):
         return None
     return pending

@@ -40,8 +40,8 @@ def finish(
         device_key=device_key,
         device_confirmed=device is not None,
         verification=session.verification,
-        event_id=uuid.UUID(int=event.pk),
-        now=request.now,
+        stamp=session.stamp,
+        event=event,
     )
     return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **metadata}}
 

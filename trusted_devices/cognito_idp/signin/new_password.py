@@ -53,7 +53,7 @@ def answer(request: SignInRequest) -> dict[str, Any]:
         # Another sign-in, the site's own pages or staff may have been faster.
         stored = type(pool_user.user)._base_manager.select_for_update().filter(pk=pool_user.user.pk).first()
         marked = PoolUser.objects.filter(pk=pool_user.pk, must_change_password=True)
-        if stored is None or not session.stands(stored) or not marked.update(must_change_password=False):
+        if stored is None or not session.has_password(stored) or not marked.update(must_change_password=False):
             raise errors.invalid_session()
         pool_user.user.save(update_fields=changed)
     return due.after_password(request, pool_user, None)

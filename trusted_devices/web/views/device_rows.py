@@ -62,7 +62,7 @@ class Row:
         """Return why a device is not trusted, where its badge does not say."""
         reason = self.standing.decision.reason
         if reason is TrustReason.CREDENTIALS_CHANGED:
-            return _("Password changed")
+            return _("Password or second factor changed")
         if reason is TrustReason.POLICY_FORBIDS:
             return _("This site asks for a code every time")
         told = (StatusReason.EXPIRED, StatusReason.COMPROMISED)
