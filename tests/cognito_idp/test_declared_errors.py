@@ -12,7 +12,7 @@ from tests.cognito_idp.scene import new_password, srp_answer, srp_begin
 from tests.cognito_idp.wire import Refused, declared, decoded
 from trusted_devices.cognito_idp import endpoint
 from trusted_devices.cognito_idp.coverage import NEVER_RAISED
-from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
+from trusted_devices.cognito_idp.models import PoolUser, UserPool, UserPoolClient
 from trusted_devices.cognito_idp.protocol import service_model
 from trusted_devices.cognito_idp.registry import Access, operations
 from trusted_devices.models import DeviceEvent
@@ -192,9 +192,9 @@ def guessed_too_often(scene):
     return params
 
 
-def token_removed(scene):
+def token_turned_off(scene):
     params = scene.code()
-    scene.totp.delete()
+    PoolUser.objects.update(mfa_enabled={"SOFTWARE_TOKEN_MFA": False})
     return params
 
 
@@ -248,7 +248,7 @@ twins("RespondToAuthChallenge", "NotAuthorizedException", ONCE, used)
 twins("RespondToAuthChallenge", "CodeMismatchException", "Invalid code received for user", wrong_code)
 twins("RespondToAuthChallenge", "ExpiredCodeException", USED, used_code)
 twins("RespondToAuthChallenge", "TooManyRequestsException", "Too many requests", guessed_too_often)
-twins("RespondToAuthChallenge", "SoftwareTokenMFANotFoundException", NO_TOKEN, token_removed)
+twins("RespondToAuthChallenge", "SoftwareTokenMFANotFoundException", NO_TOKEN, token_turned_off)
 twins(
     "RespondToAuthChallenge",
     "MFAMethodNotFoundException",

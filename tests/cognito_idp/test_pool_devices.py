@@ -16,7 +16,7 @@ from trusted_devices.cognito_idp.pool_policy import PoolPolicy
 from trusted_devices.exceptions import AlreadyAnswered, DeviceNotFound
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.policy import TrustPolicy
-from trusted_devices.services import registration, remembering, standings, trust
+from trusted_devices.services import registration, remembering, stamps, standings, trust
 from trusted_devices.services.activity import stored_ip
 from trusted_devices.types import (
     Binding,
@@ -121,7 +121,10 @@ def decide(user, client_info):
     def decide_it(device, pool=OPT_IN, proof=ProofState.PASSED, now=NOW):
         device.refresh_from_db()
         by = By(client=client_info, at=now)
-        return trust.check_device(user=user, device=device, proof=proof, policy=policy_of(pool), by=by).reason
+        stamp = stamps.current(user)
+        return trust.check_device(
+            user=user, device=device, stamp=stamp, proof=proof, policy=policy_of(pool), by=by
+        ).reason
 
     return decide_it
 

@@ -93,10 +93,11 @@ def finish(pool_user: PoolUser, first: FirstCode, *, held: AbstractContextManage
             if not token.verify_is_allowed()[0]:
                 raise errors.too_many_requests()
             if token.verify_token(first.code):
-                verification = MfaVerification(kind="totp", factor_id=token.persistent_id, at=by.at)
                 token.name, token.confirmed = first.name[:64], True
                 token.save(update_fields=["name", "confirmed"])
                 factors.enable(pool_user, factors.TOTP)
+                stamp = factors.credential_stamp(pool_user)
+                verification = MfaVerification(kind="totp", factor_id=token.persistent_id, at=by.at, stamp=stamp)
                 first.then(verification)
                 return verification
         guess.wrong = True

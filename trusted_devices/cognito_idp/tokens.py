@@ -95,13 +95,11 @@ def refresh(*, app_client: UserPoolClient, token: str, device_key: str | None, n
     there are two of them about, and ends the whole sign-in.
     """
     refresh_token, generation = _open(app_client, token)
-    if refresh_token.revoked_at is not None:
+    _require_active(refresh_token, now)
+    if refresh_token.revoked_at is not None or not _stands(refresh_token):
         raise errors.refresh_token_revoked()
     if now >= refresh_token.expires_at:
         raise errors.not_authorized("Refresh Token has expired")
-    _require_active(refresh_token, now)
-    if not _stands(refresh_token):
-        raise errors.refresh_token_revoked()
     _require_device(refresh_token, device_key)
     current = hmac.compare_digest(_digest(token), refresh_token.digest)
     if not current and not _in_grace(app_client, refresh_token, generation, now):
@@ -122,11 +120,13 @@ def refresh(*, app_client: UserPoolClient, token: str, device_key: str | None, n
 
 def verified(refresh_token: RefreshToken, verification: MfaVerification) -> None:
     """Note that a second factor was used in a sign-in after its tokens were issued: it counts as one with MFA now."""
-    refresh_token.mfa_kind, refresh_token.mfa_factor = verification.kind, verification.factor_id
-    refresh_token.mfa_at = verification.at
-    RefreshToken.objects.filter(pk=refresh_token.pk, revoked_at=None).update(
-        mfa_kind=verification.kind, mfa_factor=verification.factor_id, mfa_at=verification.at
-    )
+    columns = {
+        "mfa_kind": verification.kind,
+        "mfa_factor": verification.factor_id,
+        "mfa_at": verification.at,
+        "credential_stamp": verification.stamp,
+    }
+    RefreshToken.objects.filter(pk=refresh_token.pk, revoked_at=None).update(**columns)
 
 
 @sensitive_variables("token")
@@ -185,11 +185,13 @@ def authenticate(token: str | None, *, now: datetime) -> Bearer:
         .filter(origin_jti=claims["origin_jti"], pool_user__pool=pool)
         .first()
     )
-    if refresh_token is None or refresh_token.revoked_at is not None or not _device_stands(refresh_token):
+    if refresh_token is None:
+        raise errors.not_authorized("Access Token has been revoked")
+    _require_active(refresh_token, now)
+    if refresh_token.revoked_at is not None or not _device_stands(refresh_token):
         raise errors.not_authorized("Access Token has been revoked")
     if SCOPE not in claims.get("scope", "").split():
         raise errors.not_authorized("Access Token does not have required scopes")
-    _require_active(refresh_token, now)
     if not _stands(refresh_token):
         raise errors.not_authorized("Access Token has been revoked")
     return Bearer(refresh_token=refresh_token, pool=pool)

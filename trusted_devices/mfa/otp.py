@@ -143,7 +143,7 @@ def _set_up(factor: Any) -> Iterator[tuple[str, object]]:
 
     Counters, throttles and times of use are numbers, times and flags, and change with each use.
     """
-    if getattr(factor, "email", None) == "":
+    if not getattr(factor, "email", True):
         yield "address", factor.user.email  # where its codes go then
     for field in factor._meta.concrete_fields:
         if field.name in NOT_SET_UP or field.primary_key:

@@ -138,11 +138,13 @@ def load_for_setup(text: str, *, now: datetime) -> tuple[ChallengeSession, PoolU
     """
     session = ChallengeSession.open(text)
     pool_user = accounts.load_pool_user(session.pool_user_id)
-    if pool_user is None or session.challenge != "MFA_SETUP" or not session.stands(pool_user):
+    if pool_user is None or session.challenge != "MFA_SETUP":
         raise errors.invalid_session()
     _require_fresh(session, text, now=now)
     if enrolment.has_factor(pool_user.user):
         raise errors.session_overtaken()
+    if not session.stands(pool_user):
+        raise errors.invalid_session()
     return session, pool_user
 
 
