@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('rotated_at', models.DateTimeField(editable=False, null=True)),
                 ('srp_salt', models.BinaryField(null=True)),
                 ('srp_verifier', models.BinaryField(null=True)),
-                ('password_stamp', models.CharField(blank=True, db_default='', default='', editable=False, max_length=64)),
+                ('credential_stamp', models.CharField(blank=True, db_default='', default='', editable=False, max_length=129)),
                 ('grant_id', models.CharField(editable=False, max_length=64, null=True, unique=True)),
                 ('last_authenticated_at', models.DateTimeField(editable=False, null=True, verbose_name='last used')),
                 ('last_ip', models.GenericIPAddressField(editable=False, null=True, verbose_name='last network address')),

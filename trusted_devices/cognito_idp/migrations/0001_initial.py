@@ -166,6 +166,7 @@ class Migration(migrations.Migration):
                 ('mfa_kind', models.CharField(blank=True, db_default='', default='', editable=False, max_length=32)),
                 ('mfa_factor', models.CharField(blank=True, db_default='', default='', editable=False, max_length=255)),
                 ('mfa_at', models.DateTimeField(editable=False, null=True)),
+                ('credential_stamp', models.CharField(db_default='', default='', editable=False, max_length=129)),
                 ('pool_user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refresh_tokens', to='trusted_devices_cognito_idp.pooluser')),
                 ('app_client', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='trusted_devices_cognito_idp.userpoolclient')),
             ],

@@ -37,7 +37,7 @@ class RefreshToken(models.Model):
     mfa_kind = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     mfa_factor = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
     mfa_at = models.DateTimeField(null=True, editable=False)
-    credential_stamp = models.CharField(max_length=STAMP_LENGTH, editable=False)
+    credential_stamp = models.CharField(max_length=STAMP_LENGTH, default="", db_default="", editable=False)
 
     class Meta:
         indexes = [models.Index(fields=["pool_user", "revoked_at"], name="td_idp_token_user")]
