@@ -754,6 +754,7 @@ def test_refresh_tokens_end(app, user):
         assert refusal(refresh, app) == ("NotAuthorizedException", "User is disabled.")
         user.is_active = True
         user.save()
+        app.sign_in()
         clock.shift(timedelta(days=30))
         assert refusal(refresh, app) == ("NotAuthorizedException", "Refresh Token has expired")
 

@@ -14,6 +14,7 @@ from trusted_devices.cognito_idp.models import FailedAttempts, PoolUser, UserPoo
 from trusted_devices.models import Device
 
 UNUSED = "Access Token is of a sign-in without MFA. Sign in again with your second factor."
+REVOKED = "Access Token has been revoked"  # with the credentials that it was issued for
 ELSEWHERE = "Access Token is of a user pool that cannot ask for your second factor. Change it where you set it up."
 OVERTAKEN = "Invalid session for the user, a second factor was set up meanwhile. Sign in again with it."
 
@@ -129,7 +130,7 @@ def test_a_set_up_that_began_without_a_factor_ends_with_one(app, user):
     app.wire.call("AssociateSoftwareToken", **token)
     code = totp_code(begun(user))
     email(user)
-    assert refusal(app, "VerifySoftwareToken", **token, UserCode=code) == ELSEWHERE
+    assert refusal(app, "VerifySoftwareToken", **token, UserCode=code) == REVOKED
     assert not begun(user).confirmed
 
 
@@ -251,7 +252,7 @@ def test_another_sign_in_of_the_same_user_is_worth_no_more_than_before(wire, app
     token = {"AccessToken": app.access_token}
     app.wire.call("AssociateSoftwareToken", **token)
     app.wire.call("VerifySoftwareToken", **token, UserCode=totp_code(begun(user)))
-    assert refusals(other) == {UNUSED}
+    assert refusals(other) == {REVOKED}
 
 
 def test_a_code_that_stored_no_factor_verifies_no_sign_in(app, user):
@@ -261,7 +262,7 @@ def test_a_code_that_stored_no_factor_verifies_no_sign_in(app, user):
     code = totp_code(begun(user))
     with interrupted("^SAVEPOINT", lambda: email(user)), pytest.raises(Refused):
         app.wire.call("VerifySoftwareToken", **token, UserCode=code)
-    assert refusals(app) == {ELSEWHERE}
+    assert refusals(app) == {REVOKED}
 
 
 def test_the_last_factor_of_a_pool_that_requires_mfa_stays_enabled(mfa_app, totp, admin):

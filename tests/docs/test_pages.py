@@ -21,7 +21,7 @@ from trusted_devices import conf, signals, tasks
 from trusted_devices.exceptions import CodeMismatch
 from trusted_devices.middleware import DeviceKeyMiddleware
 from trusted_devices.models import Device, DeviceSession
-from trusted_devices.services import devices
+from trusted_devices.services import devices, stamps
 from trusted_devices.testing import trust_device
 from trusted_devices.types import By, EventAction, MfaVerification, StatusReason, TrackingMode, TrustReason, VerifiedBy
 from trusted_devices.web import session_note
@@ -145,7 +145,8 @@ def test_the_readme_guards_a_view_that_trust_alone_does_not_open(user, rf):
 
 
 def _verified(user, by):
-    return session_note.Verification(user_id=str(user.pk), verified_by=by, at=timezone.now())
+    stamp = stamps.current(user)
+    return session_note.Verification(user_id=str(user.pk), verified_by=by, at=timezone.now(), stamp=stamp)
 
 
 def test_the_readme_knows_the_device_in_a_view(user, client):

@@ -46,9 +46,9 @@ def read_stored_password(
 def follow_user(instance: Any, created: bool, raw: bool, update_fields: Collection[str] | None, **_: Any) -> None:
     """After a user is saved: note that it was changed, and follow its password.
 
-    Sign-ins of a disabled user end for good. Django keeps the clear password on the instance from ``set_password`` until
-    the save is done: sign-ins end, and a verifier is kept where a pool wants one. When it merely upgrades a hash it takes it off before, and what rests on
-    the password goes on resting on it.
+    Sign-ins of a disabled user end for good. Django keeps the clear password on the instance from ``set_password``
+    until the save is done: sign-ins end, and a verifier is kept where a pool wants one. When it merely upgrades a hash
+    it takes it off before, and what rests on the password goes on resting on it.
     """
     stored = vars(instance).pop(_STORED, None)
     if raw:

@@ -26,8 +26,8 @@ _SESSION = record("session")
 class ChallengeSession:
     """A sign-in whose first factor was passed. ``challenge`` is what it waits for.
 
-    ``sign_in`` is what all sessions of one sign-in have in common; ``stamp`` ties it to the credentials that the user had
-    then; ``code`` is the digest of a code sent by text message; ``setup`` names the software token that is being set up.
+    ``sign_in`` is what all sessions of one sign-in have in common; ``stamp`` ties it to the credentials that the user
+    had then; ``code`` is the digest of a code sent by text message; ``setup`` names the software token being set up.
     """
 
     client_id: str
