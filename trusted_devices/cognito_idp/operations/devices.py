@@ -49,7 +49,11 @@ def confirm_device(call: Call) -> Answer:
     return {"UserConfirmationNecessary": pool.tracking == TrackingMode.OPT_IN}
 
 
-@operation("UpdateDeviceStatus", Access.TOKEN)
+@operation(
+    "UpdateDeviceStatus",
+    Access.TOKEN,
+    differs="A second factor from before trust was ended earns none: the device is remembered and asked for MFA once.",
+)
 def update_device_status(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
     device = pool_devices.find(bearer.pool_user, call.params["DeviceKey"])

@@ -7,7 +7,11 @@ from trusted_devices.cognito_idp.operations.auth import find_app_client
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 
 
-@operation("GetTokensFromRefreshToken", Access.PUBLIC)
+@operation(
+    "GetTokensFromRefreshToken",
+    Access.PUBLIC,
+    differs="All tokens of a sign-in end when the user's password or second factors on the site change.",
+)
 def get_tokens_from_refresh_token(call: Call) -> Answer:
     params = call.params
     app_client = find_app_client(params["ClientId"])
