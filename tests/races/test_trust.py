@@ -8,7 +8,7 @@ from tests import factories
 from tests.shared_database import at_once, update_statistics
 from trusted_devices.exceptions import AlreadyAnswered
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import credentials, devices, granting
+from trusted_devices.services import credentials, devices, granting, trust
 from trusted_devices.types import By, Presented, SecretMatch, StatusReason, TrustReason
 
 DAY = timedelta(days=1)
@@ -47,6 +47,20 @@ def test_the_old_and_the_new_secret_at_the_same_moment_are_both_the_devices_own(
             assert late.decision.reason is TrustReason.SUPERSEDED_SECRET
             return
         old = early.credential
+
+
+def test_an_old_secret_that_comes_as_its_successor_is_seen_is_good_or_superseded(now, grant, check):
+    for day in range(ROUNDS):
+        Device.objects.all().delete()
+        old, moment = grant().credential, now + day * DAY
+        new = check(old, now=moment).credential
+        late, _ = at_once(lambda c=old, m=moment: check(c, now=m + DAY), lambda c=new: trust.seen(c))
+        device = Device.objects.get()
+        if late.decision.allowed:
+            assert (device.secret_generation, credentials.match(device, late.credential)) == (0, SecretMatch.SUCCESSOR)
+        else:
+            assert late.decision.reason is TrustReason.SUPERSEDED_SECRET
+            assert (device.secret_generation, credentials.match(device, new)) == (1, SecretMatch.CURRENT)
 
 
 @pytest.fixture

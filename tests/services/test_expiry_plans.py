@@ -90,6 +90,14 @@ def test_the_retention_of_the_log_uses_its_index(user, now):
     assert "td_event_time" in {node.get("Index Name") or node.get("key") for node in nodes}
 
 
+@pytest.mark.postgres
+@pytest.mark.mariadb
+def test_dead_devices_are_found_by_their_index(many_devices, now):
+    longest_dead = Device.objects.order_by("modified_at").values_list("modified_at", flat=True)[10]
+    nodes = _nodes(Device.objects.dead(longest_dead)[:BATCH])
+    assert "td_device_dead" in {node.get("Index Name") or node.get("key") for node in nodes}
+
+
 @contextmanager
 def _old_open_transaction():
     """Somebody else's report or backup that goes on for hours: rows that it may still see cannot be cleaned away."""
