@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
 
+from tests.broken_database import away
 from trusted_devices import cookies
 from trusted_devices.cookies import DeviceCookie
 from trusted_devices.middleware import DeviceKeyMiddleware
@@ -238,6 +239,14 @@ class TestASessionThatIsGivenANewKey:
         assert note.session_digest == sessions.digest(after)
         devices.forget_all(user=user, by=By())
         assert not browser.session.exists(after)
+
+    @pytest.mark.parametrize("url", ["/password/", "/apassword/"])
+    def test_does_not_live_on_where_that_cannot_be_noted(self, browser, url):
+        before = browser.session.session_key
+        with away("trusted_devices_devicesession"):
+            response = self.visit(browser, url)
+        assert response.status_code == 503
+        assert [browser.session.exists(key) for key in (before, browser.session.session_key)] == [False, False]
 
     def test_is_not_followed_to_a_device_that_is_gone(self, browser, user):
         Device.objects.all().delete()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, Error
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
@@ -54,8 +55,8 @@ class DeviceKeyMiddleware:
             response: HttpResponseBase = self.get_response(request)
         finally:
             jar.current_request.reset(token)
-        for write in logins.left_to_do(request):
-            write()
+        for write in _left_to_do(request, response):
+            response = _carry_out(write, request) or response
         jar.apply_changes(request, response)
         return response
 
@@ -65,8 +66,8 @@ class DeviceKeyMiddleware:
             response: HttpResponseBase = await self.get_response(request)
         finally:
             jar.current_request.reset(token)
-        for write in logins.left_to_do(request):
-            await sync_to_async(write)()
+        for write in _left_to_do(request, response):
+            response = await sync_to_async(_carry_out)(write, request) or response
         jar.apply_changes(request, response)
         return response
 
@@ -79,18 +80,38 @@ class DeviceKeyMiddleware:
             return None
         if isinstance(exception, DatabaseError) and database.refuses_text(exception):
             return refusals.unstorable(request)
-        if database.is_away(exception) and not settings.DEBUG:
-            # Not the error itself: databases quote the row.
-            logger.error("A page could not be shown: the database is away (%s).", type(exception).__name__)
-            database.reconnect()
-            return refusals.database_away(request)
-        return None
+        return _database_away(request, exception)
 
     def _prepare(self, request: HttpRequest) -> Any:
         extended: Any = request
         extended.trusted_device = SimpleLazyObject(partial(_recognise, request))
         extended.atrusted_device = partial(_arecognise, request)
         return jar.current_request.set(request)
+
+
+def _left_to_do(request: HttpRequest, response: HttpResponseBase) -> Iterable[Callable[[], None]]:
+    """Return what is left to be written. With an error of the server no session is saved, so there is nothing."""
+    return logins.left_to_do(request) if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR else ()
+
+
+def _carry_out(write: Callable[[], None], request: HttpRequest) -> HttpResponseBase | None:
+    """Write, and return ``None``; where the database is away, the answer in place of the page."""
+    try:
+        write()
+    except Error as error:
+        if response := _database_away(request, error):
+            return response
+        raise
+    return None
+
+
+def _database_away(request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+    if settings.DEBUG or not database.is_away(error):
+        return None
+    # Not the error itself: databases quote the row.
+    logger.error("A page could not be shown: the database is away (%s).", type(error).__name__)
+    database.reconnect()
+    return refusals.database_away(request)
 
 
 def _is_our_page(request: HttpRequest) -> bool:
