@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import defaultdict
 from itertools import chain, count
 
 import pytest
@@ -61,21 +62,39 @@ def chromium(chromium_path):
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def left(chromium):
+    """Pages that tests have left, by the options of their browsers."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def new_page(chromium, demo):
-    """Open pages in browsers that share nothing: ``new_page(color_scheme="dark")`` and so on."""
-    contexts = []
+def new_page(chromium, demo, left):
+    """Open pages in browsers that share nothing: ``new_page(color_scheme="dark")`` and so on.
+
+    What a test has left is opened again without its cookies: making a browser ready takes longer than most tests.
+    """
+    opened = []
 
     def open_page(**options):
+        key = repr(sorted(options.items()))
+        page = left[key].pop() if left[key] else first_page(options)
+        page.context.clear_cookies()
+        opened.append((key, page))
+        return page
+
+    def first_page(options):
         defaults = {"user_agent": CHROME, "viewport": {"width": 1100, "height": 800}}
         context = chromium.new_context(base_url=demo.url, **(defaults | options))
         context.set_default_timeout(PATIENCE)
-        contexts.append(context)
         return context.new_page()
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for key, page in opened:
+        for other in page.context.pages:
+            if other is not page:
+                other.close()
+        left[key].append(page)
 
 
 @pytest.fixture

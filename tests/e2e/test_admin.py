@@ -128,7 +128,7 @@ def test_the_dashboard_draws_and_tabulates(new_page, laptop, operator, options):
 
 
 def test_the_charts_follow_the_theme(new_page, laptop, operator):
-    desk = enter_admin(new_page(), operator)
+    desk = enter_admin(new_page(color_scheme="light"), operator)
     desk.goto(DEVICES + "dashboard/")
     picture = "document.querySelector('#td-over-time').toDataURL()"
     light = desk.evaluate(picture)
