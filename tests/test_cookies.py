@@ -13,7 +13,7 @@ from tests.conftest import NOW
 from trusted_devices import cookies
 from trusted_devices.conf import secret_keys
 from trusted_devices.cookies import MAX_DISPLACED, MAX_ENTRIES, MAX_LENGTH, REVIVAL_PERIOD, DeviceCookie
-from trusted_devices.crypto.sealing import Sealer
+from trusted_devices.crypto.sealing import OVERHEAD, Sealer
 from trusted_devices.types import DeviceCredential, Presented
 
 DAY = timedelta(days=1)
@@ -135,14 +135,16 @@ def test_who_is_displaced_by_length_is_noted_as_well_unless_the_note_is_long():
     kept = cookies.load(cookies.dump(held))
     assert len(kept.entries) >= 12
     assert set(kept.displaced) == {entry.user_id for entry in held.entries[len(kept.entries) :]}
-    for user_id in ("é", "x" * 41):
-        assert not EMPTY.put(credential(user_id)).without_oldest().displaced, user_id
+    for user_id, noted in (("x" * 40, True), ("x" * 41, False), ("é", False)):
+        assert bool(EMPTY.put(credential(user_id)).without_oldest().displaced) is noted, user_id
 
 
 def test_dropping_one_user_leaves_the_others_alone():
     held = EMPTY.put(credential("1")).put(credential("2")).drop("1")
     assert held.entries == (credential("2"),)
     assert held.drop("1") == held
+    assert not held.is_empty
+    assert held.drop("2").is_empty
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
@@ -221,6 +223,15 @@ def test_what_is_longer_than_we_ever_make_it_is_unreadable_even_under_our_seal()
     short, long = (b"[" + b",".join([entry] * count) + b"]" for count in (2, 200))
     assert len(cookies.load(sealed(short)).entries) == 2
     assert cookies.load(sealed(long)) == UNREADABLE
+
+
+def test_a_cookie_as_long_as_it_may_be_keeps_all_and_is_read():
+    longest = MAX_LENGTH * 3 // 4 - OVERHEAD  # bytes before they are sealed, and four characters hold three of them
+    room = longest - len(json.dumps([["1", "k", "", 0, "", None]], separators=(",", ":")))
+    held = EMPTY.put(DeviceCredential(user_id="1", device_key="k", secret="s" * room, generation=0))
+    value = cookies.dump(held)
+    assert len(value) == MAX_LENGTH
+    assert cookies.load(value) == held
 
 
 def test_a_text_sealed_for_another_purpose_is_unreadable():

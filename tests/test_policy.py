@@ -245,6 +245,7 @@ def test_staff_may_have_a_shorter_maximum():
     short = policy(STAFF_MAX_PERIOD=30 * DAY)
     assert short.maximum(somebody(is_staff=True)) == 30 * DAY
     assert short.maximum(somebody()) == 90 * DAY
+    assert short.maximum(SimpleNamespace()) == 90 * DAY, "a user model need not know of staff"
 
 
 def test_a_longer_maximum_for_staff_does_not_lengthen_the_one_for_everybody():
