@@ -24,7 +24,7 @@ from trusted_devices.exceptions import CodeMismatch, CodeUsed, TooManyAttempts
 from trusted_devices.mfa import get_provider
 from trusted_devices.mfa.base import fingerprint
 from trusted_devices.services import activity, devices, second_factor, stamps
-from trusted_devices.types import By, ClientInfo, EventAction, MfaMethod, MfaVerification, StatusReason
+from trusted_devices.types import By, EventAction, MfaMethod, MfaVerification, StatusReason
 
 SMS, TOTP, EMAIL = "SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP"
 KINDS = {"totp": TOTP, "hotp": TOTP, "email": EMAIL}
@@ -110,7 +110,7 @@ class Asked:
     digest: str = field(default="", repr=False)
 
 
-def ask(pool_user: PoolUser, factor: Factor, *, client_info: ClientInfo) -> Asked:
+def ask(pool_user: PoolUser, factor: Factor, *, by: By) -> Asked:
     """Send a code where one has to be sent. Raises ``WireError`` (TooManyRequestsException)."""
     user = pool_user.user
     parameters = {"USER_ID_FOR_SRP": user.get_username()}
@@ -118,15 +118,13 @@ def ask(pool_user: PoolUser, factor: Factor, *, client_info: ClientInfo) -> Aske
         return Asked(parameters={**parameters, "FRIENDLY_DEVICE_NAME": _friendly_name(factor)})
     if factor.challenge == SMS:
         code = f"{secrets.randbelow(1_000_000):06}"
-        sender = senders.get_sender()
-        assert sender is not None  # available() offers no text messages without
-        sender(pool_user.phone_number, _("Your sign-in code is %(code)s.") % {"code": code})
+        senders.send(pool_user, _("Your sign-in code is %(code)s.") % {"code": code}, now=by.at)
         return Asked(
             parameters={**parameters, **_delivery("SMS", "+*******" + pool_user.phone_number[-4:])},
             digest=_digest(pool_user, code),
         )
     try:
-        second_factor.send(second_factor.ask_again(user, client=client_info), factor.methods[0])
+        second_factor.send(second_factor.ask_again(user, client=by.client), factor.methods[0])
     except TooManyAttempts:
         raise errors.too_many_requests() from None
     address = getattr(user, user.get_email_field_name(), "") or ""

@@ -36,7 +36,10 @@ class PendingDeviceProof(models.Model):
 
 
 class SpentToken(models.Model):
-    """A session or secret block that has been used up. Unused ones cost no row: they are sealed, not stored."""
+    """A session or secret block that has been used up, or a person or number that was sent a text message just now.
+
+    Unused ones cost no row: they are sealed, not stored.
+    """
 
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True, editable=False)
     expires_at = models.DateTimeField(db_index=True, editable=False)

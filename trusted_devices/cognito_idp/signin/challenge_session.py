@@ -14,7 +14,7 @@ from trusted_devices.cognito_idp import accounts, errors, factors
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.cognito_idp.signin.request import SignInRequest
-from trusted_devices.cognito_idp.signin.spent import is_spent, spend
+from trusted_devices.cognito_idp.spent import is_spent, spend
 from trusted_devices.crypto.sealing import Unsealable
 from trusted_devices.services import enrolment, stamps
 from trusted_devices.types import MfaVerification

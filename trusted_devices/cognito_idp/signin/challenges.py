@@ -24,14 +24,15 @@ def answer_code(request: SignInRequest) -> dict[str, Any]:
 
 
 def answer_choice(request: SignInRequest) -> dict[str, Any]:
-    """SELECT_MFA_TYPE."""
+    """SELECT_MFA_TYPE. A code that is asked for too soon leaves the session as it is."""
     answer = request.require("ANSWER")
     session, pool_user = challenge_session.load(request)
     factor = _factor(pool_user, factors.ALIASES.get(answer, answer))
     if factor is None:
         raise errors.mfa_method_not_found()
+    asked = due.code(request, pool_user, session, factor)
     challenge_session.use_up(session, request.session_text, now=request.now)
-    return due.code(request, pool_user, session, factor)
+    return asked
 
 
 def answer_setup(request: SignInRequest) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def code(
     request: SignInRequest, pool_user: PoolUser, session: ChallengeSession, factor: factors.Factor
 ) -> dict[str, Any]:
     """Ask for a code, which is sent where it has to be."""
-    asked = factors.ask(pool_user, factor, client_info=request.client_info)
+    asked = factors.ask(pool_user, factor, by=request.by)
     return session.waiting_for(factor.challenge, code=asked.digest).challenge_answer(asked.parameters)
 
 

@@ -11,7 +11,7 @@ from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.cognito_idp.signin.challenge_session import expiry
 from trusted_devices.cognito_idp.signin.request import SignInRequest
-from trusted_devices.cognito_idp.signin.spent import is_spent, spend
+from trusted_devices.cognito_idp.spent import is_spent, spend
 from trusted_devices.crypto import srp
 from trusted_devices.crypto.encoding import decode_base64, parse_timestamp
 from trusted_devices.crypto.errors import ClaimError, SrpError

@@ -1,4 +1,4 @@
-"""Sessions and secret blocks are good once. What has been used is remembered until it would have expired anyway.
+"""What is good once (sessions, secret blocks), or once in a while: a note of it is kept until it is of no more use.
 
 Nothing is stored before, so that sign-ins that are only begun cost no rows.
 """
@@ -22,6 +22,12 @@ def spend(text: str, *, expires: float, now: datetime) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def pause(what: str, *, until: datetime, now: datetime) -> bool:
+    """Let ``what`` not happen again before ``until``; return whether it may happen now."""
+    rested = SpentToken.objects.filter(digest=_digest(what), expires_at__lte=now)
+    return bool(rested.update(expires_at=until)) or spend(what, expires=until.timestamp(), now=now)
 
 
 def is_spent(text: str) -> bool:
