@@ -45,7 +45,8 @@ def keyed_anew_by_a_fixture(user):
 
 def keyed_anew_by_sql(user):
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE otp_totp_totpdevice SET key = %s WHERE user_id = %s", [KEY, user.pk])
+        column = connection.ops.quote_name("key")
+        cursor.execute(f"UPDATE otp_totp_totpdevice SET {column} = %s WHERE user_id = %s", [KEY, user.pk])
 
 
 def joined(user):

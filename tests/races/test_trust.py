@@ -1,14 +1,17 @@
 """Trust that is checked, given and taken by several requests at the same moment."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from django_otp.util import random_hex
 
 from tests import factories
 from tests.shared_database import at_once, update_statistics
 from trusted_devices.exceptions import AlreadyAnswered
 from trusted_devices.models import Device, DeviceEvent
-from trusted_devices.services import credentials, devices, granting, trust
+from trusted_devices.services import credentials, devices, granting, stamps, trust
 from trusted_devices.types import By, Presented, SecretMatch, StatusReason, TrustReason
 
 DAY = timedelta(days=1)
@@ -127,3 +130,13 @@ def test_tabs_that_confirm_devices_at_once_stay_within_the_limit(user, now, gran
     assert Device.objects.of(user).count() == 5
     forgotten = DeviceEvent.objects.filter(action="forgotten", note="limit")
     assert forgotten.count() == stored + 6 - 5
+
+
+def test_a_factor_replaced_while_trust_is_given_leaves_none_that_counts(user, totp, verified, grant, check, now):
+    for _ in range(ROUNDS):
+        proof = replace(verified, stamp=stamps.current(user))
+        granted, _key = at_once(
+            lambda proof=proof: grant(verification=proof),
+            lambda: TOTPDevice.objects.update(key=random_hex()),
+        )
+        assert check(granted.credential, now=now + DAY).decision.reason is TrustReason.CREDENTIALS_CHANGED
