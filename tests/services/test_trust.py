@@ -508,6 +508,7 @@ class TestADatabaseThatFails:
         assert found.decision.reason is TrustReason.BACKEND_UNAVAILABLE
         assert (found.device, found.credential) == (None, None)
         assert Device.objects.values().get() == before
+        assert DeviceEvent.objects.get(action="trust_refused").reason == "backend_unavailable"
         assert check(granted.credential).decision.allowed
 
     def test_does_not_spoil_the_transaction_around_it(self, granted, check, user):

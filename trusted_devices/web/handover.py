@@ -26,8 +26,6 @@ def begin(session: MutableMapping[str, Any], credential: DeviceCredential | None
     """Write down what was handed out, in place of what was before. A new device has no secret before its first one."""
     if credential is not None and credential.generation:
         session[SESSION_KEY] = [credential.user_id, credential.generation, at.timestamp()]
-    elif SESSION_KEY in session:
-        del session[SESSION_KEY]
 
 
 def arrived(request: HttpRequest, *, now: datetime) -> DeviceCredential | None:
