@@ -69,12 +69,6 @@ def load_pool_user(pk: int | None) -> PoolUser | None:
     return PoolUser.objects.select_related("user", "pool", "srp_credential").filter(pk=pk or 0).first()
 
 
-def look_up_pool_user(pool: UserPool, user: AbstractBaseUser | None) -> PoolUser | None:
-    """Return ``user`` as the pool knows them, if it does. One query whether or not there is such a user."""
-    known = {"pool": pool, "user": user.pk} if user is not None else {"pk": 0}
-    return PoolUser.objects.select_related("user", "pool", "srp_credential").filter(**known).first()
-
-
 def is_name_of(pool_user: PoolUser, username: str) -> bool:
     """Return whether ``username``, as typed or as the server named it, means this user."""
     if username in (pool_user.user.get_username(), srp_names.of_user(pool_user.pool, pool_user.user_id)):
@@ -216,6 +210,19 @@ def keep_verifier(pool_user: PoolUser, password: str) -> None:
             "password_stamp": password_stamp(pool_user.user),
         },
     )
+
+
+def find_with_verifier(
+    pool: UserPool, user: AbstractBaseUser | None, name: str
+) -> tuple[PoolUser | None, SrpVerifier | None]:
+    """Return ``user`` as the pool knows them, with the verifier under that name; ``None`` for what there is not.
+
+    It makes no rows. For nobody the rows of somebody else are read and thrown away, so that it takes as long.
+    """
+    rows = PoolUser.objects.select_related("user", "pool", "srp_credential").filter(pool=pool).order_by("pk")
+    found = (rows if user is None else rows.filter(user=user.pk)).first()
+    verifier = verifier_of(found, name) if found is not None else None
+    return (None, None) if user is None else (found, verifier)
 
 
 def verifier_of(pool_user: PoolUser, name: str) -> SrpVerifier | None:

@@ -20,24 +20,22 @@ from trusted_devices.crypto.srp import ServerEphemeral
 from trusted_devices.crypto.verifier import SrpVerifier
 
 USER, DEVICE = "user", "device"
-_LONGEST_ID = 19
-"""How many digits a primary key has at most."""
 _SECRET_BLOCK = record("secret block")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretBlock:
-    """The server's half of one SRP exchange. ``session`` is empty in the user's and full in the device's.
+    """The server's half of one SRP exchange, sealed at one length for whoever goes by the name that was typed.
 
-    ``pool_user_id`` is ``None`` where there is no such user: the exchange continues all the same, and the sealed block
-    is as long as any. ``username`` is what was typed, ``srp_name`` what the challenge made of it.
+    ``username`` is that name and ``srp_name`` what the challenge made of it. Whose it is is looked up again in the
+    user's exchange. In the device's ``pool_user_id`` says so, and ``session`` what is known of the sign-in.
     """
 
     kind: str
     client_id: str
     username: str
     srp_name: str
-    pool_user_id: int | None
+    pool_user_id: int | None = None
     device_key: str = ""
     client_public: int = field(repr=False)
     ephemeral: ServerEphemeral = field(repr=False)
@@ -52,7 +50,7 @@ class SecretBlock:
                 "c": self.client_id,
                 "n": self.username,
                 "i": self.srp_name,
-                "u": f"{self.pool_user_id or 0:0{_LONGEST_ID}}",
+                "u": self.pool_user_id,
                 "d": self.device_key,
                 "A": _pack(self.client_public, srp.PUBLIC_BYTES),
                 "b": _pack(self.ephemeral.private, srp.SERVER_SECRET_BYTES),
@@ -79,7 +77,7 @@ class SecretBlock:
             client_id=values["c"],
             username=values["n"],
             srp_name=values["i"],
-            pool_user_id=int(values["u"]) or None,
+            pool_user_id=values["u"],
             device_key=values["d"],
             client_public=_unpack(values["A"]),
             ephemeral=ServerEphemeral(private=_unpack(values["b"]), public=_unpack(values["B"])),
@@ -94,8 +92,8 @@ def begin(
     *,
     username: str,
     srp_name: str,
-    pool_user: PoolUser | None,
     verifier: SrpVerifier,
+    pool_user: PoolUser | None = None,
     session: dict[str, Any] | None = None,
 ) -> dict[str, str]:
     """Return SALT, SRP_B and SECRET_BLOCK. Raises ``WireError`` (InvalidParameterException) for a bad SRP_A."""

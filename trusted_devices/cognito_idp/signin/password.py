@@ -53,9 +53,8 @@ def begin_with_srp(request: SignInRequest) -> dict[str, Any]:
     request.require("SRP_A")
     request.require_secret_hash(username)
     known = accounts.find(request.pool, username)
-    pool_user = accounts.look_up_pool_user(request.pool, known)
     name = _srp_name(request, username, known)
-    verifier = accounts.verifier_of(pool_user, name) if pool_user is not None else None
+    verifier = accounts.find_with_verifier(request.pool, known, name)[1]
     if verifier is None and not request.app_client.prevent_user_existence_errors:
         raise errors.WireError("PasswordResetRequiredException", "Password reset required for the user")
     parameters = exchange.begin(
@@ -63,7 +62,6 @@ def begin_with_srp(request: SignInRequest) -> dict[str, Any]:
         exchange.USER,
         username=username,
         srp_name=name,
-        pool_user=pool_user,
         verifier=verifier or accounts.decoy(request.pool, name),
     )
     return {
@@ -78,15 +76,12 @@ def answer_verifier(request: SignInRequest) -> dict[str, Any]:
     block = exchange.load(request, exchange.USER)
     request.require_secret_hash(username)
     known = accounts.find(request.pool, block.username)
-    pool_user = accounts.load_pool_user(block.pool_user_id)
-    if pool_user is not None and pool_user.user != known:
-        pool_user = None  # the name means somebody else by now, or nobody
+    pool_user, verifier = accounts.find_with_verifier(request.pool, known, block.srp_name)
     named = username in (block.username, block.srp_name)
     if not named and (pool_user is None or not accounts.is_name_of(pool_user, username)):
         raise errors.incorrect()
     name = known.get_username() if known is not None else block.username
     with attempts.guess(attempts.password_subject(name), name, by=request.by) as guess:
-        verifier = accounts.verifier_of(pool_user, block.srp_name) if pool_user is not None else None
         identity = srp_names.identity(request.pool, block.srp_name)
         proved = exchange.is_proved(request, block, identity, verifier or accounts.decoy(request.pool, block.srp_name))
         if not proved or pool_user is None:
