@@ -156,6 +156,8 @@ class TestWithProof:
         assert list(TOTPDevice.objects.all()) == [factor]
         force_mfa_login(client, staff)
         assert {client.get(url).status_code for url in pages} == {200}
+        TOTPDevice.objects.create(user=staff, name="tablet", confirmed=True)
+        assert _goes_to(client.get(pages[0])) == "/verify/", "the factors are no longer those that it was used among"
 
     def test_once_staff_no_longer_they_are_out(self, client, staff, factor):
         force_mfa_login(client, staff)

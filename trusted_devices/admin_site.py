@@ -6,6 +6,7 @@ It stands apart from the package ``admin`` because the site has to exist before 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,7 +24,6 @@ from django.views.decorators.cache import never_cache
 
 from trusted_devices import conf
 from trusted_devices.exceptions import BackendUnavailable
-from trusted_devices.types import VerifiedBy
 from trusted_devices.web import session_note
 
 if TYPE_CHECKING:
@@ -106,12 +106,13 @@ def _is_factor(model: type[Any]) -> bool:
 
 def _may_change_factors(request: HttpRequest) -> bool:
     from trusted_devices.services import enrolment
+    from trusted_devices.web import logins
     from trusted_devices.web.client import current_user
 
-    note = session_note.read(request.session, str(request.user.pk))
-    verified = note is not None and note.verified_by in (VerifiedBy.MFA, VerifiedBy.RECOVERY)
+    user = current_user(request)
     try:
-        return enrolment.may_change(current_user(request), verified=verified)
+        used = logins.fresh_verification(request, user, max_age=timedelta.max)
+        return enrolment.may_change(user, verified=used is not None)
     except BackendUnavailable:
         return False
 
