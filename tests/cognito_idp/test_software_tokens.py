@@ -175,6 +175,20 @@ def test_a_factor_that_comes_at_the_last_moment_keeps_the_other_out(app, user, b
     assert not begun(user).confirmed
 
 
+def test_a_factor_that_is_replaced_at_the_last_moment_ends_what_it_proved(mfa_app, totp, user):
+    mfa_app.sign_in(totp)
+    token = {"AccessToken": mfa_app.access_token}
+
+    def replace():
+        totp.delete()
+        email(user)
+
+    with interrupted("^SAVEPOINT", replace):
+        told = refusal(mfa_app, "AssociateSoftwareToken", **token)
+    assert told == "Access Token has been revoked"
+    assert not TOTPDevice.objects.exists()
+
+
 def test_one_that_was_begun_anew_meanwhile_is_not_put_to_use(app, user):
     app.sign_in()
     token = {"AccessToken": app.access_token}

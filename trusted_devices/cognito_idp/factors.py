@@ -56,6 +56,13 @@ def site_methods(pool_user: PoolUser) -> Sequence[MfaMethod]:
     return found
 
 
+def read_again(pool_user: PoolUser, user: Any) -> None:
+    """Take over ``user`` as stored now, and forget what was read of their factors and choices before."""
+    pool_user.refresh_from_db(fields=["mfa_enabled", "preferred_mfa", "phone_number"])
+    pool_user.user = user
+    vars(pool_user).pop(_METHODS, None)
+
+
 def credential_stamp(pool_user: PoolUser) -> str:
     """Return the user's credential stamp now."""
     return stamps.credential_stamp(pool_user.user, site_methods(pool_user))

@@ -14,9 +14,10 @@ from typing import Any
 
 from django.apps import apps
 
-from trusted_devices.cognito_idp import attempts, errors, factors
+from trusted_devices.cognito_idp import attempts, errors, factors, tokens
 from trusted_devices.cognito_idp.errors import WireError
 from trusted_devices.cognito_idp.models import PoolUser, UserPool
+from trusted_devices.cognito_idp.tokens import Bearer
 from trusted_devices.exceptions import SecondFactorRequired
 from trusted_devices.services import enrolment
 from trusted_devices.types import By, MfaVerification
@@ -46,13 +47,16 @@ def refusal(pool_user: PoolUser) -> WireError:
 
 
 @contextmanager
-def changing(pool_user: PoolUser, *, verified: bool) -> Iterator[None]:
-    """Hold the user while their factors are changed in the block. ``verified``: one was used in this sign-in.
+def changing(bearer: Bearer) -> Iterator[None]:
+    """Hold the user of an access token while their factors are changed in the block.
 
-    Raises ``WireError`` unless they may be changed.
+    Raises ``WireError`` unless they may be changed, and what the sign-in was proved by still stands.
     """
+    pool_user = bearer.pool_user
     try:
-        with enrolment.changing(pool_user.user, verified=verified):
+        with enrolment.changing(pool_user.user, verified=bearer.refresh_token.verification is not None) as stored:
+            factors.read_again(pool_user, stored)
+            tokens.require_standing(bearer.refresh_token)
             yield
     except SecondFactorRequired:
         raise refusal(pool_user) from None

@@ -192,9 +192,14 @@ def authenticate(token: str | None, *, now: datetime) -> Bearer:
         raise errors.not_authorized("Access Token has been revoked")
     if SCOPE not in claims.get("scope", "").split():
         raise errors.not_authorized("Access Token does not have required scopes")
+    require_standing(refresh_token)
+    return Bearer(refresh_token=refresh_token, pool=pool)
+
+
+def require_standing(refresh_token: RefreshToken) -> None:
+    """Raise ``WireError`` unless the user still has the credentials that they had at that sign-in."""
     if not _stands(refresh_token):
         raise errors.not_authorized("Access Token has been revoked")
-    return Bearer(refresh_token=refresh_token, pool=pool)
 
 
 def _result(app_client: UserPoolClient, refresh_token: RefreshToken, *, now: datetime) -> dict[str, Any]:

@@ -41,10 +41,10 @@ def may_change(user: AbstractBaseUser, *, verified: bool) -> bool:
 
 
 @contextmanager
-def changing(user: AbstractBaseUser, *, verified: bool) -> Iterator[None]:
+def changing(user: AbstractBaseUser, *, verified: bool) -> Iterator[AbstractBaseUser]:
     """Hold ``user`` while a factor is stored or removed in the block, in a transaction, after asking the rule again.
 
-    Raises ``SecondFactorRequired``, also for a user who was disabled or deleted meanwhile.
+    Yields the user as stored. Raises ``SecondFactorRequired``, also for a user who was disabled or deleted meanwhile.
     """
     with database.atomic():
         # Rows that refer to the user can be stored meanwhile, where the database tells such locks apart.
@@ -53,4 +53,4 @@ def changing(user: AbstractBaseUser, *, verified: bool) -> Iterator[None]:
         stored = users.filter(pk=user.pk).first()
         if stored is None or not stored.is_active or not may_change(user, verified=verified):
             raise SecondFactorRequired
-        yield
+        yield stored

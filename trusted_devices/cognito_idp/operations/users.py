@@ -10,7 +10,6 @@ from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.signin import challenge_session
 from trusted_devices.cognito_idp.software_tokens import FirstCode
-from trusted_devices.cognito_idp.tokens import Bearer
 from trusted_devices.types import MfaVerification
 
 ONLY_VERIFIED = "A user who has a second factor anywhere on the site must have used one in that sign-in."
@@ -45,7 +44,7 @@ def get_user_auth_factors(call: Call) -> Answer:
 def set_user_mfa_preference(call: Call) -> Answer:
     bearer = tokens.authenticate(call.params["AccessToken"], now=call.now)
     wanted = preferences(call.params)
-    with software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer)):
+    with software_tokens.changing(bearer):
         factors.set_preference(bearer.pool_user, wanted)
     return {}
 
@@ -55,7 +54,7 @@ def associate_software_token(call: Call) -> Answer:
     text = call.params.get("Session")
     if text is None:
         bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
-        with software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer)):
+        with software_tokens.changing(bearer):
             return {"SecretCode": software_tokens.begin(bearer.pool_user)[1]}
     session, pool_user = challenge_session.load_for_setup(text, now=call.now)
     with software_tokens.setting_up(pool_user):
@@ -75,7 +74,7 @@ def verify_software_token(call: Call) -> Answer:
     if text is None:
         bearer = tokens.authenticate(call.params.get("AccessToken"), now=call.now)
         first = FirstCode(code=code, name=name, then=partial(tokens.verified, bearer.refresh_token))
-        held = software_tokens.changing(bearer.pool_user, verified=_is_verified(bearer))
+        held = software_tokens.changing(bearer)
         software_tokens.finish(bearer.pool_user, first, held=held, by=call.by)
         return {"Status": "SUCCESS"}
     session, pool_user = challenge_session.load_for_setup(text, now=call.now)
@@ -113,8 +112,3 @@ def preferences(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if sum(bool(wanted.get("PreferredMfa")) for wanted in found.values()) > 1:
         raise errors.invalid_parameter("Only one preferred MFA method is allowed.")
     return found
-
-
-def _is_verified(bearer: Bearer) -> bool:
-    """Return whether a second factor was used in the sign-in, which a device does not stand in for."""
-    return bearer.refresh_token.verification is not None
