@@ -8,9 +8,9 @@ PYTEST_ARGS ?=
 export PYTHONDONTWRITEBYTECODE =
 MUTANTS_ARGS ?=
 
-.PHONY: help demo test lint types check mutants bench shots messages clean
+.PHONY: help demo test e2e lint types check mutants bench shots messages clean
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 $(BIN)/.demo: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,8 +27,11 @@ $(BIN)/.dev: pyproject.toml constraints.txt
 demo: $(BIN)/.demo  ## serve the demo site with its worker and beat on 127.0.0.1:$(PORT)
 	$(BIN)/python manage.py demo --port $(PORT)
 
-test: $(BIN)/.dev  ## run the tests; what needs a browser or a server is skipped where there is none
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+test: $(BIN)/.dev  ## run the tests; what needs a server is skipped where there is none
+	$(BIN)/python -m pytest -n auto -m "not browser and not clients" $(PYTEST_ARGS)
+
+e2e: $(BIN)/.dev  ## run the tests in Chromium and with real AWS clients, which take as long again
+	$(BIN)/python -m pytest -m "browser or clients" $(PYTEST_ARGS)
 
 lint: $(BIN)/.dev  ## ruff and the import rule
 	$(BIN)/ruff check .
@@ -38,7 +41,7 @@ lint: $(BIN)/.dev  ## ruff and the import rule
 types: $(BIN)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
-check: lint types test  ## lint, types, tests
+check: lint types test e2e  ## lint, types, all tests
 
 mutants: $(BIN)/.dev  ## break guards on purpose and list what no test notices
 	$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
