@@ -12,6 +12,8 @@ import pytest
 from django_otp.oath import totp
 
 from tests.cognito_idp.factories import KEY_SECRET
+from trusted_devices.cognito_idp import accounts
+from trusted_devices.cognito_idp.models import UserPool
 from trusted_devices.cognito_idp.models import UserPool
 
 pytestmark = [pytest.mark.clients, pytest.mark.node, pytest.mark.django_db(transaction=True)]
@@ -47,7 +49,7 @@ def packages(tmp_path_factory, request):
 def run(site, packages):
     """Run a script; answer what it asks; return what its steps found."""
 
-    def start(script):
+    def start(script, **other):
         facts = {
             "endpoint": site.endpoint,
             "region": site.region,
@@ -57,6 +59,7 @@ def run(site, packages):
             "password": site.password,
             "keyId": site.key.access_key_id,
             "keySecret": KEY_SECRET,
+            **other,
         }
         found = {}
         with subprocess.Popen(
@@ -152,8 +155,11 @@ def test_aws_amplify_sets_an_authenticator_up(site, run):
     }
 
 
-def test_aws_amplify_goes_through_the_whole_life_of_a_device(run):
-    assert run("amplify.mjs") == {
+@pytest.mark.parametrize("username", ["maria", "Maria@example.com"])
+def test_aws_amplify_goes_through_the_whole_life_of_a_device(site, run, username):
+    UserPool.objects.update(email_alias=True)
+    accounts.keep_verifier(accounts.get_pool_user(UserPool.objects.get(), site.factor.user), site.password)
+    assert run("amplify.mjs", username=username) == {
         "first": {"mfa": True, "done": True},
         "listed": [True],
         "remembered": {"mfa": False, "done": True},

@@ -20,7 +20,7 @@ async function signIn() {
   return { mfa, done: answer.isSignedIn };
 }
 
-const key = () => kept.get(`CognitoIdentityServiceProvider.${site.client}.${site.username}.deviceKey`);
+const key = () => [...kept].find(([name]) => name.endsWith('.deviceKey'))?.[1];
 const token = async (options) => (await auth.fetchAuthSession(options)).tokens.accessToken.toString();
 
 async function main() {
