@@ -14,7 +14,6 @@ from django_otp.oath import totp
 from tests.cognito_idp.factories import KEY_SECRET
 from trusted_devices.cognito_idp import accounts
 from trusted_devices.cognito_idp.models import UserPool
-from trusted_devices.cognito_idp.models import UserPool
 
 pytestmark = [pytest.mark.clients, pytest.mark.node, pytest.mark.django_db(transaction=True)]
 
