@@ -52,7 +52,7 @@ def test_the_old_and_the_new_secret_at_the_same_moment_are_both_the_devices_own(
         old = early.credential
 
 
-def test_an_old_secret_that_comes_as_its_successor_is_seen_is_good_or_superseded(now, grant, check):
+def test_an_old_secret_as_its_successor_is_seen_is_good_or_superseded(now, grant, check):
     for day in range(ROUNDS):
         Device.objects.all().delete()
         old, moment = grant().credential, now + day * DAY
