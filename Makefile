@@ -1,5 +1,7 @@
-# make demo and make test need Python 3.11 and nothing else; both build their own virtual environment.
-PYTHON ?= python3.11
+# make demo and make test need a Python from 3.11 on and nothing else; both build their own virtual environment.
+NEW_ENOUGH = 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 python3.15; do \
+	$$python -c $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
 VENV ?= .venv
 PORT ?= 8000
 BIN := $(VENV)/bin
