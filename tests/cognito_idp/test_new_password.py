@@ -235,7 +235,13 @@ def test_an_address_to_sign_in_with_is_asked_for_and_unique(unreachable, other_u
     assert refusal(unreachable, session, **{"userAttributes.email": "maria"}) == ("InvalidParameterException", unfit)
     UserPool.objects.update(email_alias=True)
     taken = ("AliasExistsException", "An account with the given email already exists.")
-    assert refusal(unreachable, session, **{"userAttributes.email": "TOM@example.com"}) == taken
+    get_user_model().objects.create_user("ada@example.com")
+    for address in ("TOM@example.com", "Ada@example.com"):
+        assert refusal(unreachable, session, **{"userAttributes.email": address}) == taken
+    UserPool.objects.update(email_alias=False)
+    make_pool(email_alias=True)  # where the address would be an alias as well
+    assert refusal(unreachable, session, **{"userAttributes.email": "ada@example.com"}) == taken
+    UserPool.objects.update(email_alias=True)
     set_new(unreachable, session, **{"userAttributes.email": "mia@example.com"})
     assert pool_user().user.email == "mia@example.com"
     unreachable.username, unreachable.password = "mia@example.com", NEW
