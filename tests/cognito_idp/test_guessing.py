@@ -137,6 +137,28 @@ def test_guesses_count_by_the_address_that_a_server_names(guarded, clock, admin,
     assert set(AccessAttempt.objects.values_list("ip_address", flat=True)) == {"198.51.100.7"}
 
 
+def test_a_forwarded_address_is_believed_only_as_configured(guarded, clock, admin, app):
+    for number in range(LIMIT + 1):
+        assert said(through_server(admin, app, f"nobody {number}", forwarded="198.51.100.7")) == INCORRECT
+    assert not AccessAttempt.objects.filter(ip_address="198.51.100.7").exists()
+
+
+def test_an_address_is_read_from_nowhere_else_once_a_server_named_it(guarded, clock, admin, app):
+    guarded.AXES_CLIENT_IP_CALLABLE = lambda request: request.META["REMOTE_HOST"]
+    admin.wire.http.defaults["REMOTE_HOST"] = "192.0.2.1"
+    said(through_server(admin, app, "nobody", IpAddress="198.51.100.7"))
+    assert AccessAttempt.objects.get().ip_address == "198.51.100.7"
+
+
+def test_another_case_of_a_name_is_no_other_name(guarded, clock, admin, app):
+    for username in ("nobody", "NOBODY", "Nobody", "nOBODY"):
+        assert said(through_server(admin, app, username)) == INCORRECT
+    assert said(through_server(admin, app, "noBody")) == EXCEEDED
+    guarded.AXES_ENABLED = False
+    assert said(password_of(app, "nobodY")) == INCORRECT
+    assert said(password_of(app, "NoBoDy")) == EXCEEDED
+
+
 def test_what_is_no_address_is_as_none(guarded, clock, admin, app):
     for address in ("unknown", "1.2.3", "::1%" + "x" * 300, "127.0.0.1:80"):
         assert said(through_server(admin, app, "nobody", IpAddress=address)) == INCORRECT

@@ -232,6 +232,11 @@ class TestChecking:
         )
         assert found[0].credential is None
 
+    def test_a_refusal_is_recorded_with_where_it_came_from(self, granted, check, client_info):
+        check(granted.credential, 61 * DAY)
+        event = DeviceEvent.objects.get(action="trust_refused")
+        assert (event.ip_address, event.user_agent) == ("203.0.113.0", client_info.user_agent)
+
 
 class UnusualHours(TrustPolicy):
     """Trust answers for nobody."""

@@ -137,6 +137,16 @@ def test_signing_in_takes_few_guesses_back_where_the_site_says_so(guarded, brows
     assert not AccessAttempt.objects.exists()
 
 
+def test_a_request_on_behalf_of_somebody_is_another_one():
+    request = RequestFactory().post("/", HTTP_X_FORWARDED_FOR="192.0.2.1", HTTP_USER_AGENT="server")
+    assert request.headers["User-Agent"] == "server"
+    seen = throttling.on_behalf_of(request, address="198.51.100.7", user_agent="Phone/1.0")
+    assert seen.headers["X-Forwarded-For"] == seen.META["REMOTE_ADDR"] == "198.51.100.7"
+    assert seen.headers["User-Agent"] == "Phone/1.0"
+    assert (request.META["REMOTE_ADDR"], request.META["HTTP_X_FORWARDED_FOR"]) == ("127.0.0.1", "192.0.2.1")
+    assert request.META["HTTP_USER_AGENT"] == "server"
+
+
 def test_without_django_axes_asking_costs_nothing(db, settings):
     request = RequestFactory().post("/")
     for change in ({"AXES_ENABLED": False}, {"INSTALLED_APPS": [a for a in settings.INSTALLED_APPS if a != "axes"]}):
