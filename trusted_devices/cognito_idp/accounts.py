@@ -47,12 +47,11 @@ def _meant(pool: UserPool, username: str) -> list[AbstractBaseUser]:
         except model.DoesNotExist:
             return []
     fields = {model.get_email_field_name(), model.USERNAME_FIELD}
-    wanted = Q.create([(f"{field}__iexact", username) for field in fields], connector=Q.OR)
     # Databases differ in what they hold for the same letter; here it is the one that made-up names go by.
     canonical = srp_names.canonical(username)
     return [
         user
-        for user in model._default_manager.filter(wanted)[:MOST_MEANT]
+        for user in model._default_manager.filter(_goes_by(username))[:MOST_MEANT]
         if canonical in {srp_names.canonical(getattr(user, field) or "") for field in fields}
     ]
 
@@ -108,13 +107,16 @@ def attribute_fields() -> dict[str, str]:
 
 def is_taken_alias(user: AbstractBaseUser, address: str) -> bool:
     """Return whether another user has that address or goes by it, where a pool takes addresses for signing in."""
-    model = get_user_model()
-    taken = Q(**{f"{model.get_email_field_name()}__iexact": address}) | Q(
-        **{f"{model.USERNAME_FIELD}__iexact": address}
-    )
     if not UserPool.objects.filter(email_alias=True).exists():
         return False
-    return model._default_manager.exclude(pk=user.pk).filter(taken).exists()
+    return get_user_model()._default_manager.exclude(pk=user.pk).filter(_goes_by(address)).exists()
+
+
+def _goes_by(address: str) -> Q:
+    """Return the condition that a user has that address or that name, in whatever capitals."""
+    model = get_user_model()
+    fields = {model.get_email_field_name(), model.USERNAME_FIELD}
+    return Q.create([(f"{field}__iexact", address) for field in fields], connector=Q.OR)
 
 
 @sensitive_variables()
