@@ -28,7 +28,10 @@ KEPT_AFTER_REVOCATION = timedelta(days=1)
 
 
 def clear_expired(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Delete rows that are of no use any more, a batch at a time; yield how many rows each batch deleted."""
+    """Delete rows that are of no use any more, a batch at a time; yield how many rows each batch deleted.
+
+    The tables take turns, so that a run that is cut short has done some of each.
+    """
     over = Q(expires_at__lte=now) | Q(revoked_at__lte=now - KEPT_AFTER_REVOCATION)
     useless: list[QuerySet[Any]] = [
         SpentToken.objects.filter(expires_at__lte=now),
@@ -37,9 +40,12 @@ def clear_expired(*, now: datetime, batch_size: int = BATCH_SIZE) -> Iterator[in
         RefreshToken.objects.filter(over),
         SigningKey.objects.filter(published_until__lte=now),
     ]
-    for rows in useless:
-        while keys := list(rows.values_list("pk", flat=True)[:batch_size]):
-            yield rows.model._default_manager.filter(pk__in=keys).delete()[0]
+    while useless:
+        for rows in tuple(useless):
+            if keys := list(rows.values_list("pk", flat=True)[:batch_size]):
+                yield rows.filter(pk__in=keys).delete()[0]  # only what has not come into use again
+            else:
+                useless.remove(rows)
 
 
 def delete_pool(pool: UserPool, *, by: By, batch_size: int = BATCH_SIZE) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +11,25 @@ from django.utils import timezone
 
 from trusted_devices.cognito_idp import housekeeping
 
+RUN_SECONDS = 240
+"""A run stops between two batches after this long; what is left is the next run's."""
 
-@shared_task(name="trusted_devices.cognito_idp.tasks.clear_cognito_idp", acks_late=True, ignore_result=True)
-def clear_cognito_idp() -> dict[str, int]:
+
+@shared_task(
+    name="trusted_devices.cognito_idp.tasks.clear_cognito_idp",
+    acks_late=True,
+    ignore_result=True,
+    soft_time_limit=300,
+    time_limit=330,
+)
+def clear_cognito_idp(batch_size: int = housekeeping.BATCH_SIZE) -> dict[str, int]:
     """Delete expired sessions, sign-ins and keys; return ``{"deleted": how many}``. Safe to run twice at once."""
-    return {"deleted": sum(housekeeping.clear_expired(now=timezone.now()))}
+    deadline, deleted = time.monotonic() + RUN_SECONDS, 0
+    for count in housekeeping.clear_expired(now=timezone.now(), batch_size=batch_size):
+        deleted += count
+        if time.monotonic() >= deadline:
+            break
+    return {"deleted": deleted}
 
 
 def beat_schedule(*, clear_every: timedelta = timedelta(hours=1)) -> dict[str, dict[str, Any]]:
