@@ -258,7 +258,7 @@ def test_remembering_again_by_the_same_mfa_changes_and_logs_nothing(confirm, upd
 @pytest.mark.parametrize("was_remembered", [True, False])
 @pytest.mark.parametrize("by_staff", [True, False])
 def test_who_stopped_trust_is_kept_also_where_there_was_none(confirm, update, user, was_remembered, by_staff):
-    device = confirm()
+    device, another = confirm(), confirm(key=KEY.replace("0b", "0c"))
     if was_remembered:
         device = update(device)
     actor, reason = (None, StatusReason.STAFF_STOPPED) if by_staff else (user, StatusReason.USER_STOPPED)
@@ -266,6 +266,7 @@ def test_who_stopped_trust_is_kept_also_where_there_was_none(confirm, update, us
     assert (device.is_remembered, device.status_reason) == (False, reason)
     assert device.status_changed_at == NOW + DAY
     assert DeviceEvent.objects.filter(action="not_remembered").count() == was_remembered
+    assert Device.objects.get(pk=another.pk).status_reason == another.status_reason
 
 
 @pytest.mark.parametrize(
@@ -289,6 +290,13 @@ def test_mfa_renews_trust_only_unasked_and_unless_ended_on_purpose(confirm, rene
         stored = renew(known, pool, verification=replace(verified, at=later), now=later)
         assert (stored.is_remembered, stored.last_authenticated_at) == (renewed, later)
     assert (stored.trust_granted_at == later) is renewed
+
+
+def test_a_sign_in_without_mfa_leaves_trust_as_it_is(confirm, renew):
+    trusted = confirm(ALWAYS)
+    stored = renew(trusted, ALWAYS, verification=None, now=NOW + DAY)
+    assert (stored.trust_expires_at, stored.last_authenticated_at) == (trusted.trust_expires_at, NOW + DAY)
+    assert stored.trust_expires_at is not None
 
 
 def test_a_device_remembered_without_mfa_is_trusted_after_the_next_one(confirm, update, renew, decide):

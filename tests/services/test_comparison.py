@@ -97,6 +97,16 @@ def test_a_device_that_is_taken_over_never_skips_mfa_here():
     assert DeviceEvent.objects.get().note == comparison.NOTE
 
 
+def test_a_device_is_taken_over_beside_one_that_is_known():
+    user = member()
+    unknown, known = mirrored(user), mirrored(user)
+    for device in (unknown, known):
+        Elsewhere.has(device)
+    Device.objects.filter(pk=unknown.pk).delete()
+    assert compare() == [{unknown.device_key: Drift.UNKNOWN_HERE}]
+    assert Device.objects.count() == 2
+
+
 def test_a_device_without_dates_or_name_is_taken_over_too():
     user = member()
     device = mirrored(user)

@@ -1,17 +1,28 @@
 """Remembering a device that is confirmed already."""
 
+from contextlib import nullcontext
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from tests import factories
+from tests.conftest import NOW
 from tests.services.owner import Away
 from trusted_devices import signals
-from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidPeriod, TrustNotAllowed
+from trusted_devices.exceptions import (
+    BackendUnavailable,
+    DeviceNotFound,
+    FreshMfaRequired,
+    InvalidPeriod,
+    TrustNotAllowed,
+)
 from trusted_devices.models import Device, DeviceEvent
 from trusted_devices.services import devices, registration, remembering, trust
 from trusted_devices.types import By, MfaVerification, Presented, StatusReason, TrackingMode, TrustReason
 
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -73,6 +84,26 @@ def test_staff_are_named_in_the_log_and_earn_it_with_no_factor_of_the_user(
     assert (device.status_reason, device.mfa_factor) == (StatusReason.STAFF_TRUSTED, "")
     event = DeviceEvent.objects.get(action="remembered")
     assert (event.actor, event.note) == (other_user, "Asked by phone")
+
+
+@pytest.mark.parametrize(
+    ("act", "by_staff", "after", "refused"),
+    [
+        (devices.forget, True, MINUTE, True),
+        (devices.forget, True, -MINUTE, False),
+        (devices.forget, False, MINUTE, False),
+        (partial(devices.shorten_trust, until=NOW + DAY), True, MINUTE, False),
+    ],
+    ids=["ended by staff", "ended before by staff", "ended by the user", "shortened by staff"],
+)
+def test_mfa_from_before_staff_ended_trust_earns_none_on_any_device(
+    confirmed, user, other_user, verified, client_info, now, act, by_staff, after, refused
+):
+    another = factories.remembered(user, expires_at=now + 30 * DAY)
+    another.save()
+    act([another], by=By(actor=other_user if by_staff else user, at=now + after))
+    with pytest.raises(FreshMfaRequired) if refused else nullcontext():
+        remember(confirmed[0], verified, client_info, now + 2 * MINUTE)
 
 
 def test_a_period_outside_the_policy_is_refused_and_the_allowed_ones_named(confirmed, verified, client_info, now):

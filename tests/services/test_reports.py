@@ -42,7 +42,15 @@ def test_expiring_counts_up_to_and_with_each_horizon(user, now):
 
 
 def test_expiring_per_day_has_every_day_from_the_present_one(user, now):
-    store(user, now - DAY, now + timedelta(hours=1), now + timedelta(hours=13), now + 2 * DAY, now + 3 * DAY)
+    store(
+        user,
+        now - DAY,
+        now - timedelta(hours=1),
+        now + timedelta(hours=1),
+        now + timedelta(hours=13),
+        now + 2 * DAY,
+        now + 3 * DAY,
+    )
     assert reports.expiring_per_day(now=now, days=3) == [
         DayCount(date(2026, 3, 1), 1),
         DayCount(date(2026, 3, 2), 1),

@@ -117,6 +117,15 @@ def test_a_new_session_key_takes_the_old_ones_place(engine, signed_in, device, n
     assert not lives(engine, store)
 
 
+def test_a_session_belongs_to_the_device_that_it_was_last_noted_for(engine, signed_in, device, user, other_user, now):
+    store = signed_in()
+    [second] = factories.store_trusted(other_user, 1, now=now)
+    sessions.attach(device=second, session_key=store.session_key, now=now)
+    assert DeviceSession.objects.get().device == second
+    devices.forget([device], by=By(at=now))
+    assert lives(engine, store)
+
+
 def test_a_session_outlives_a_rotated_secret_key_as_long_as_its_fallback(
     signed_in, engine, device, settings, caplog, now
 ):
