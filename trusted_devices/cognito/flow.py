@@ -185,10 +185,12 @@ class Flow:
         if answer.get("ChallengeName") != "PASSWORD_VERIFIER":
             raise MalformedAnswer("The pool did not answer with its half of SRP.")
         (name,) = translate.require(answer, "USER_ID_FOR_SRP")
-        named = recall(name)
+        # Until the password is proved, a pool may call who typed an address by a name that it uses nowhere else.
+        own_name = name if name == username else _own_name(username)
+        named = recall(own_name)
         identity = user_identity(pool_name=pool_name_of(pool_id=self.pool.options.USER_POOL_ID), user_id=name)
         responses = {**_claim(session, answer, identity, password), **_key(named)}
-        return name, named, self.respond("PASSWORD_VERIFIER", name, responses)
+        return own_name, named, self.respond("PASSWORD_VERIFIER", own_name, responses)
 
     @sensitive_variables()
     def prove(self, answer: Answer, username: str, credential: DeviceCredential) -> Answer:
