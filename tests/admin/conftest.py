@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tests.factories import remembered
 from trusted_devices.models import Device
-from trusted_devices.services import sessions
+from trusted_devices.services import sessions, stamps
 from trusted_devices.types import VerifiedBy
 from trusted_devices.web import session_note
 from trusted_devices.web.session_note import Verification
@@ -54,7 +54,9 @@ def signed_in(user):
     client = Client()
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     session = client.session
-    session_note.write(session, Verification(user_id=str(user.pk), verified_by=VerifiedBy.MFA, at=timezone.now()))
+    stamp = stamps.current(user)
+    note = Verification(user_id=str(user.pk), verified_by=VerifiedBy.MFA, at=timezone.now(), stamp=stamp)
+    session_note.write(session, note)
     session.save()
     return client
 

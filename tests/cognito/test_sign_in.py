@@ -83,7 +83,7 @@ def test_a_device_is_known_whatever_its_user_types_for_a_name(browser, process, 
     address = replace(person, username=f"{person.username}@Example.COM")
     browser.password(address)
     browser.code(person.code())
-    browser.trust()
+    assert at(browser.trust()) == "home"
     browser.sign_out()
     for typed in (address, person):
         assert at(browser.password(typed)) == "home", typed

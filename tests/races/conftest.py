@@ -1,5 +1,7 @@
 """Every race takes place in real threads, on a database that they share."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.bundled import bundled
@@ -25,6 +27,7 @@ def grant(user, verified, client_info, sixty_days, now):
             "client": client_info,
             "now": now,
         }
+        values |= {"verification": replace(verified, at=arguments.get("now", now))}
         return granting.grant(**bundled(values | arguments, choice=True))
 
     return grant

@@ -48,12 +48,14 @@ def test_no_session_outlives_a_device_that_is_forgotten_meanwhile(user, grant, s
         assert not DeviceSession.objects.exists()
 
 
-def test_no_session_outlives_trust_that_ends_with_its_sessions_meanwhile(user, grant, signed_in):
+def test_no_session_outlives_trust_that_ends_with_its_sessions_meanwhile(user, grant, signed_in, now):
     for _ in range(ROUNDS):
         device, session = grant().device, new_session(user)
         results = at_once(
             lambda d=device, s=session: signed_in(d, s),
-            lambda: devices.end_trust(user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True, by=By()),
+            lambda: devices.end_trust(
+                user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True, by=By(at=now)
+            ),
         )
         assert results == [None, 1]
         assert not session.exists(session.session_key)

@@ -56,7 +56,8 @@ def test_an_old_secret_as_its_successor_is_seen_is_good_or_superseded(now, grant
     for day in range(ROUNDS):
         Device.objects.all().delete()
         DeviceEvent.objects.all().delete()  # an alarm ends what was verified before
-        old, moment = grant().credential, now + day * DAY
+        moment = now + 2 * day * DAY
+        old = grant(now=moment).credential
         new = check(old, now=moment).credential
         late, _ = at_once(lambda c=old, m=moment: check(c, now=m + DAY), lambda c=new: trust.seen(c))
         device = Device.objects.get()
