@@ -22,7 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from trusted_devices.cognito_idp import accounts, errors, factors, pool_devices, signing
+from trusted_devices.cognito_idp import errors, factors, pool_devices, profile, signing
 from trusted_devices.cognito_idp.models import PoolUser, RefreshToken, TokenUse, UserPool, UserPoolClient
 from trusted_devices.cognito_idp.sealed import record
 from trusted_devices.crypto.sealing import Unsealable
@@ -234,33 +234,13 @@ def _result(app_client: UserPoolClient, refresh_token: RefreshToken, *, now: dat
         "cognito:username": user.get_username(),
         "jti": str(uuid.uuid4()),
         "exp": int((now + app_client.id_token_validity).timestamp()),
-        **attributes(pool_user),
+        **profile.attributes(pool_user),
     }
     return {
         "AccessToken": signing.sign(pool, TokenUse.ACCESS, access, now=now),
         "IdToken": signing.sign(pool, TokenUse.ID, identity, now=now),
         "ExpiresIn": int(app_client.access_token_validity.total_seconds()),
         "TokenType": "Bearer",
-    }
-
-
-def attributes(pool_user: PoolUser) -> dict[str, Any]:
-    """Return the user's attributes as an ID token names them; Django knows of no verified addresses."""
-    found: dict[str, Any] = {}
-    for claim, field_name in accounts.attribute_fields().items():
-        value = getattr(pool_user.user, field_name, "")
-        if value:
-            found |= {claim: value, **({"email_verified": False} if claim == "email" else {})}
-    if pool_user.phone_number:
-        found |= {"phone_number": pool_user.phone_number, "phone_number_verified": True}
-    return found
-
-
-def attribute_texts(pool_user: PoolUser) -> dict[str, str]:
-    """Return the same as texts, as all but an ID token has them."""
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in attributes(pool_user).items()
     }
 
 

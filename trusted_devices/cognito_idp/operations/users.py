@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from trusted_devices.cognito_idp import errors, factors, software_tokens, tokens
+from trusted_devices.cognito_idp import errors, factors, profile, software_tokens, tokens
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.registry import Access, Answer, Call, operation
 from trusted_devices.cognito_idp.signin import challenge_session
@@ -90,7 +90,7 @@ def verify_software_token(call: Call) -> Answer:
 def attributes(pool_user: PoolUser) -> dict[str, Any]:
     """Return ``Username`` and ``UserAttributes``, whose values are texts here."""
     listed = [{"Name": "sub", "Value": str(pool_user.sub)}]
-    listed += [{"Name": name, "Value": text} for name, text in tokens.attribute_texts(pool_user).items()]
+    listed += [{"Name": name, "Value": text} for name, text in profile.attribute_texts(pool_user).items()]
     return {"Username": pool_user.user.get_username(), "UserAttributes": listed}
 
 

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from trusted_devices import database
-from trusted_devices.cognito_idp import accounts, errors, tokens
+from trusted_devices.cognito_idp import accounts, errors, profile
 from trusted_devices.cognito_idp.models import PoolUser
 from trusted_devices.cognito_idp.signin import challenge_session, due
 from trusted_devices.cognito_idp.signin.challenge_session import ChallengeSession
@@ -29,7 +29,7 @@ def challenge(request: SignInRequest, pool_user: PoolUser) -> dict[str, Any]:
     """Ask for a new password; what is required along with it and missing has an empty value."""
     session = ChallengeSession.start(request, pool_user, device_key="").waiting_for(CHALLENGE)
     lacking = _missing(pool_user)
-    present = {**dict.fromkeys(lacking, ""), **tokens.attribute_texts(pool_user)}
+    present = {**dict.fromkeys(lacking, ""), **profile.attribute_texts(pool_user)}
     return session.challenge_answer(
         {
             "USER_ID_FOR_SRP": pool_user.user.get_username(),
@@ -91,7 +91,9 @@ def _assign_attributes(pool_user: PoolUser, given: Mapping[str, str]) -> list[st
     wanted, user = _missing(pool_user), pool_user.user
     for name in given:
         if name not in wanted:
-            raise errors.attribute_provided(name) if name in tokens.attributes(pool_user) else errors.attribute_denied()
+            raise (
+                errors.attribute_provided(name) if name in profile.attributes(pool_user) else errors.attribute_denied()
+            )
     absent = [name for name in wanted if not given.get(name, "").strip()]
     if absent:
         raise errors.attributes_missing(absent)
