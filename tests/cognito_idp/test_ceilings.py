@@ -13,7 +13,7 @@ from tests.cognito_idp.factories import make_client, make_pool
 from tests.cognito_idp.scene import srp_answer, srp_begin
 from tests.cognito_idp.wire import App, Refused
 from trusted_devices.cognito_idp import accounts, housekeeping, sealed
-from trusted_devices.cognito_idp.models import FailedAttempts, PoolUser, SpentToken, UserPool
+from trusted_devices.cognito_idp.models import FailedAttempts, SpentToken, UserPool
 from trusted_devices.cognito_idp.registry import Access, operations
 from trusted_devices.crypto import modexp
 
@@ -24,10 +24,10 @@ SESSION = sealed.record("something else").seal({"a": "b" * 40})
 
 
 def table_sizes():
-    """How many rows there are of each model of this project, without those that a sign-in of tests may need first."""
+    """How many rows there are of each model of this project."""
     models = [*apps.get_app_config("trusted_devices").get_models()]
     models += apps.get_app_config("trusted_devices_cognito_idp").get_models()
-    return {model: model.objects.count() for model in models if model is not PoolUser}
+    return {model: model.objects.count() for model in models}
 
 
 def wrong_password(scene, username):
@@ -105,14 +105,14 @@ def powers(monkeypatch):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_stranger_leaves_two_rows_for_minutes_and_no_message(scene, srp_user, texts, powers, step):
-    for username in ("maria", "somebody else"):
+def test_a_stranger_leaves_two_rows_for_minutes_and_no_message(scene, srp_user, other_user, texts, powers, step):
+    for username in ("maria", "tom", "somebody else"):
         operation, params = STEPS[step](scene, username)
         before = table_sizes()
         powers.clear()
         scene.raw(operation, params)
         more = {model: size - before[model] for model, size in table_sizes().items() if size != before[model]}
-        entries = {model: 1 for model in more if model.__name__ == "DeviceEvent" and username == "maria"}
+        entries = {model: 1 for model in more if model.__name__ == "DeviceEvent" and username in ("maria", "tom")}
         assert more.items() <= {**KEPT_FOR_MINUTES, **entries}.items(), (step, username)
         assert len(powers) <= POWERS
     assert (mail.outbox, texts) == ([], [])
