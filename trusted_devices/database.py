@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from django.apps import apps
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, router, transaction
+from django.db import Error, InterfaceError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
@@ -39,7 +39,7 @@ def reconnect() -> None:
 
 def is_away(error: Exception) -> bool:
     """Return whether the database cannot be reached, or could not do it just now, as in a deadlock."""
-    return isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, OperationalError | InterfaceError) and not refuses_text(error)
 
 
 def atomic(*, savepoint: bool = True) -> transaction.Atomic:
@@ -85,7 +85,7 @@ def storable(text: str, model: type[Model], column: str) -> str:
     return "".join(character for character in text if all(_has(characters, character) for characters in sets))
 
 
-def refuses_text(error: DatabaseError) -> bool:
+def refuses_text(error: Error) -> bool:
     """Return whether the database could not store, or look for, a text because of its characters."""
     state = getattr(error.__cause__, "sqlstate", None)
     return state in _REFUSED_BY_POSTGRES or _REFUSED_BY_MYSQL.match(str(error)) is not None
