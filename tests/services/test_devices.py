@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from tests import factories
 from tests.broken_database import interrupted
 from tests.conftest import NOW
-from trusted_devices import signals
+from trusted_devices import database, signals
 from trusted_devices.exceptions import BackendUnavailable, DeviceNotFound, InvalidDeviceName, InvalidExpiry
 from trusted_devices.models import Device, DeviceEvent, DeviceSession
 from trusted_devices.services import credentials, devices, registration, sessions
@@ -204,6 +204,13 @@ class TestEndingTrust:
         keys = [with_session(make()), with_session(make(status=DeviceStatus.NOT_REMEMBERED))]
         devices.end_trust(user=user, reason=StatusReason.ACCOUNT_DISABLED, end_sessions=True, by=By())
         assert not any(map(session_exists, keys))
+
+
+def test_a_name_that_the_database_cannot_store_is_refused(make, monkeypatch):
+    monkeypatch.setattr(database, "storable", lambda text, model, column: text.encode("ascii", "ignore").decode())
+    with pytest.raises(InvalidDeviceName) as refused:
+        devices.rename(device=make(), name="Küche", by=By())
+    assert refused.value.reason == "unstorable"
 
 
 class TestAnotherPassword:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import Error, connection
 from django.test.utils import CaptureQueriesContext
 
@@ -50,6 +51,11 @@ def test_a_disabled_account_loses_its_trust_and_sessions_with_the_next_sweep(use
     assert set(Device.objects.of(user).values_list("status_reason", flat=True)) == {"account_disabled"}
     assert not DeviceSession.objects.exists()
     assert list(expiry.sweep(now=now)) == []
+
+
+def test_users_who_cannot_be_disabled_are_looked_at_by_nobody(now, monkeypatch):
+    monkeypatch.setattr(expiry, "get_user_model", lambda: Group)
+    assert list(expiry.end_disabled(now=now)) == []
 
 
 def test_what_trust_was_given_stays_on_record(user, now):

@@ -67,3 +67,10 @@ def test_a_batch_of_notes_takes_the_same_number_of_queries_whatever_its_size(sto
             assert sum(sessions.prune(now=now)) == size
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_devices_whose_owner_is_away_are_left_to_the_next_run(stored, settings, now):
+    stored(2 * YEAR)
+    settings.TRUSTED_DEVICES = {**settings.TRUSTED_DEVICES, "BACKEND": "tests.services.owner.AWAY"}
+    assert list(retention.prune_devices(now=now)) == []
+    assert Device.objects.exists()

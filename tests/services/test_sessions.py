@@ -7,10 +7,12 @@ from importlib import import_module
 import pytest
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import caches
+from django.db import Error, transaction
 
 from tests import factories
+from tests.broken_database import broken
 from trusted_devices import conf
-from trusted_devices.models import DeviceSession
+from trusted_devices.models import Device, DeviceSession
 from trusted_devices.services import devices, sessions
 from trusted_devices.types import By, StatusReason
 
@@ -183,3 +185,20 @@ def test_signed_cookies_cannot_be_ended_and_are_not_noted(device, settings, now)
     assert not sessions.can_end()
     assert sessions.attach(device=device, session_key="anything", now=now)
     assert not DeviceSession.objects.exists()
+
+
+def test_no_note_is_dropped_while_the_database_cannot_say_which_sessions_live(device, settings, now):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    sessions.attach(device=device, session_key="ended", now=now)
+    later = now + timedelta(seconds=settings.SESSION_COOKIE_AGE + 1)
+    with pytest.raises(Error), transaction.atomic(), broken("FROM .django_session"):
+        list(sessions.prune(now=later))
+    assert DeviceSession.objects.exists()
+
+
+def test_nothing_is_forgotten_while_the_database_cannot_end_its_sessions(device, settings, now):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
+    sessions.attach(device=device, session_key="a" * 32, now=now)
+    with pytest.raises(Error), transaction.atomic(), broken(".django_session"):
+        devices.forget([device], by=By())
+    assert Device.objects.exists()

@@ -486,6 +486,11 @@ class TestTheAlarm:
         check(copied[0], 4 * DAY)
         assert not Device.objects.get().is_remembered
 
+    def test_an_alarm_after_the_code_that_cannot_be_written_trusts_no_copy_either(self, user, copied, caplog):
+        with broken(ADDS_EVENT):
+            assert trust.familiar(user=user, credential=copied[0], by=By(at=NOW + 3 * DAY)) is None
+        assert "could not be recorded" in caplog.text
+
     def test_a_device_that_is_being_forgotten_needs_no_alarm(self, granted):
         device = Device.objects.get()
         devices.forget([device], by=By())

@@ -147,8 +147,6 @@ def load(state: SignInState, *, cookie: DeviceCookie, by: By) -> Challenge:
 def _ask_for_code(challenge: Challenge) -> Challenge:
     methods = challenge.conversation.methods()
     _require_credentials(challenge)
-    if not methods:
-        raise SignInExpired
     return dataclasses.replace(
         challenge, methods=methods, method=second_factor.find(methods, challenge.state.method_id)
     )
