@@ -159,6 +159,14 @@ class TestWithProof:
         TOTPDevice.objects.create(user=staff, name="tablet", confirmed=True)
         assert _goes_to(client.get(pages[0])) == "/verify/", "the factors are no longer those that it was used among"
 
+    def test_while_nobody_can_tell_which_factors_there_are_none_is_shown(self, client, staff, factor, monkeypatch):
+        def unavailable(user):
+            raise BackendUnavailable
+
+        force_mfa_login(client, staff, verified_by=VerifiedBy.TRUSTED_DEVICE)
+        monkeypatch.setattr(second_factor, "methods", unavailable)
+        assert _goes_to(client.get(f"{INDEX}otp_totp/totpdevice/")) == "/verify/"
+
     def test_once_staff_no_longer_they_are_out(self, client, staff, factor):
         force_mfa_login(client, staff)
         get_user_model().objects.filter(pk=staff.pk).update(is_staff=False)
