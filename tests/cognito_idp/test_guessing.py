@@ -39,6 +39,13 @@ def clock():
         yield clock
 
 
+def believe_forwarded(settings, believed):
+    """Say whether servers name their users' addresses; another dict each time, or it would outlast the test."""
+    given = settings.TRUSTED_DEVICES
+    endpoint = {**given["COGNITO_IDP"], "FORWARDED_FOR": believed}
+    settings.TRUSTED_DEVICES = {**given, "COGNITO_IDP": endpoint}
+
+
 def said(call):
     """The error that a call is answered with."""
     with pytest.raises(Refused) as refused:
@@ -121,10 +128,7 @@ def test_a_server_with_a_client_secret_shares_its_address_with_nobody(guarded, c
 
 @pytest.mark.parametrize("how", ["IpAddress", "X-Forwarded-For"])
 def test_guesses_count_by_the_address_that_a_server_names(guarded, clock, admin, app, how):
-    guarded.TRUSTED_DEVICES = {
-        **guarded.TRUSTED_DEVICES,
-        "COGNITO_IDP": {**guarded.TRUSTED_DEVICES["COGNITO_IDP"], "FORWARDED_FOR": how != "IpAddress"},
-    }
+    believe_forwarded(guarded, how != "IpAddress")
 
     def sign_in_from(address, *credentials):
         named = {"IpAddress": address} if how == "IpAddress" else {"forwarded": f"{address}, 192.0.2.1"}
@@ -165,7 +169,7 @@ def test_what_is_no_address_is_as_none(guarded, clock, admin, app):
 
 
 def test_who_is_no_server_names_no_address(guarded, clock, app):
-    guarded.TRUSTED_DEVICES["COGNITO_IDP"]["FORWARDED_FOR"] = True
+    believe_forwarded(guarded, True)
     for number in range(LIMIT + 1):
         app.wire.headers = {"X-Forwarded-For": f"198.51.100.{number}"}
         answer = said(password_of(app, f"nobody {number}"))

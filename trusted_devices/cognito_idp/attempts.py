@@ -6,8 +6,6 @@ together, whose users and factors are the site's. What protects the site's own s
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from django.db.models import F
 
 from trusted_devices.cognito_idp import errors
 from trusted_devices.cognito_idp.models import FailedAttempts
-from trusted_devices.conf import secret_keys
+from trusted_devices.cognito_idp.sealed import keyed_digest
 from trusted_devices.exceptions import TooManyAttempts, TrustedDevicesError
 from trusted_devices.types import By
 from trusted_devices.web import throttling
@@ -90,5 +88,4 @@ def _wait(failures: int) -> timedelta:
 
 
 def _digest(subject: str) -> str:
-    key = hashlib.sha256(b"cognito_idp attempts\0" + secret_keys()[0]).digest()
-    return hmac.digest(key, subject.encode(), "sha256").hex()
+    return keyed_digest("attempts", subject).hex()

@@ -7,15 +7,13 @@ protection against guessing counts by it. It never counts by the server's own, w
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import hmac
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from trusted_devices.cognito_idp import conf
 from trusted_devices.cognito_idp.models import UserPoolClient
 from trusted_devices.cognito_idp.registry import Call
-from trusted_devices.conf import secret_keys
+from trusted_devices.cognito_idp.sealed import keyed_digest
 from trusted_devices.types import ClientInfo
 from trusted_devices.web import throttling
 
@@ -69,6 +67,5 @@ def _address(text: str) -> str:
 
 
 def _stand_in(info: ClientInfo, username: str) -> str:
-    key = hashlib.sha256(b"cognito_idp stand-in\0" + secret_keys()[0]).digest()
-    seen = f"{info.ip_address}\0{username.casefold()}".encode()
-    return str(_NOBODYS + int.from_bytes(hmac.digest(key, seen, "sha256")[:8], "big"))
+    seen = keyed_digest("stand-in", f"{info.ip_address}\0{username.casefold()}")
+    return str(_NOBODYS + int.from_bytes(seen[:8], "big"))

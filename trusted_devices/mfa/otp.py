@@ -40,7 +40,7 @@ class OTPProvider(BaseMfaProvider):
     def methods(self, user: AbstractBaseUser) -> Sequence[MfaMethod]:
         devices = list(django_otp.devices_for_user(user, confirmed=True))
         for device in devices:
-            device.user = user
+            device.user = user  # whose address codes by e-mail may go to
         sorts = Counter(device._meta.app_label for device in devices)
         factors = [self._method(device, alone=sorts[device._meta.app_label] == 1) for device in devices]
         if all(method.recovery for method in factors):

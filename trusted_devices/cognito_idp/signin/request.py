@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 
 from trusted_devices.cognito_idp import accounts, errors
 from trusted_devices.cognito_idp.models import UserPool, UserPoolClient
-from trusted_devices.conf import secret_keys
+from trusted_devices.cognito_idp.sealed import keyed_digest
 from trusted_devices.types import By, ClientInfo
 
 LONGEST_USERNAME = 255
@@ -57,8 +55,7 @@ class SignInRequest:
             network = address
         else:
             network = str(ip_network((parsed, 32 if parsed.version == 4 else 64), strict=False))  # noqa: PLR2004
-        key = hashlib.sha256(b"cognito_idp origin\0" + secret_keys()[0]).digest()
-        return hmac.digest(key, network.encode(), "sha256").hex()
+        return keyed_digest("origin", network).hex()
 
     def require(self, name: str) -> str:
         """Return an answer. Raises ``WireError`` if it is missing."""
